@@ -1,0 +1,113 @@
+"""One pass over prompts gives every neuron's activation statistics.
+
+One number per prompt and neuron is pooled from the token positions of the templated prompt (the
+paper does not say how, paper.md 1.2; ``last`` is the default), and count, mean and variance are
+kept by the streaming update of Chan, Golub and LeVeque (1979) in float64. Memory does not depend
+on the number of prompts.
+"""
+
+from collections.abc import Sequence
+from typing import get_args
+
+import torch
+
+from safeneuron.errors import UserError
+from safeneuron.models.chat import batches_by_length, last_positions, pad, prompt_ids
+from safeneuron.models.layout import mlp_blocks
+from safeneuron.models.loaded import LoadedModel
+from safeneuron.progress import Progress, silent
+from safeneuron.statistics import ActivationStatistics, Pooling, statistics_fingerprint
+
+
+class StreamingMoments:
+    """Count, mean and sum of squared deviations of rows that arrive in batches (Chan et al. 1979)."""
+
+    def __init__(self, shape: tuple[int, ...], device: torch.device) -> None:
+        self.count = 0
+        self.mean = torch.zeros(shape, dtype=torch.float64, device=device)
+        self.squares = torch.zeros(shape, dtype=torch.float64, device=device)
+
+    def update(self, rows: torch.Tensor) -> None:
+        """Add a batch ``[n, *shape]``."""
+        rows = rows.double()
+        added = rows.shape[0]
+        batch_mean = rows.mean(dim=0)
+        delta = batch_mean - self.mean
+        total = self.count + added
+        self.squares += (rows - batch_mean).square().sum(dim=0) + delta.square() * (self.count * added / total)
+        self.mean += delta * (added / total)
+        self.count = total
+
+
+@torch.inference_mode()
+def collect(
+    loaded: LoadedModel,
+    prompts: Sequence[str],
+    pooling: Pooling = "last",
+    batch_size: int = 16,
+    progress: Progress = silent,
+    padding_side: str = "left",
+    step: str = "Reading activations",
+) -> ActivationStatistics:
+    """Run the prompts through the model once and return the statistics of every neuron.
+
+    Raises
+    ------
+    UserError
+        When there are fewer than two prompts, or the pooling does not exist.
+    """
+    if len(prompts) < 2:
+        raise UserError("Activation statistics need at least two prompts; give a file with more.")
+    if pooling not in get_args(Pooling):
+        raise UserError(f"There is no pooling {pooling!r}; choose one of: {', '.join(get_args(Pooling))}.")
+    rows = [prompt_ids(loaded, prompt) for prompt in prompts]
+    shape = loaded.shape
+    moments = StreamingMoments(shape, loaded.device)
+    for batch in batches_by_length([len(row) for row in rows], batch_size):
+        encoded = pad(loaded, [rows[row] for row in batch], padding_side)
+        moments.update(pooled_activations(loaded, encoded["input_ids"], encoded["attention_mask"], pooling))
+        progress(step, moments.count / len(prompts))
+    return ActivationStatistics(
+        count=moments.count,
+        mean=moments.mean.cpu().numpy(),
+        variance=(moments.squares / (moments.count - 1)).cpu().numpy(),
+        pooling=pooling,
+        fingerprint=statistics_fingerprint(loaded.fingerprint, prompts, pooling),
+    )
+
+
+def pooled_activations(
+    loaded: LoadedModel, input_ids: torch.Tensor, attention_mask: torch.Tensor, pooling: Pooling
+) -> torch.Tensor:
+    """Return every neuron's pooled activation ``[batch, n_layers, d_mlp]``, in the model's dtype."""
+    blocks = mlp_blocks(loaded.model)
+    pooled = torch.empty(
+        input_ids.shape[0], len(blocks), blocks[0].down.in_features, dtype=loaded.model.dtype, device=loaded.device
+    )
+    pool = _pooler(attention_mask, pooling)
+
+    def reading(layer: int):
+        def hook(module: torch.nn.Module, inputs: tuple[torch.Tensor, ...]) -> None:
+            pooled[:, layer] = pool(inputs[0])
+
+        return hook
+
+    with loaded.lock:
+        handles = [block.down.register_forward_pre_hook(reading(layer)) for layer, block in enumerate(blocks)]
+        try:
+            loaded.model.base_model(input_ids=input_ids, attention_mask=attention_mask, use_cache=False)
+        finally:
+            for handle in handles:
+                handle.remove()
+    return pooled
+
+
+def _pooler(attention_mask: torch.Tensor, pooling: Pooling):
+    real = attention_mask.bool().unsqueeze(-1)
+    rows = torch.arange(attention_mask.shape[0], device=attention_mask.device)
+    last = last_positions(attention_mask)
+    if pooling == "last":
+        return lambda activation: activation[rows, last]
+    if pooling == "max":
+        return lambda activation: activation.masked_fill(~real, -torch.inf).amax(dim=1)
+    return lambda activation: (activation * real).sum(dim=1) / real.sum(dim=1)

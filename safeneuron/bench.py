@@ -1,0 +1,214 @@
+"""The table "What must be fast" of the design, each row a ratio of two things measured in one run.
+
+Timings of one run on one machine compare; timings of two runs do not. Each row alternates between
+its two sides and takes medians, so that a machine that slows down slows both.
+"""
+
+import resource
+import time
+from collections.abc import Callable
+from statistics import median
+from typing import Any
+
+import numpy as np
+import torch
+
+from safeneuron.ablation import ablate
+from safeneuron.activations import collect, pooled_activations
+from safeneuron.generation import generate
+from safeneuron.models.chat import batches_by_length, pad, prompt_ids
+from safeneuron.models.loaded import LoadedModel
+from safeneuron.neurons import NeuronSet, random_like
+from safeneuron.progress import Progress, silent
+from safeneuron.prompts import builtin
+from safeneuron.refusal.log_odds import refusal_scores
+from safeneuron.refusal.panel import Panel
+from safeneuron.scoring import score_table
+
+
+def run_benchmarks(loaded: LoadedModel, progress: Progress = silent) -> list[dict[str, Any]]:
+    """Return a row per line of the table: name, ratio, target, met, detail."""
+    parts: list[Callable[[LoadedModel], list[dict[str, Any]]]] = [
+        scoring_pass,
+        scoring_memory,
+        panel_toggle,
+        generation_under_ablation,
+        masked_dpo_step,
+        figures,
+        second_visit,
+    ]
+    rows = []
+    for number, part in enumerate(parts):
+        progress(f"Measuring: {part.__name__.replace('_', ' ')}", number / len(parts))
+        rows += part(loaded)
+    return rows
+
+
+def scoring_pass(loaded: LoadedModel, repeats: int = 5) -> list[dict[str, Any]]:
+    """Scoring pass over prompts, all neurons, against the bare forward passes on the same batches."""
+    prompts = builtin.harmful("train").prompts[:64]
+    rows = [prompt_ids(loaded, prompt) for prompt in prompts]
+    batches = [pad(loaded, [rows[row] for row in batch]) for batch in batches_by_length([len(row) for row in rows], 16)]
+
+    @torch.inference_mode()
+    def bare() -> None:
+        for batch in batches:
+            loaded.model.base_model(**batch, use_cache=False)
+
+    ratio = _ratio(lambda: collect(loaded, prompts, batch_size=16), bare, repeats)
+    return [_row("scoring pass : bare forward passes", ratio, 1.10, f"{len(prompts)} prompts, batches of 16")]
+
+
+def scoring_memory(loaded: LoadedModel) -> list[dict[str, Any]]:
+    """Memory of the scoring pass at 4096 prompts against 128, as growth of the peak resident size.
+
+    The accumulators are fed the same batch over and over: what could grow with the number of
+    prompts is what is kept between batches, and that does not depend on what the prompts say.
+    """
+    from safeneuron.activations import StreamingMoments
+
+    batch = pad(loaded, [prompt_ids(loaded, prompt) for prompt in builtin.harmful("train").prompts[:16]])
+    with torch.inference_mode():
+        pooled = pooled_activations(loaded, batch["input_ids"], batch["attention_mask"], "last")
+    moments = StreamingMoments(loaded.shape, loaded.device)
+    peaks = []
+    for total in (128, 4096):
+        while moments.count < total:
+            moments.update(pooled)
+        peaks.append(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024)
+    growth = (peaks[1] - peaks[0]) / 2**20
+    return [
+        {
+            "name": "memory at 4096 prompts − at 128",
+            "ratio": peaks[1] / peaks[0],
+            "target": "< 64 MB more",
+            "met": growth < 64,
+            "detail": f"{growth:.1f} MB more",
+        }
+    ]
+
+
+def panel_toggle(loaded: LoadedModel, repeats: int = 3) -> list[dict[str, Any]]:
+    """Refusal scores of a 16-prompt panel after one toggle, averaged over layers, against a full forward."""
+    prompts = builtin.harmful("test").prompts[:8] + builtin.benign("test").prompts[:8]
+    panel = Panel(loaded, prompts)
+    layers, width = loaded.shape
+    toggles = [
+        NeuronSet("toggle", loaded.fingerprint, loaded.shape, frozenset({(layer, width // 2)}))
+        for layer in range(layers)
+    ]
+
+    def all_layers() -> None:
+        for toggle in toggles:
+            panel.scores(toggle)
+
+    def full_forwards() -> None:
+        for toggle in toggles:
+            with ablate(loaded, toggle):
+                refusal_scores(loaded, prompts)
+
+    ratio = _ratio(all_layers, full_forwards, repeats)
+    return [_row("panel score after a toggle : full forward", ratio, 0.6, f"16 prompts, mean over {layers} layers")]
+
+
+def generation_under_ablation(loaded: LoadedModel, repeats: int = 3) -> list[dict[str, Any]]:
+    """Generation with FULL ablated against without, the same number of tokens on both sides."""
+    full = score_table(loaded).select()["FULL"]
+    control = random_like(full, 0)
+    prompts = builtin.benign("test").prompts[:8]
+
+    def ablated() -> int:
+        with ablate(loaded, control):
+            return sum(len(answer.token_ids) for answer in generate(loaded, prompts, 32))
+
+    def whole() -> int:
+        return sum(len(answer.token_ids) for answer in generate(loaded, prompts, 32))
+
+    ratio = _ratio(ablated, whole, repeats)
+    return [
+        _row("generation under ablation : without", ratio, 1.05, f"8 prompts, up to 32 tokens, {len(control)} neurons")
+    ]
+
+
+def masked_dpo_step(loaded: LoadedModel) -> list[dict[str, Any]]:
+    """Masked DPO step against plain TRL DPO step."""
+    from safeneuron.training.bench import step_ratio
+
+    neurons = score_table(loaded).select()["FULL"]
+    return [
+        _row("masked DPO step : plain TRL step, full weights", step_ratio(loaded, neurons), 1.05, "8 pairs a step"),
+        {
+            "name": "masked DPO step : plain TRL step, LoRA",
+            "ratio": None,
+            "target": "at most 1.05",
+            "met": None,
+            "detail": "LoRA runs do not exist yet",
+        },
+    ]
+
+
+def figures(loaded: LoadedModel) -> list[dict[str, Any]]:
+    """Size and building time of the neuron map, from 12 × 3072 to 80 × 28672 neurons."""
+    from safeneuron.plots.neuron_map import neuron_map
+
+    rows = []
+    for layers, width in ((12, 3072), loaded.shape, (80, 28672)):
+        values = np.random.default_rng(0).normal(size=(layers, width))
+        start = time.perf_counter()
+        text = neuron_map(values).figure.to_json()
+        seconds, megabytes = time.perf_counter() - start, len(text.encode()) / 1e6
+        detail = f"{megabytes:.2f} MB (at most 1), {seconds:.2f} s (at most 0.5)"
+        rows.append(
+            {
+                "name": f"neuron map {layers} × {width}",
+                "ratio": max(megabytes / 1, seconds / 0.5),
+                "target": "at most 1",
+                "met": megabytes <= 1 and seconds <= 0.5,
+                "detail": detail,
+            }
+        )
+    return rows
+
+
+def second_visit(loaded: LoadedModel) -> list[dict[str, Any]]:
+    """Scores on the second visit: read from disk, against computing them."""
+    prompts = builtin.harmful("validation")
+    start = time.perf_counter()
+    collect(loaded, prompts.prompts)
+    computed = time.perf_counter() - start
+    score_table(loaded, prompts, prompts)
+    calls: list[int] = []
+    handle = loaded.model.register_forward_pre_hook(lambda *_: calls.append(1))
+    base = loaded.model.base_model.register_forward_pre_hook(lambda *_: calls.append(1))
+    start = time.perf_counter()
+    try:
+        score_table(loaded, prompts, prompts)
+    finally:
+        handle.remove()
+        base.remove()
+    again = time.perf_counter() - start
+    return [
+        {
+            "name": "scores, second visit : first",
+            "ratio": again / (2 * computed),
+            "target": "no model work",
+            "met": not calls,
+            "detail": f"{len(calls)} forward passes",
+        }
+    ]
+
+
+def _ratio(one: Callable[[], Any], other: Callable[[], Any], repeats: int) -> float:
+    """Median time of one over the other's, measured in turns after a warm-up of each."""
+    one(), other()
+    times: dict[str, list[float]] = {"one": [], "other": []}
+    for _ in range(repeats):
+        for name, work in (("one", one), ("other", other)):
+            start = time.perf_counter()
+            work()
+            times[name].append(time.perf_counter() - start)
+    return median(times["one"]) / median(times["other"])
+
+
+def _row(name: str, ratio: float, target: float, detail: str) -> dict[str, Any]:
+    return {"name": name, "ratio": ratio, "target": f"at most {target:.2f}", "met": ratio <= target, "detail": detail}

@@ -1,0 +1,13 @@
+"""The one exception whose text is meant for the person in front of the screen."""
+
+
+class UserError(Exception):
+    """Something the person can mend; the message is one sentence that says what to do.
+
+    Pages show it as an error box and the command line prints it to standard error and exits
+    with status 2. Every other exception is a defect of safeneuron and keeps its traceback.
+    """
+
+
+class Cancelled(Exception):
+    """The person stopped the work; whatever was already stored stays stored."""

@@ -1,0 +1,143 @@
+"""Greedy answers, in batches, streamed to whoever listens."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import torch
+from transformers.generation.streamers import BaseStreamer
+
+from safeneuron.models.chat import batches_by_length, pad, prompt_ids
+from safeneuron.models.loaded import LoadedModel
+from safeneuron.progress import Progress, silent
+
+MAX_NEW_TOKENS = 64
+"""Answers to harmful prompts are kept short (design.md, "Safety of the tool itself")."""
+
+
+@dataclass(frozen=True)
+class Answer:
+    """One prompt's answer.
+
+    Parameters
+    ----------
+    prompt : str
+    text : str
+        Decoded without special tokens.
+    token_ids : tuple of int
+        The generated ids, up to and without the end-of-turn token.
+    finished : bool
+        False when the answer was cut at the token limit.
+    """
+
+    prompt: str
+    text: str
+    token_ids: tuple[int, ...]
+    finished: bool
+
+
+class TokenListener(BaseStreamer):
+    """Hands each newly generated row of token ids to a callable, in the calling thread.
+
+    Transformers' own streamers take one row at a time only, or need a second thread, in which
+    hooks and thread budgets would have to be repeated.
+    """
+
+    def __init__(self, on_tokens: Callable[[torch.Tensor], None]) -> None:
+        self._on_tokens = on_tokens
+        self._prompt_seen = False
+
+    def put(self, value: torch.Tensor) -> None:
+        """Receive first the prompt, which is passed over, then ``[n]`` new ids per step."""
+        if self._prompt_seen:
+            self._on_tokens(value)
+        self._prompt_seen = True
+
+    def end(self) -> None:
+        """Nothing is buffered, so nothing is left to flush."""
+
+
+@torch.inference_mode()
+def generate(
+    loaded: LoadedModel,
+    prompts: Sequence[str],
+    max_new_tokens: int = MAX_NEW_TOKENS,
+    batch_size: int = 32,
+    progress: Progress = silent,
+    on_answers: Callable[[list[Answer]], None] | None = None,
+    step: str = "Generating answers",
+) -> list[Answer]:
+    """Answer every prompt greedily; whatever hooks are on the model stay in force.
+
+    Parameters
+    ----------
+    loaded : LoadedModel
+    prompts : sequence of str
+        Bare prompts; the chat template is applied here.
+    max_new_tokens, batch_size : int
+    progress : Progress
+        Told after every token step.
+    on_answers : callable, optional
+        Receives each finished batch, so that a page can show answers as they come.
+
+    Returns
+    -------
+    list of Answer
+        In the order of ``prompts``.
+    """
+    rows = [prompt_ids(loaded, prompt) for prompt in prompts]
+    answers: list[Answer | None] = [None] * len(prompts)
+    done = 0
+    for batch in batches_by_length([len(row) for row in rows], batch_size):
+        steps = 0
+
+        def listen(_: torch.Tensor) -> None:
+            nonlocal steps
+            steps += 1
+            progress(step, (done + len(batch) * steps / max_new_tokens) / len(prompts))
+
+        new_ids = _generate_ids(loaded, [rows[row] for row in batch], max_new_tokens, TokenListener(listen))
+        finished = [_answer(loaded, prompts[row], ids, max_new_tokens) for row, ids in zip(batch, new_ids, strict=True)]
+        for row, answer in zip(batch, finished, strict=True):
+            answers[row] = answer
+        done += len(batch)
+        progress(step, done / len(prompts))
+        if on_answers:
+            on_answers(finished)
+    return [answer for answer in answers if answer is not None]
+
+
+@torch.inference_mode()
+def stream(
+    loaded: LoadedModel, prompt: str, on_text: Callable[[str], None], max_new_tokens: int = MAX_NEW_TOKENS
+) -> Answer:
+    """Answer one prompt greedily and hand the text so far to ``on_text`` after every token."""
+    ids: list[int] = []
+
+    def listen(value: torch.Tensor) -> None:
+        ids.extend(value.flatten().tolist())
+        on_text(loaded.tokenizer.decode(ids, skip_special_tokens=True))
+
+    new_ids = _generate_ids(loaded, [prompt_ids(loaded, prompt)], max_new_tokens, TokenListener(listen))
+    return _answer(loaded, prompt, new_ids[0], max_new_tokens)
+
+
+def _generate_ids(
+    loaded: LoadedModel, rows: list[list[int]], max_new_tokens: int, listener: TokenListener
+) -> list[list[int]]:
+    batch = pad(loaded, rows)
+    with loaded.lock:
+        output = loaded.model.generate(
+            **batch,
+            max_new_tokens=max_new_tokens,
+            do_sample=False,
+            streamer=listener,
+            pad_token_id=loaded.tokenizer.pad_token_id,
+        )
+    return output[:, batch["input_ids"].shape[1] :].tolist()
+
+
+def _answer(loaded: LoadedModel, prompt: str, ids: list[int], max_new_tokens: int) -> Answer:
+    end = loaded.tokenizer.eos_token_id
+    kept = ids[: ids.index(end)] if end in ids else ids
+    text = loaded.tokenizer.decode(kept, skip_special_tokens=True).strip()
+    return Answer(prompt=prompt, text=text, token_ids=tuple(kept), finished=len(kept) < max_new_tokens)

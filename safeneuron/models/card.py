@@ -1,0 +1,53 @@
+"""What is known of a model before its weights are read."""
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+
+CARD = "safeneuron.json"
+"""Name of the file in which a card lies beside the weights that it describes."""
+
+
+@dataclass(frozen=True)
+class ModelCard:
+    """Enough to find a model's results and draw them, without opening it.
+
+    Parameters
+    ----------
+    source : str
+        The string that opens the model, on a page or behind ``--model``.
+    title : str
+        A short name for menus and legends.
+    fingerprint : str
+        Names the weights and the chat template; results are kept under it.
+    n_layers, d_mlp : int
+        Shape of the neuron grid.
+    origin : str
+        One sentence for people: where the weights come from.
+    ready : bool
+        Whether it opens at once; otherwise it is first fetched and converted.
+    parent : str or None
+        Source of the model that this one was trained from.
+    """
+
+    source: str
+    title: str
+    fingerprint: str
+    n_layers: int
+    d_mlp: int
+    origin: str
+    ready: bool
+    parent: str | None = None
+
+    @property
+    def n_neurons(self) -> int:
+        """Neurons in the whole model."""
+        return self.n_layers * self.d_mlp
+
+
+def read_card(folder: Path, source: str) -> ModelCard | None:
+    """Return the card of a folder that safeneuron wrote, or None when it wrote none."""
+    path = folder / CARD
+    if not path.is_file():
+        return None
+    return ModelCard(source=source, ready=True, **json.loads(path.read_text(encoding="utf-8")))

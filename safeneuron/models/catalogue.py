@@ -1,0 +1,66 @@
+"""From the one string that names a model to its card, or to the model itself."""
+
+from typing import TYPE_CHECKING, Protocol
+
+from safeneuron.errors import UserError
+from safeneuron.models.card import ModelCard
+from safeneuron.progress import Progress, silent
+from safeneuron.registry import discover
+
+if TYPE_CHECKING:
+    from safeneuron.models.loaded import LoadedModel
+
+DEFAULT_MODEL = "smollm2-135m-safe"
+
+
+class Source(Protocol):
+    """A kind of place that models come from."""
+
+    def cards(self) -> list[ModelCard]:
+        """Return the models that can be listed."""
+        ...
+
+    def card(self, source: str) -> ModelCard | None:
+        """Return the card of one model, or None when the name is not of this kind."""
+        ...
+
+    def load(self, card: ModelCard, progress: Progress) -> "LoadedModel":
+        """Open a model, fetching and converting it first where that is needed."""
+        ...
+
+
+def catalogue() -> list[ModelCard]:
+    """Return every model that can be listed: the embedded ones, then finished runs."""
+    return [card for source in _sources() for card in source.cards()]
+
+
+def model_card(source: str) -> ModelCard:
+    """Return the card of a model without reading its weights.
+
+    Raises
+    ------
+    UserError
+        When no kind of source knows the name.
+    """
+    return _find(source)[1]
+
+
+def open_model(source: str, progress: Progress = silent) -> "LoadedModel":
+    """Open a model; what must be fetched or converted first is reported step by step."""
+    kind, card = _find(source)
+    return kind.load(card, progress)
+
+
+def _find(source: str) -> tuple[Source, ModelCard]:
+    for kind in _sources():
+        card = kind.card(source)
+        if card:
+            return kind, card
+    known = ", ".join(card.source for card in catalogue())
+    raise UserError(
+        f"There is no model {source!r}; give one of {known}, or the path of a folder with a Hugging Face model."
+    )
+
+
+def _sources() -> tuple[Source, ...]:
+    return discover("safeneuron.models.sources", "SOURCE")

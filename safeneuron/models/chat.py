@@ -1,0 +1,51 @@
+"""From a prompt to token ids: the chat template once, our own tokenisation, always with a mask.
+
+Handing templated *strings* to a tokenizer or to TransformerBridge adds a second BOS token, and ids
+without their mask give wrong numbers under left padding; both are silent. So every forward pass of
+safeneuron starts from this file.
+"""
+
+from collections.abc import Sequence
+
+import torch
+from transformers import BatchEncoding
+
+from safeneuron.models.loaded import LoadedModel
+
+
+def templated(loaded: LoadedModel, prompt: str) -> str:
+    """Return the prompt as the model reads it: one user turn and the opening of the answer."""
+    messages = [{"role": "user", "content": prompt}]
+    return loaded.tokenizer.apply_chat_template(messages, tokenize=False, add_generation_prompt=True)
+
+
+def prompt_ids(loaded: LoadedModel, prompt: str) -> list[int]:
+    """Return the token ids of the templated prompt, without further special tokens."""
+    return loaded.tokenizer(templated(loaded, prompt), add_special_tokens=False)["input_ids"]
+
+
+def pad(loaded: LoadedModel, rows: Sequence[Sequence[int]], side: str = "left") -> BatchEncoding:
+    """Return ``input_ids`` and ``attention_mask`` ``[n, longest]`` on the model's device."""
+    encoded = loaded.tokenizer.pad({"input_ids": [list(row) for row in rows]}, padding_side=side, return_tensors="pt")
+    return encoded.to(loaded.device)
+
+
+def encode(loaded: LoadedModel, prompts: Sequence[str], side: str = "left") -> BatchEncoding:
+    """Return the padded batch of templated prompts, ready for ``model(**batch)``."""
+    return pad(loaded, [prompt_ids(loaded, prompt) for prompt in prompts], side)
+
+
+def last_positions(attention_mask: torch.Tensor) -> torch.Tensor:
+    """Return the index ``[n]`` of the last real token of each row, whichever side is padded."""
+    positions = torch.arange(attention_mask.shape[1], device=attention_mask.device)
+    return (positions * attention_mask).argmax(dim=1)
+
+
+def batches_by_length(lengths: Sequence[int], batch_size: int) -> list[list[int]]:
+    """Return batches of row numbers, similar lengths together so that little is padded.
+
+    Longest first: an estimate made from the first batch is never too small, and a batch that does
+    not fit fails at once.
+    """
+    order = sorted(range(len(lengths)), key=lambda row: -lengths[row])
+    return [order[start : start + batch_size] for start in range(0, len(order), batch_size)]

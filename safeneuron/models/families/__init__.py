@@ -1,0 +1,1 @@
+"""One declarative :class:`safeneuron.models.layout.MLPLayout` per file, named ``LAYOUT``."""

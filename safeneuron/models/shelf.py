@@ -1,0 +1,41 @@
+"""The models in memory: each opened once, shared by every browser session, the oldest released first."""
+
+import threading
+from collections import OrderedDict
+from typing import TYPE_CHECKING
+
+from safeneuron.models.card import ModelCard
+from safeneuron.models.catalogue import open_model
+from safeneuron.progress import Progress, silent
+
+if TYPE_CHECKING:
+    from safeneuron.models.loaded import LoadedModel
+
+
+class ModelShelf:
+    """Keeps the models last asked for, so that no page loads one twice.
+
+    Parameters
+    ----------
+    capacity : int
+        Two by default: a model and the one it is compared with.
+    """
+
+    def __init__(self, capacity: int = 2) -> None:
+        self._capacity = capacity
+        self._models: OrderedDict[str, LoadedModel] = OrderedDict()
+        self._lock = threading.Lock()
+
+    def get(self, card: ModelCard, progress: Progress = silent) -> "LoadedModel":
+        """Return the model, opening it if need be; others who ask meanwhile wait for the same one."""
+        with self._lock:
+            if card.fingerprint not in self._models:
+                self._models[card.fingerprint] = open_model(card.source, progress)
+            self._models.move_to_end(card.fingerprint)
+            while len(self._models) > self._capacity:
+                self._models.popitem(last=False)
+            return self._models[card.fingerprint]
+
+    def holds(self, card: ModelCard) -> bool:
+        """Return whether the model is in memory."""
+        return card.fingerprint in self._models

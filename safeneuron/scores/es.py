@@ -1,0 +1,34 @@
+"""ES: the effect size of a neuron's activation between harmful and benign prompts.
+
+    d = (mean_harmful - mean_benign) / s,
+    s = sqrt(((n_h - 1) var_h + (n_b - 1) var_b) / (n_h + n_b - 2))
+
+Cohen's d with the pooled standard deviation (SafeNeuron, arXiv 2602.12158, Eq. 5-6), signed. A
+threshold on d is a choice, not a significance level: the paper's Theorem 3.1 holds for the
+t-statistic, not for d (paper.md 1.3).
+"""
+
+import numpy as np
+
+from safeneuron.scores.score import Score
+from safeneuron.statistics import ActivationStatistics
+
+
+def effect_size(harmful: ActivationStatistics, benign: ActivationStatistics) -> np.ndarray:
+    """Return Cohen's d ``[n_layers, d_mlp]``; 0 where the activation never varies."""
+    freedom = harmful.count + benign.count - 2
+    pooled = ((harmful.count - 1) * harmful.variance + (benign.count - 1) * benign.variance) / freedom
+    deviation = np.sqrt(pooled)
+    shift = harmful.mean - benign.mean
+    return np.divide(shift, deviation, out=np.zeros_like(shift), where=deviation > 0)
+
+
+SCORE = Score(
+    name="ES",
+    title="effect size",
+    unit="Cohen's d",
+    description="How far a neuron's mean activation on harmful prompts lies above its mean on benign ones, in "
+    "pooled standard deviations.",
+    default_threshold=3.0,
+    compute=effect_size,
+)

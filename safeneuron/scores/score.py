@@ -1,0 +1,83 @@
+"""What a score is, the registry of those there are, and the scores of one model."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+import numpy as np
+
+from safeneuron.neurons import NeuronSet, from_mask
+from safeneuron.registry import discover
+from safeneuron.statistics import ActivationStatistics
+
+
+@dataclass(frozen=True)
+class Score:
+    """One way of scoring every neuron from the statistics of two classes of prompts.
+
+    Parameters
+    ----------
+    name, title, unit, description : str
+        What tables, axes and help texts say; ``name`` also names the set that it selects.
+    default_threshold : float
+        Neurons above it are selected unless the person moves it.
+    compute : callable
+        ``compute(harmful, benign)`` -> ``[n_layers, d_mlp]``.
+    """
+
+    name: str
+    title: str
+    unit: str
+    description: str
+    default_threshold: float
+    compute: Callable[[ActivationStatistics, ActivationStatistics], np.ndarray]
+
+
+def scores() -> dict[str, Score]:
+    """Return every score by name."""
+    return {score.name: score for score in discover("safeneuron.scores", "SCORE")}
+
+
+@dataclass(frozen=True)
+class ScoreTable:
+    """The scores of every neuron of one model.
+
+    Parameters
+    ----------
+    model : str
+        Fingerprint of the model.
+    harmful, benign : ActivationStatistics
+        Of the two classes of prompts.
+    """
+
+    model: str
+    harmful: ActivationStatistics
+    benign: ActivationStatistics
+
+    def values(self, name: str) -> np.ndarray:
+        """Return one score, ``[n_layers, d_mlp]``."""
+        return scores()[name].compute(self.harmful, self.benign)
+
+    def select(self, thresholds: Mapping[str, float] | None = None) -> dict[str, NeuronSet]:
+        """Return one set per score, and FULL, the union of them (paper.md 1.5).
+
+        Parameters
+        ----------
+        thresholds : mapping, optional
+            By name of score; those left out take the score's default.
+        """
+        chosen = {name: (thresholds or {}).get(name, score.default_threshold) for name, score in scores().items()}
+        sets = {
+            name: from_mask(name, self.model, self.values(name) > threshold, self._origin(name, threshold))
+            for name, threshold in chosen.items()
+        }
+        union = np.logical_or.reduce([found.mask() for found in sets.values()])
+        return sets | {"FULL": from_mask("FULL", self.model, union, self._origin(" ∪ ".join(sets), chosen))}
+
+    def _origin(self, method: str, threshold: float | Mapping[str, float]) -> dict:
+        return {
+            "method": method,
+            "threshold": threshold,
+            "pooling": self.harmful.pooling,
+            "harmful": self.harmful.fingerprint,
+            "benign": self.benign.fingerprint,
+        }

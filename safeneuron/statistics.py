@@ -1,0 +1,68 @@
+"""What one pass over prompts leaves behind: every neuron's mean and variance, on disk and in memory.
+
+Apart from the pass itself (``activations.py``), so that kept results are read and drawn before
+torch is imported.
+"""
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+from safetensors import SafetensorError
+from safetensors.numpy import load_file, save_file
+
+from safeneuron.errors import UserError
+from safeneuron.workspace import fingerprint, replacing, write_json
+
+Pooling = Literal["last", "max", "mean"]
+
+
+@dataclass(frozen=True)
+class ActivationStatistics:
+    """Mean and variance of every neuron's pooled activation over a set of prompts.
+
+    Parameters
+    ----------
+    count : int
+        Number of prompts.
+    mean, variance : numpy.ndarray
+        ``[n_layers, d_mlp]``, float64; the variance is the unbiased sample variance.
+    pooling : {"last", "max", "mean"}
+        Over the real (non-padding) tokens of the templated prompt.
+    fingerprint : str
+        Names model, prompts and pooling.
+    """
+
+    count: int
+    mean: np.ndarray
+    variance: np.ndarray
+    pooling: str
+    fingerprint: str
+
+    def save(self, folder: Path) -> None:
+        """Write ``statistics.safetensors`` and ``statistics.json`` into a folder."""
+        with replacing(folder) as staging:
+            staging.mkdir()
+            save_file({"mean": self.mean, "variance": self.variance}, staging / "statistics.safetensors")
+            write_json(
+                staging / "statistics.json",
+                {"count": self.count, "pooling": self.pooling, "fingerprint": self.fingerprint},
+            )
+
+    @classmethod
+    def load(cls, folder: Path) -> "ActivationStatistics":
+        """Read what :meth:`save` wrote."""
+        try:
+            arrays = load_file(folder / "statistics.safetensors")
+            facts = json.loads((folder / "statistics.json").read_text(encoding="utf-8"))
+        except (OSError, ValueError, SafetensorError) as error:
+            raise UserError(f"{folder} holds no readable activation statistics; delete it and score again.") from error
+        return cls(facts["count"], arrays["mean"], arrays["variance"], facts["pooling"], facts["fingerprint"])
+
+
+def statistics_fingerprint(model: str, prompts: Sequence[str], pooling: str) -> str:
+    """Return the name under which the statistics of these prompts are kept; order does not matter."""
+    return fingerprint("activations", model, sorted(prompts), pooling)

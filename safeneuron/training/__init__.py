@@ -1,0 +1,1 @@
+"""Training: the safety adapter of the default model, and masked DPO."""

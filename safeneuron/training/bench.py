@@ -1,0 +1,81 @@
+"""How much longer a masked-DPO step takes than a plain TRL DPO step."""
+
+import copy
+import tempfile
+import time
+from dataclasses import replace
+from statistics import median
+
+from transformers import TrainerCallback, TrainerControl, TrainerState, TrainingArguments
+
+from safeneuron.ablation import add_hooks
+from safeneuron.models.loaded import LoadedModel
+from safeneuron.neurons import NeuronSet
+from safeneuron.prompts import builtin
+from safeneuron.prompts.pairs import PreferencePair
+from safeneuron.training.frozen import FrozenNeurons
+from safeneuron.training.masked_dpo import dpo_config, dpo_trainer
+from safeneuron.training.settings import MaskedDPOSettings
+
+WARM_UP_STEPS = 2
+
+
+class AlternatingCallback(TrainerCallback):
+    """Mask every second step of one training, and time each: both sides see the same machine."""
+
+    def __init__(self, loaded: LoadedModel, neurons: NeuronSet) -> None:
+        self._loaded = loaded
+        self._neurons = neurons
+        self.seconds: dict[str, list[float]] = {"plain": [], "masked": []}
+
+    def on_step_begin(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs) -> None:
+        """Put the mask on, on odd steps, and start the clock; a run puts it on only once."""
+        self._masked = state.global_step % 2 == 1
+        if self._masked:
+            self._frozen = FrozenNeurons(self._loaded.model, self._neurons)
+            self._handles = add_hooks(self._loaded.model, self._neurons)
+        self._start = time.perf_counter()
+
+    def on_optimizer_step(
+        self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs
+    ) -> None:
+        """Restore the slices, as a run does."""
+        if self._masked:
+            self._frozen.restore()
+
+    def on_step_end(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs) -> None:
+        """Stop the clock and take the mask off."""
+        self.seconds["masked" if self._masked else "plain"].append(time.perf_counter() - self._start)
+        if self._masked:
+            self._frozen.release()
+            for handle in self._handles:
+                handle.remove()
+
+
+def step_ratio(loaded: LoadedModel, neurons: NeuronSet, batch_size: int = 8, steps: int = 12) -> float:
+    """Return the median time of a masked step over that of a plain one, full weights.
+
+    Parameters
+    ----------
+    loaded : LoadedModel
+        Stays as it is: a copy of its model is trained.
+    neurons : NeuronSet
+    batch_size : int
+        Pairs a step; the same pairs in every step.
+    steps : int
+        Of both kinds together, after a warm-up.
+    """
+    copied = replace(loaded, model=copy.deepcopy(loaded.model))
+    wordings = builtin.refusals()
+    pairs = [
+        PreferencePair(prompt, wordings[number % len(wordings)], wordings[(number + 1) % len(wordings)])
+        for number, prompt in enumerate(builtin.benign("train").prompts[:batch_size])
+    ]
+    settings = MaskedDPOSettings(max_steps=WARM_UP_STEPS + steps, batch_size=batch_size)
+    callback = AlternatingCallback(copied, neurons)
+    with tempfile.TemporaryDirectory() as scratch:
+        trainer = dpo_trainer(copied, pairs, dpo_config(settings, scratch, on_cpu=loaded.device.type == "cpu"))
+        trainer.add_callback(callback)
+        trainer.train()
+    skipped = WARM_UP_STEPS // 2
+    return median(callback.seconds["masked"][skipped:]) / median(callback.seconds["plain"][skipped:])

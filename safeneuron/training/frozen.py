@@ -1,0 +1,113 @@
+"""Keeping the parameters of safety neurons constant while everything else is trained.
+
+To neuron (l, j) belong row j of the gate and up projections, their bias entries, and column j of
+the down-projection (SafeNeuron, arXiv 2602.12158, Algorithm 1 step 3; the paper does not say
+whether the column is frozen, here it is). PyTorch can exempt whole tensors from training only, so
+slices of them take two measures:
+
+1. Their gradient is zeroed as soon as it has been added up. Otherwise they would have their part in
+   the gradient norm that everything is clipped by, and in the optimiser's running moments.
+2. Their values are put back after every optimiser step. A zero gradient does not keep them: AdamW's
+   weight decay is decoupled from the gradient and shrinks every entry of every tensor.
+"""
+
+from dataclasses import dataclass
+
+import torch
+from torch import nn
+
+from safeneuron.models.layout import mlp_blocks
+from safeneuron.neurons import NeuronSet
+
+
+@dataclass(frozen=True)
+class FrozenReport:
+    """Whether the frozen slices are what they were at the start.
+
+    Parameters
+    ----------
+    slices : int
+        Rows, columns and bias entries that were compared.
+    max_abs_diff : float
+        Largest difference of any entry; exactly 0.0 when nothing moved.
+    identical : bool
+        Whether every bit is the same.
+    """
+
+    slices: int
+    max_abs_diff: float
+    identical: bool
+
+
+@dataclass(frozen=True)
+class FrozenSlice:
+    """Some rows (dimension 0) or columns (dimension 1) of one parameter, and their values at the start."""
+
+    parameter: nn.Parameter
+    dimension: int
+    indices: torch.Tensor
+    start: torch.Tensor
+
+    def now(self) -> torch.Tensor:
+        """Return a copy of the slice's present values."""
+        return self.parameter.detach().index_select(self.dimension, self.indices)
+
+
+class FrozenNeurons:
+    """Freezes a set's parameters from construction until :meth:`release`.
+
+    Parameters
+    ----------
+    model : nn.Module
+        The model about to be trained; the present values of the slices are kept.
+    neurons : NeuronSet
+        An empty set changes nothing at all.
+    """
+
+    def __init__(self, model: nn.Module, neurons: NeuronSet) -> None:
+        blocks = mlp_blocks(model)
+        self._slices: list[FrozenSlice] = []
+        for layer, members in neurons.by_layer().items():
+            block = blocks[layer]
+            indices = torch.tensor(members, device=block.down.weight.device)
+            for projection in (block.gate, block.up):
+                self._add(projection.weight, 0, indices)
+                if projection.bias is not None:
+                    self._add(projection.bias, 0, indices)
+            self._add(block.down.weight, 1, indices)
+        self._handles = [part.parameter.register_post_accumulate_grad_hook(_zeroing(part)) for part in self._slices]
+
+    @torch.no_grad()
+    def restore(self) -> None:
+        """Put the slices back; to be called after every optimiser step."""
+        for part in self._slices:
+            part.parameter.index_copy_(part.dimension, part.indices, part.start)
+
+    def verify(self) -> FrozenReport:
+        """Compare every slice with its start, bit for bit."""
+        differences = [(part.now().double() - part.start.double()).abs().max().item() for part in self._slices]
+        return FrozenReport(
+            slices=sum(len(part.indices) for part in self._slices),
+            max_abs_diff=max(differences, default=0.0),
+            identical=all(
+                torch.equal(part.now().view(torch.uint8), part.start.view(torch.uint8)) for part in self._slices
+            ),
+        )
+
+    def release(self) -> None:
+        """Let gradients through again; the values stay as they are."""
+        for handle in self._handles:
+            handle.remove()
+
+    def _add(self, parameter: nn.Parameter, dimension: int, indices: torch.Tensor) -> None:
+        self._slices.append(
+            FrozenSlice(parameter, dimension, indices, parameter.detach().index_select(dimension, indices))
+        )
+
+
+def _zeroing(part: FrozenSlice):
+    def hook(parameter: nn.Parameter) -> None:
+        if parameter.grad is not None:
+            parameter.grad.index_fill_(part.dimension, part.indices, 0.0)
+
+    return hook

@@ -1,0 +1,148 @@
+"""What a masked-DPO run does, from opening the model to the tables before and after.
+
+Artifacts it leaves: ``settings.json``, ``neurons.json`` (the frozen set), ``pairs.jsonl``,
+``frozen.json`` (:class:`safeneuron.training.frozen.FrozenReport`), ``counts.json`` (sizes of the
+sets on the parent and on the trained model), and one evaluation each, rates as JSON and answers as
+parquet: ``before`` (the parent, its own sets), ``static`` (the trained model, the parent's sets)
+and ``adaptive`` (the trained model, sets found on it anew). The paper does not say which of the
+last two it reports (paper.md 3.2), so both are.
+"""
+
+from dataclasses import asdict
+
+import torch
+
+from safeneuron.compute import shared_threads
+from safeneuron.errors import UserError
+from safeneuron.models.catalogue import open_model
+from safeneuron.models.folder import save_folder
+from safeneuron.models.loaded import LoadedModel
+from safeneuron.models.sources.runs import model_folder
+from safeneuron.neurons import NeuronSet
+from safeneuron.progress import Progress
+from safeneuron.prompts import builtin
+from safeneuron.prompts.pairs import PreferencePair, build_pairs, limited_counts, load_pairs, save_pairs
+from safeneuron.prompts.promptset import PromptSet
+from safeneuron.robustness import evaluate_once
+from safeneuron.runs import store
+from safeneuron.runs.worker import Reporter, part
+from safeneuron.scores.score import ScoreTable
+from safeneuron.scoring import score_table
+from safeneuron.selection import named_set
+from safeneuron.training.masked_dpo import train_masked_dpo
+from safeneuron.training.settings import TrainingSettings
+from safeneuron.training.start import PAIRS_FILE
+
+HARMLESS_SHARE = 5 / 16
+"""Twins, and as many benign prompts, per harmful prompt of the evaluation: 20 and 20 with 64."""
+
+
+def run(report: Reporter) -> None:
+    """Carry out the run; whatever fails is written down by the caller."""
+    # This process does nothing else, so its only thread may keep the setting.
+    torch.set_num_threads(shared_threads(busy=True))
+    facts = store.get_json(report.run_id, "settings")
+    source, set_name = facts.pop("source"), facts.pop("set")
+    settings = TrainingSettings.from_json(facts)
+
+    report("Opening the model", 0.0)
+    parent = open_model(source, report)
+    table = score_table(parent, pooling=settings.pooling, progress=report)
+    neurons = _frozen_set(report.run_id, set_name, table, settings)
+    sets = table.select(settings.thresholds)
+    # A set of the person's own takes the place of the one that it is named after.
+    sets |= {neurons.name: neurons} if neurons.name in sets else {}
+
+    pairs = _pairs(report, parent, neurons, settings)
+    result = train_masked_dpo(
+        parent,
+        neurons,
+        pairs,
+        settings.dpo,
+        report,
+        lambda step, values: store.log_metrics(report.run_id, step, values),
+    )
+    store.put_json(report.run_id, "frozen", asdict(result.frozen))
+    if not result.frozen.identical:
+        raise UserError(
+            f"Frozen neurons moved by up to {result.frozen.max_abs_diff:g}, so the model was not saved; "
+            "please report this, it must not happen."
+        )
+
+    report("Saving", 0.0)
+    _save(report.run_id, parent, neurons, source, result.steps)
+    del parent
+    trained = open_model(f"run:{report.run_id}", report)
+
+    report("Scoring", 0.0)
+    found = score_table(trained, pooling=settings.pooling, progress=report).select(settings.thresholds)
+    store.put_json(
+        report.run_id,
+        "counts",
+        {
+            "parent": {name: len(chosen) for name, chosen in sets.items()},
+            "trained": {name: len(chosen) for name, chosen in found.items()},
+        },
+    )
+
+    report("Evaluating", 0.0)
+    prompts = evaluation_prompts(settings.evaluation_prompts)
+    _evaluate(report.run_id, "static", trained, sets, prompts, part(report, 0.0, 1 / 3))
+    _evaluate(report.run_id, "adaptive", trained, found, prompts, part(report, 1 / 3, 2 / 3))
+    del trained
+    # The parent in memory was trained in place, so the one before training is opened anew.
+    _evaluate(report.run_id, "before", open_model(source), sets, prompts, part(report, 2 / 3, 1.0))
+
+
+def evaluation_prompts(limit: int) -> tuple[PromptSet, PromptSet]:
+    """Return ``limit`` harmful prompts of the test part, and twins and benign prompts in proportion."""
+    harmful = builtin.harmful("test").head(limit)
+    each = max(2, round(len(harmful) * HARMLESS_SHARE))
+    twins, benign = builtin.twins("test").head(each), builtin.benign("test").head(each)
+    return harmful, PromptSet("built-in safe twins and benign, test", twins.prompts + benign.prompts)
+
+
+def _frozen_set(run_id: str, name: str, table: ScoreTable, settings: TrainingSettings) -> NeuronSet:
+    """Return the set that the run was started with, and keep one that was given by name."""
+    if store.has_artifact(run_id, "neurons.json"):
+        return NeuronSet.from_json(store.get_json(run_id, "neurons"))
+    neurons = named_set(name, table, dict(settings.thresholds), settings.dpo.seed)
+    store.put_json(run_id, "neurons", neurons.to_json())
+    return neurons
+
+
+def _pairs(
+    report: Reporter, parent: LoadedModel, neurons: NeuronSet, settings: TrainingSettings
+) -> tuple[PreferencePair, ...]:
+    """Return the person's own pairs, or as many built ones as the steps can take in."""
+    path = store.artifacts_folder(report.run_id) / PAIRS_FILE
+    if path.is_file():
+        return load_pairs(path)
+    asked = (settings.harmful_pairs, settings.twin_pairs, settings.benign_pairs)
+    counts = limited_counts(asked, settings.dpo.max_steps * settings.dpo.batch_size)
+    pairs = build_pairs(parent, neurons, "train", *counts, seed=settings.dpo.seed, progress=report)
+    save_pairs(path, pairs)
+    return pairs
+
+
+def _save(run_id: str, trained: LoadedModel, neurons: NeuronSet, source: str, steps: int) -> None:
+    facts = {
+        "title": f"{trained.card.title}, {neurons.name} frozen, {steps} steps",
+        "origin": f"Trained from {trained.card.title} by masked DPO: {steps} steps with the {len(neurons)} neurons "
+        f"of {neurons.name} constant.",
+        "parent": source,
+    }
+    save_folder(trained.model, trained.tokenizer, model_folder(run_id), facts)
+
+
+def _evaluate(
+    run_id: str,
+    name: str,
+    model: LoadedModel,
+    sets: dict[str, NeuronSet],
+    prompts: tuple[PromptSet, PromptSet],
+    progress: Progress,
+) -> None:
+    table = evaluate_once(model, sets, *prompts, progress=progress)
+    store.put_json(run_id, name, {"model": table.model, "rows": table.rows()})
+    store.put_table(run_id, f"{name}_answers", table.answers)

@@ -1,0 +1,195 @@
+"""One round of masked DPO: SafeNeuron's Algorithm 1 (arXiv 2602.12158, Eq. 11-12) with TRL's DPOTrainer.
+
+    minimise  -E log sigmoid(beta (log p(y+|x)/p_ref(y+|x) - log p(y-|x)/p_ref(y-|x)))
+    over every parameter but those of the set, which stay constant.
+
+In the policy's forward pass the set's activations are zeroed as well (a switch), so that the rest of
+the network has to learn to refuse by itself. The reference is the untouched model: its
+log-probabilities are computed while the trainer is built, before any hook is on the model.
+"""
+
+import tempfile
+from collections.abc import Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from transformers import PrinterCallback, TrainerCallback, TrainerControl, TrainerState, TrainingArguments
+
+from safeneuron.ablation import add_hooks
+from safeneuron.errors import UserError
+from safeneuron.models.loaded import LoadedModel
+from safeneuron.neurons import NeuronSet
+from safeneuron.progress import Progress, silent
+from safeneuron.prompts.pairs import PreferencePair
+from safeneuron.training.frozen import FrozenNeurons, FrozenReport
+from safeneuron.training.reporting import MetricsCallback, OnMetrics, ProgressCallback
+from safeneuron.training.settings import MaskedDPOSettings
+
+if TYPE_CHECKING:
+    from trl import DPOConfig, DPOTrainer
+
+REFERENCE = "Reference log-probabilities"
+TRAINING = "Training"
+
+
+@dataclass(frozen=True)
+class MaskedDPOResult:
+    """What a round leaves beside the changed weights.
+
+    Parameters
+    ----------
+    steps : int
+    loss : float
+        Mean over the steps.
+    frozen : FrozenReport
+    """
+
+    steps: int
+    loss: float
+    frozen: FrozenReport
+
+
+class RestoreCallback(TrainerCallback):
+    """Put the frozen slices back after every optimiser step."""
+
+    def __init__(self, frozen: FrozenNeurons) -> None:
+        self._frozen = frozen
+
+    def on_optimizer_step(
+        self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs
+    ) -> None:
+        """Undo what weight decay did to them."""
+        self._frozen.restore()
+
+
+def train_masked_dpo(
+    loaded: LoadedModel,
+    neurons: NeuronSet,
+    pairs: Sequence[PreferencePair],
+    settings: MaskedDPOSettings = MaskedDPOSettings(),
+    progress: Progress = silent,
+    on_metrics: OnMetrics | None = None,
+) -> MaskedDPOResult:
+    """Train ``loaded.model`` in place, with the set's parameters constant.
+
+    Parameters
+    ----------
+    loaded : LoadedModel
+        Its weights change; nobody else may use it meanwhile.
+    neurons : NeuronSet
+        What is frozen and zeroed; with an empty set this is plain DPO.
+    pairs : sequence of PreferencePair
+    settings : MaskedDPOSettings
+    progress : Progress
+        Told about the two steps, :data:`REFERENCE` and :data:`TRAINING`.
+    on_metrics : callable, optional
+
+    Raises
+    ------
+    UserError
+        When there are no pairs, or the set belongs to a model of another shape.
+    """
+    if not pairs:
+        raise UserError("Training needs at least one preference pair; give a file with some, or ask for more than 0.")
+    with tempfile.TemporaryDirectory() as scratch, loaded.lock, _forward_restored(loaded):
+        trainer = dpo_trainer(
+            loaded, pairs, dpo_config(settings, scratch, on_cpu=loaded.device.type == "cpu"), progress
+        )
+        if on_metrics:
+            trainer.add_callback(MetricsCallback(on_metrics))
+        trainer.add_callback(ProgressCallback(TRAINING, progress))
+        progress(TRAINING, 0.0)
+        frozen = FrozenNeurons(loaded.model, neurons)
+        trainer.add_callback(RestoreCallback(frozen))
+        handles = add_hooks(loaded.model, neurons) if settings.forward_zeroing and neurons else []
+        try:
+            outcome = trainer.train()
+        finally:
+            for handle in handles:
+                handle.remove()
+            frozen.release()
+            loaded.model.eval()
+        return MaskedDPOResult(outcome.global_step, outcome.training_loss, frozen.verify())
+
+
+def dpo_config(settings: MaskedDPOSettings, output: str, on_cpu: bool) -> "DPOConfig":
+    """Return TRL's settings for a round.
+
+    ``bf16`` and ``gradient_checkpointing`` are on by default in TRL; on a CPU the first makes a
+    step four times slower, and the second recomputes what fits into memory anyway.
+    """
+    from trl import DPOConfig
+
+    return DPOConfig(
+        output_dir=output,
+        beta=settings.beta,
+        learning_rate=settings.learning_rate,
+        weight_decay=settings.weight_decay,
+        max_steps=settings.max_steps,
+        per_device_train_batch_size=settings.batch_size,
+        lr_scheduler_type="cosine",
+        warmup_steps=settings.warmup,
+        seed=settings.seed,
+        data_seed=settings.seed,
+        precompute_ref_log_probs=True,
+        bf16=not on_cpu,
+        gradient_checkpointing=not on_cpu,
+        use_cpu=on_cpu,
+        dataloader_pin_memory=not on_cpu,
+        logging_steps=1,
+        save_strategy="no",
+        report_to=[],
+        disable_tqdm=True,
+    )
+
+
+def dpo_trainer(
+    loaded: LoadedModel, pairs: Sequence[PreferencePair], config: "DPOConfig", progress: Progress = silent
+) -> "DPOTrainer":
+    """Build the trainer, which computes the reference log-probabilities of every pair."""
+    from datasets import Dataset, disable_progress_bars
+    from trl import DPOTrainer
+
+    disable_progress_bars()
+    batches = -(-len(pairs) // config.per_device_train_batch_size)
+    done = 0
+
+    class ReportingDPOTrainer(DPOTrainer):
+        """TRL computes the reference in its constructor and tells nobody how far it is."""
+
+        def compute_ref_log_probs(self, model: Any, inputs: dict[str, Any]) -> Any:
+            nonlocal done
+            found = super().compute_ref_log_probs(model, inputs)
+            done += 1
+            progress(REFERENCE, done / batches)
+            return found
+
+    progress(REFERENCE, 0.0)
+    trainer = ReportingDPOTrainer(
+        model=loaded.model,
+        args=config,
+        train_dataset=Dataset.from_list([_row(pair) for pair in pairs]),
+        processing_class=loaded.tokenizer,
+    )
+    # With its progress bar off, the trainer would print every log line on standard output.
+    trainer.remove_callback(PrinterCallback)
+    return trainer
+
+
+@contextmanager
+def _forward_restored(loaded: LoadedModel):
+    """Take TRL's replacement of ``model.forward`` off again; it would stay for good."""
+    try:
+        yield
+    finally:
+        vars(loaded.model).pop("forward", None)
+
+
+def _row(pair: PreferencePair) -> dict[str, list[dict[str, str]]]:
+    """Return the pair as a conversation, so that TRL applies the model's own chat template, once."""
+    return {
+        "prompt": [{"role": "user", "content": pair.prompt}],
+        "chosen": [{"role": "assistant", "content": pair.chosen}],
+        "rejected": [{"role": "assistant", "content": pair.rejected}],
+    }

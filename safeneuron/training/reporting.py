@@ -1,0 +1,42 @@
+"""Between a Hugging Face trainer and whoever listens: progress, metrics and an orderly stop."""
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from transformers import TrainerCallback, TrainerControl, TrainerState, TrainingArguments
+
+from safeneuron.progress import Progress
+
+OnMetrics = Callable[[int, Mapping[str, float]], None]
+"""Called as ``on_metrics(step, values)`` after each optimiser step."""
+
+
+class ProgressCallback(TrainerCallback):
+    """Report the share of optimiser steps done under the name of one step of the work."""
+
+    def __init__(self, step: str, progress: Progress) -> None:
+        self._step = step
+        self._progress = progress
+
+    def on_step_end(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs) -> None:
+        """Report after each optimiser step."""
+        self._progress(self._step, state.global_step / max(state.max_steps, 1))
+
+
+class MetricsCallback(TrainerCallback):
+    """Hand on what the trainer logs each step: loss, rewards, log-probabilities, learning rate."""
+
+    def __init__(self, on_metrics: OnMetrics) -> None:
+        self._on_metrics = on_metrics
+
+    def on_log(
+        self,
+        args: TrainingArguments,
+        state: TrainerState,
+        control: TrainerControl,
+        logs: dict[str, Any] | None = None,
+        **kwargs,
+    ) -> None:
+        """Hand on one step's values; the summary at the end of training is no step."""
+        if logs and "train_runtime" not in logs:
+            self._on_metrics(state.global_step, {key: float(value) for key, value in logs.items()})

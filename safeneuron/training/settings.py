@@ -1,0 +1,90 @@
+"""What a masked-DPO run is asked to do; read by pages and the command line, so without torch."""
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+from safeneuron.errors import UserError
+from safeneuron.statistics import Pooling
+
+
+@dataclass(frozen=True)
+class MaskedDPOSettings:
+    """One round of SafeNeuron's Algorithm 1.
+
+    Parameters
+    ----------
+    beta : float
+        DPO's inverse temperature; the paper's value.
+    learning_rate : float
+        1e-5 was measured to be good on the default model; the paper has 5e-6.
+    weight_decay : float
+        AdamW's decoupled decay; the paper's value.
+    max_steps, batch_size : int
+        Optimiser steps, and pairs in each.
+    warmup : float
+        Share of the steps over which the rate rises, before it falls along a cosine.
+    seed : int
+        Orders the pairs.
+    forward_zeroing : bool
+        Zero the set's activations in the policy's forward pass (Algorithm 1, step 3); otherwise
+        the set is only frozen.
+    threads : int or None
+        The run's share of the cores; None takes half.
+    """
+
+    beta: float = 0.1
+    learning_rate: float = 1e-5
+    weight_decay: float = 0.05
+    max_steps: int = 48
+    batch_size: int = 8
+    warmup: float = 0.1
+    seed: int = 0
+    forward_zeroing: bool = True
+    threads: int | None = None
+
+    def __post_init__(self) -> None:
+        if self.max_steps < 1 or self.batch_size < 1:
+            raise UserError("Training needs at least one step and one pair in each; raise --max-steps or --batch-size.")
+        if self.learning_rate <= 0 or self.beta <= 0:
+            raise UserError("The learning rate and beta must be above 0; raise them.")
+
+
+@dataclass(frozen=True)
+class TrainingSettings:
+    """A whole run: preference pairs, training, and the evaluation after it.
+
+    Parameters
+    ----------
+    dpo : MaskedDPOSettings
+    harmful_pairs, twin_pairs, benign_pairs : int
+        Preference pairs of each kind; a run too short to see them all makes fewer, in the same
+        proportions.
+    thresholds : mapping of str to float
+        By name of score, for the sets ES, SAS and FULL; those left out take the score's default.
+    pooling : {"last", "max", "mean"}
+    evaluation_limit : int or None
+        Harmful test prompts in the evaluation; None takes 64, or 16 in a run of less than 8 steps.
+    """
+
+    dpo: MaskedDPOSettings = MaskedDPOSettings()
+    harmful_pairs: int = 96
+    twin_pairs: int = 48
+    benign_pairs: int = 48
+    thresholds: Mapping[str, float] = field(default_factory=dict)
+    pooling: Pooling = "last"
+    evaluation_limit: int | None = None
+
+    @property
+    def evaluation_prompts(self) -> int:
+        """Number of harmful prompts in the evaluation."""
+        return self.evaluation_limit or (64 if self.dpo.max_steps >= 8 else 16)
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the settings as :meth:`from_json` reads them."""
+        return asdict(self)
+
+    @classmethod
+    def from_json(cls, value: Mapping[str, Any]) -> "TrainingSettings":
+        """Read what :meth:`to_json` wrote."""
+        return cls(**(dict(value) | {"dpo": MaskedDPOSettings(**value["dpo"])}))

@@ -1,0 +1,106 @@
+"""Starting a masked-DPO run: what the page's button and ``train`` on the command line both call."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from safeneuron.errors import UserError
+from safeneuron.models.card import ModelCard
+from safeneuron.models.catalogue import model_card
+from safeneuron.neurons import NeuronSet, parse_neurons
+from safeneuron.prompts.pairs import PreferencePair, save_pairs
+from safeneuron.runs import store
+from safeneuron.runs.launcher import launch
+from safeneuron.scores.score import scores
+from safeneuron.training.settings import TrainingSettings
+
+KIND = "masked-dpo"
+JOB = "safeneuron.training.job:run"
+PAIRS_FILE = "pairs.jsonl"
+PHASES = {
+    "Opening the model": 2.0,
+    "Building preference pairs": 15.0,
+    "Reference log-probabilities": 10.0,
+    "Training": 40.0,
+    "Saving": 1.0,
+    "Scoring": 10.0,
+    "Evaluating": 25.0,
+}
+"""The phases in order, each with its share of a run of the usual length."""
+
+
+def start_training(
+    source: str,
+    neurons: str | NeuronSet,
+    settings: TrainingSettings = TrainingSettings(),
+    pairs: Sequence[PreferencePair] | None = None,
+) -> str:
+    """Start masked DPO in the background and return the run's id at once.
+
+    Parameters
+    ----------
+    source : str
+        What ``--model`` takes.
+    neurons : str or NeuronSet
+        What :func:`safeneuron.selection.named_set` understands, or a set in hand. Sets that need the
+        model's scores (ES, SAS, FULL, RANDOM) are found by the run.
+    settings : TrainingSettings
+    pairs : sequence of PreferencePair, optional
+        The person's own; otherwise the run builds them.
+
+    Raises
+    ------
+    UserError
+        When the model, the set's name or its shape is unknown, or the disk is full.
+    """
+    card = model_card(source)
+    if isinstance(neurons, str):
+        neurons = _understood(neurons, card)
+    name = neurons if isinstance(neurons, str) else neurons.name
+    shape = (card.n_layers, card.d_mlp)
+    if isinstance(neurons, NeuronSet) and neurons.shape != shape:
+        raise UserError(
+            f"The set {name} is of a model of shape {neurons.shape}, {card.title} has {shape}; "
+            "choose a set of this model."
+        )
+    info = store.create_run(
+        f"{card.title}, {name} frozen, {settings.dpo.max_steps} steps",
+        KIND,
+        _parameters(source, name, settings),
+        PHASES,
+    )
+    try:
+        store.put_json(info.id, "settings", {"source": _absolute(source), "set": name} | settings.to_json())
+        if isinstance(neurons, NeuronSet):
+            store.put_json(info.id, "neurons", neurons.to_json())
+        if pairs is not None:
+            save_pairs(store.artifacts_folder(info.id) / PAIRS_FILE, pairs)
+        launch(info.id, JOB, settings.dpo.threads)
+    except UserError as error:
+        store.fail(info.id, str(error))
+        raise
+    return info.id
+
+
+def _understood(text: str, card: ModelCard) -> str | NeuronSet:
+    """Return the name of a set that the run will find, or the set; mistakes show here and not in the run."""
+    if text in (names := ("ORI", *scores(), "FULL", "RANDOM")):
+        return text
+    if text.endswith(".json"):
+        return NeuronSet.load(Path(text))
+    if ":" in text:
+        return NeuronSet("custom", card.fingerprint, (card.n_layers, card.d_mlp), parse_neurons(text.split(",")))
+    raise UserError(
+        f"There is no set {text!r}; give one of {', '.join(names)}, a .json file, or neurons such as 15:766."
+    )
+
+
+def _absolute(source: str) -> str:
+    """Return a folder's full path, since the run may be in another folder when it opens it."""
+    return str(Path(source).expanduser().resolve()) if "/" in source else source
+
+
+def _parameters(source: str, name: str, settings: TrainingSettings) -> dict[str, str | int | float | bool | None]:
+    """Return the settings flat, as MLflow shows them."""
+    flat = {key: value for key, value in settings.to_json().items() if key not in ("dpo", "thresholds")}
+    thresholds = {f"threshold_{score}": value for score, value in settings.thresholds.items()}
+    return {"model": source, "set": name} | settings.to_json()["dpo"] | flat | thresholds

@@ -1,0 +1,39 @@
+"""Everything a run has to say for itself, in one JSON-ready dictionary."""
+
+from typing import Any
+
+from safeneuron.runs import store
+
+TABLES = ("before", "static", "adaptive")
+
+
+def run_summary(run_id: str) -> dict[str, Any]:
+    """Return where a run stands and what it has found so far.
+
+    Returns
+    -------
+    dict
+        run, name, status, phase, progress, message; ``model`` (what ``--model`` takes, or None
+        until the run has finished); ``frozen`` (slices, max_abs_diff, or None); ``counts`` of the
+        sets on the parent and the trained model; ``tables``: the rows of the evaluations ``before``
+        (parent, its own sets), ``static`` (trained model, the parent's sets) and ``adaptive``
+        (trained model, sets found on it anew), as far as they were made.
+    """
+    info = store.get_run(run_id)
+
+    def kept(name: str) -> Any:
+        return store.get_json(info.id, name) if store.has_artifact(info.id, f"{name}.json") else None
+
+    found = {name: kept(name) for name in TABLES}
+    return {
+        "run": info.id,
+        "name": info.name,
+        "status": info.status,
+        "phase": info.phase,
+        "progress": info.progress,
+        "message": info.message,
+        "model": info.source if info.status == "finished" else None,
+        "frozen": kept("frozen"),
+        "counts": kept("counts"),
+        "tables": {name: table["rows"] for name, table in found.items() if table},
+    }

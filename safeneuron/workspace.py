@@ -1,0 +1,88 @@
+"""The one folder in which safeneuron keeps everything, and safe ways of writing into it."""
+
+import errno
+import hashlib
+import json
+import os
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+import platformdirs
+
+from safeneuron.errors import UserError
+
+
+def workspace() -> Path:
+    """Return the workspace folder, made if need be: ``SAFENEURON_HOME`` or the user's data folder."""
+    root = Path(os.environ.get("SAFENEURON_HOME") or platformdirs.user_data_dir("safeneuron"))
+    with clear_disk_errors(root):
+        root.mkdir(parents=True, exist_ok=True)
+    return root.resolve()
+
+
+@contextmanager
+def clear_disk_errors(path: Path) -> Iterator[None]:
+    """Turn a full disk or a forbidden folder into a sentence that says what to do.
+
+    Raises
+    ------
+    UserError
+        When the disk is full or the folder may not be written.
+    """
+    try:
+        yield
+    except OSError as error:
+        if error.errno in (errno.ENOSPC, errno.EDQUOT):
+            raise UserError(
+                f"The disk that holds {path} is full; free some space, or set SAFENEURON_HOME to a folder "
+                "on another disk, and try again."
+            ) from error
+        if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
+            raise UserError(
+                f"{path} may not be written; set SAFENEURON_HOME to a folder that you own and try again."
+            ) from error
+        raise
+
+
+@contextmanager
+def replacing(target: Path) -> Iterator[Path]:
+    """Yield a temporary path beside ``target``; it takes target's place only if the block succeeds.
+
+    Works for files and folders. An interruption, an error or a full disk leaves the earlier
+    ``target`` as it was and nothing half-written.
+    """
+    staging = target.parent / f".{target.name}.{uuid4().hex[:8]}.part"
+    try:
+        with clear_disk_errors(target.parent):
+            target.parent.mkdir(parents=True, exist_ok=True)
+            yield staging
+            if target.is_dir():
+                shutil.rmtree(target)
+            staging.replace(target)
+    finally:
+        if staging.is_dir():
+            shutil.rmtree(staging, ignore_errors=True)
+        else:
+            staging.unlink(missing_ok=True)
+
+
+def write_json(path: Path, value: Any) -> None:
+    """Write a JSON file so that a reader sees either the old or the new one."""
+    with replacing(path) as staging:
+        staging.write_text(json.dumps(value, indent=1, sort_keys=True), encoding="utf-8")
+
+
+def fingerprint(*parts: Any) -> str:
+    """Return 16 hexadecimal digits that name these JSON-like values."""
+    text = json.dumps(parts, sort_keys=True, default=str)
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+def file_sha256(path: Path) -> str:
+    """Return the SHA-256 of a file's bytes, in hexadecimal."""
+    with path.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()
