@@ -15,7 +15,7 @@ app = typer.Typer(
     help="Find, switch off and freeze the safety neurons of language models.",
 )
 models_app = typer.Typer(no_args_is_help=True, help="List, prepare and check models.")
-runs_app = typer.Typer(no_args_is_help=True, help="List, show and cancel background runs.")
+runs_app = typer.Typer(invoke_without_command=True, help="List, show and cancel background runs.")
 app.add_typer(models_app, name="models")
 app.add_typer(runs_app, name="runs")
 
@@ -278,6 +278,13 @@ def train(
     _show_run(run, json)
 
 
+@runs_app.callback()
+def runs(context: typer.Context, json: Json = False) -> None:
+    """List, show and cancel background runs; without a command, list them."""
+    if context.invoked_subcommand is None:
+        runs_list(json)
+
+
 @runs_app.command("list")
 def runs_list(json: Json = False) -> None:
     """List the runs, newest first."""
@@ -362,5 +369,5 @@ def _show_run(run: str, json: bool) -> None:
     columns = ["table", "condition", "neurons", "n", "refusal_rate", "interval", "judge", "benign_refusal_rate"]
     rows = [{"table": name} | row for name, rows in result["tables"].items() for row in rows]
     facts = [f"{key}: {result[key]}" for key in ("run", "name", "status", "phase", "message", "model", "frozen") if result[key]]
-    terminal.show(result, json, "\n".join([*facts, "", terminal.table(rows, columns)] if rows else facts))
+    terminal.show(result, json, "\n".join([*facts, *(["", terminal.table(rows, columns)] if rows else [])]))
     raise typer.Exit(1 if result["status"] == "failed" else 0)

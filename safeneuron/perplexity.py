@@ -29,7 +29,8 @@ def perplexity(
     total, count, done = 0.0, 0, 0
     for batch in batches_by_length([len(p) + len(c) for p, c in zip(prompts, completions, strict=True)], batch_size):
         encoded = pad(loaded, [prompts[row] + completions[row] for row in batch], side="left")
-        longest = max(len(completions[row]) for row in batch)
+        # At least 1, since a batch may hold nothing but answers without a token.
+        longest = max(1, *(len(completions[row]) for row in batch))
         with loaded.lock:
             # The logits that predict the last `longest` tokens; with left padding answers end together.
             logits = loaded.model(**encoded, use_cache=False, logits_to_keep=longest + 1).logits[:, :-1]

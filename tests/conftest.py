@@ -116,6 +116,8 @@ def make_tiny(tokenizer_folder: Path) -> Callable[..., "LoadedModel"]:
             torch.manual_seed(seed)
             model = AutoModelForCausalLM.from_config(AutoConfig.for_model(family, **settings | overrides))
         model = model.to(dtype).eval()
+        if dtype == torch.float64:
+            model.model.rotary_emb = _exact_rotary_embedding(model.model.rotary_emb)
         card = ModelCard(
             source=f"./tiny-{family}",
             title=f"tiny {family}",
@@ -128,6 +130,23 @@ def make_tiny(tokenizer_folder: Path) -> Callable[..., "LoadedModel"]:
         return LoadedModel(card=card, model=model, tokenizer=tokenizer)
 
     return make
+
+
+def _exact_rotary_embedding(original: Any) -> Any:
+    """Return the rotary embedding in float64.
+
+    Transformers computes angles in float32 whatever the model's dtype, so that positions shifted by
+    left padding differ by some 1e-7 and hide what float64 is there to show.
+    """
+    import torch
+
+    class Exact(torch.nn.Module):
+        def forward(self, x: torch.Tensor, position_ids: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+            angles = position_ids[..., None].double() * original.inv_freq.double()
+            both = torch.cat([angles, angles], dim=-1)
+            return both.cos() * original.attention_scaling, both.sin() * original.attention_scaling
+
+    return Exact()
 
 
 @pytest.fixture(scope="session")

@@ -3,6 +3,9 @@
 Only safetensors are read, and no code that lies in a folder is run.
 """
 
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +15,7 @@ from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer, PreTra
 
 from safeneuron.errors import UserError
 from safeneuron.models.card import CARD, ModelCard, read_card
-from safeneuron.models.layout import mlp_blocks
+from safeneuron.models.layout import layout_of_type, mlp_blocks
 from safeneuron.models.loaded import LoadedModel
 from safeneuron.workspace import file_sha256, fingerprint, replacing, write_json
 
@@ -25,22 +28,58 @@ def load_folder(folder: Path, card: ModelCard) -> LoadedModel:
     UserError
         When the folder lacks a config or a chat template, or its weights are damaged.
     """
+    check_config(folder)
     check_weights(folder)
-    model = AutoModelForCausalLM.from_pretrained(
-        folder, dtype=torch.float32, use_safetensors=True, local_files_only=True, trust_remote_code=False
-    ).eval()
-    tokenizer = AutoTokenizer.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
+    with _reading(folder):
+        model, report = AutoModelForCausalLM.from_pretrained(
+            folder,
+            dtype=torch.float32,
+            use_safetensors=True,
+            local_files_only=True,
+            trust_remote_code=False,
+            output_loading_info=True,
+        )
+    # Transformers only warns of these, and answers with random weights in their place.
+    if report["missing_keys"]:
+        first = sorted(report["missing_keys"])[0]
+        raise UserError(f"The weights in {folder} do not fit its config.json ({first} is missing); fetch them again.")
+    tokenizer = _tokenizer(folder)
     if tokenizer.chat_template is None:
         raise UserError(f"{folder} has no chat template; add a chat_template.jinja to it.")
     if tokenizer.pad_token is None:
         tokenizer.pad_token = tokenizer.eos_token
-    return LoadedModel(card=card, model=model, tokenizer=tokenizer)
+    return LoadedModel(card=card, model=model.eval(), tokenizer=tokenizer)
+
+
+def check_config(folder: Path) -> None:
+    """Read the config without transformers, or say what is wrong with it."""
+    path = folder / "config.json"
+    if not path.is_file():
+        raise UserError(f"{folder} has no config.json; give a folder that holds a Hugging Face model.")
+    try:
+        model_type = json.loads(path.read_text(encoding="utf-8"))["model_type"]
+    except (ValueError, KeyError, TypeError) as error:
+        raise UserError(f"{path} is not a model's config; fetch the model again.") from error
+    layout_of_type(model_type)
+
+
+@contextmanager
+def _reading(folder: Path) -> Iterator[None]:
+    """Turn what transformers says of a folder that it cannot read into a sentence."""
+    try:
+        yield
+    except (OSError, ValueError, KeyError, RuntimeError) as error:
+        reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
+        raise UserError(f"{folder} cannot be opened as a model ({reason}); fetch or convert it again.") from error
+
+
+def _tokenizer(folder: Path) -> PreTrainedTokenizerBase:
+    with _reading(folder):
+        return AutoTokenizer.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
 
 
 def check_weights(folder: Path) -> list[Path]:
     """Return the weight files after reading their headers, or say what is wrong with the folder."""
-    if not (folder / "config.json").is_file():
-        raise UserError(f"{folder} has no config.json; give a folder that holds a Hugging Face model.")
     weights = sorted(folder.glob("*.safetensors"))
     if not weights:
         raise UserError(f"{folder} holds no .safetensors weights; convert them first (pickle weights are not opened).")
@@ -74,7 +113,7 @@ def save_folder(
 
 def weights_fingerprint(folder: Path) -> str:
     """Return a fingerprint of the weights' bytes and the chat template."""
-    tokenizer = AutoTokenizer.from_pretrained(folder, local_files_only=True)
+    tokenizer = _tokenizer(folder)
     return fingerprint("weights", [file_sha256(path) for path in check_weights(folder)], tokenizer.chat_template)
 
 
@@ -83,8 +122,10 @@ def card_of_folder(folder: Path, source: str) -> ModelCard:
     known = read_card(folder, source)
     if known:
         return known
+    check_config(folder)
     check_weights(folder)
-    config = AutoConfig.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
+    with _reading(folder):
+        config = AutoConfig.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
     return ModelCard(
         source=source,
         title=folder.name,

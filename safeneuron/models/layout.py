@@ -49,14 +49,18 @@ class MLPBlock:
 
 
 def layout_of(model: nn.Module) -> MLPLayout:
-    """Return the layout of a Hugging Face causal language model.
+    """Return the layout of a Hugging Face causal language model; see :func:`layout_of_type`."""
+    return layout_of_type(model.config.model_type)
+
+
+def layout_of_type(model_type: str) -> MLPLayout:
+    """Return the layout of an architecture, by its ``config.model_type``.
 
     Raises
     ------
     UserError
         When no file in ``safeneuron/models/families`` describes the architecture.
     """
-    model_type = model.config.model_type
     layouts = discover("safeneuron.models.families", "LAYOUT")
     for layout in layouts:
         if model_type in layout.model_types:

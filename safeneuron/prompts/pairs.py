@@ -82,7 +82,6 @@ def build_pairs(
     UserError
         When harmful pairs were asked for and the model refuses everything under the ablation.
     """
-    shuffler = random.Random(seed)
     wanted: list[tuple[Kind, tuple[str, ...], int, NeuronSet | None]] = [
         ("harmful", builtin.harmful(part).prompts, harmful_count, neurons),
         ("twin", builtin.twins(part).prompts, twin_count, None),
@@ -91,6 +90,8 @@ def build_pairs(
     total = harmful_count + twin_count + benign_count
     pairs: list[PreferencePair] = []
     for kind, prompts, count, ablated in wanted:
+        # One shuffler a kind, so that a run with fewer pairs uses the first ones of a run with more.
+        shuffler = random.Random(f"{seed} {kind}")
         order = shuffler.sample(prompts, len(prompts))
 
         def report(step: str, fraction: float) -> None:
@@ -106,7 +107,7 @@ def build_pairs(
             refusal = shuffler.choice(builtin.refusals())
             chosen, rejected = (refusal, answer) if kind == "harmful" else (answer, refusal)
             pairs.append(PreferencePair(prompt, chosen, rejected, kind))
-    shuffler.shuffle(pairs)
+    random.Random(seed).shuffle(pairs)
     return tuple(pairs)
 
 

@@ -120,12 +120,14 @@ def all_folders() -> list[Path]:
 
 def read_info(folder: Path) -> RunInfo:
     """Read the state from a run's folder."""
-    return RunInfo(**json.loads((folder / STATUS_FILE).read_text(encoding="utf-8")))
+    facts = json.loads((folder / STATUS_FILE).read_text(encoding="utf-8"))
+    return RunInfo(**facts | {"phases": dict(facts["phases"])})
 
 
 def write_info(folder: Path, info: RunInfo) -> None:
     """Replace the state in a run's folder."""
-    write_json(folder / STATUS_FILE, vars(info))
+    # As pairs, since a JSON object would forget the order of the phases.
+    write_json(folder / STATUS_FILE, vars(info) | {"phases": list(info.phases.items())})
 
 
 def add_event(folder: Path, event: Event) -> None:

@@ -38,7 +38,7 @@ def launch(run_id: str, target: str, threads: int | None = None) -> None:
     Raises
     ------
     UserError
-        When no process could be started; the run is then marked as failed.
+        When no process could be started.
     """
     log = run_folder(run_id) / "log"
     with clear_disk_errors(log):
@@ -52,10 +52,13 @@ def launch(run_id: str, target: str, threads: int | None = None) -> None:
                 env=_environment(threads or shared_threads(busy=True)),
                 start_new_session=True,
             )
-    if helper.wait(timeout=SUBMIT_SECONDS) != 0:
-        sentence = f"The background process could not be started; {log / 'launcher.log'} says why."
-        store.fail(run_id, sentence)
-        raise UserError(sentence)
+    try:
+        started = helper.wait(timeout=SUBMIT_SECONDS) == 0
+    except subprocess.TimeoutExpired:
+        helper.kill()
+        started = False
+    if not started:
+        raise UserError(f"The background process could not be started; {log / 'launcher.log'} says why.")
 
 
 def cancel(run_id: str) -> RunInfo:

@@ -23,8 +23,8 @@ Job = Callable[["Reporter"], None]
 class Reporter:
     """A :data:`safeneuron.progress.Progress` that writes into the run and listens for a stop.
 
-    A step that is the name of one of the run's phases opens that phase; any other step is a detail
-    of the phase at hand.
+    A step with the name of one of the run's later phases opens that phase; any other step is a
+    detail of the phase at hand.
 
     Parameters
     ----------
@@ -33,21 +33,22 @@ class Reporter:
 
     def __init__(self, run_id: str) -> None:
         self.run_id = run_id
-        self._phases = store.get_run(run_id).phases
-        self._phase = ""
+        self._phases = list(store.get_run(run_id).phases)
+        self._at = -1
         self._written = 0.0
 
     def __call__(self, step: str, fraction: float) -> None:
         """Report, or raise :class:`Cancelled` when somebody asked the run to stop."""
         if store.cancel_requested(self.run_id):
             raise Cancelled
-        opens = step in self._phases and step != self._phase
+        opens = step in self._phases[self._at + 1 :]
         if opens:
-            self._phase = step
+            self._at = self._phases.index(step)
         now = time.monotonic()
-        if self._phase and (opens or now - self._written >= REPORT_SECONDS):
+        if self._at >= 0 and (opens or now - self._written >= REPORT_SECONDS):
             self._written = now
-            store.set_phase(self.run_id, self._phase, fraction, "" if step == self._phase else step)
+            phase = self._phases[self._at]
+            store.set_phase(self.run_id, phase, fraction, "" if step == phase else step)
 
 
 def part(progress: Progress, start: float, end: float) -> Progress:

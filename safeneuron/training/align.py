@@ -15,7 +15,7 @@ import torch
 from safetensors.torch import load_file, save_file
 
 from safeneuron.errors import UserError
-from safeneuron.generation import MAX_NEW_TOKENS, generate
+from safeneuron.generation import generate
 from safeneuron.models.chat import prompt_ids
 from safeneuron.models.loaded import LoadedModel
 from safeneuron.progress import Progress, silent
@@ -37,15 +37,19 @@ class AlignSettings:
         LoRA rank, on the gate, up and down projections of every layer.
     learning_rate, epochs, batch_size, warmup : number
         AdamW, cosine schedule after a warm-up of that share of the steps.
+    answer_tokens : int
+        How much of the model's own answers is learned: whether it refuses is decided in the first
+        words, and shorter examples leave time for more epochs.
     seed : int
         Orders the examples, assigns the refusals and initialises the adapter.
     """
 
     rank: int = 14
-    learning_rate: float = 3e-4
-    epochs: int = 1
-    batch_size: int = 8
+    learning_rate: float = 1e-3
+    epochs: int = 3
+    batch_size: int = 4
     warmup: float = 0.1
+    answer_tokens: int = 16
     seed: int = 0
 
 
@@ -64,7 +68,7 @@ def training_rows(
     judge = judge_named(DEFAULT_JUDGE)
     answerable = [*benign("train").prompts, *twins("train").prompts]
     for answer in generate(
-        base, answerable, MAX_NEW_TOKENS, batch_size=64, progress=progress, step="Answering benign prompts"
+        base, answerable, settings.answer_tokens, batch_size=64, progress=progress, step="Answering benign prompts"
     ):
         if judge.verdict(answer.prompt, answer.text).refused:
             continue

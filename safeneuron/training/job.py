@@ -53,7 +53,7 @@ def run(report: Reporter) -> None:
     # A set of the person's own takes the place of the one that it is named after.
     sets |= {neurons.name: neurons} if neurons.name in sets else {}
 
-    pairs = _pairs(report, parent, neurons, settings)
+    pairs = _pairs(report, parent, sets["FULL"], settings)
     result = train_masked_dpo(
         parent,
         neurons,
@@ -112,7 +112,7 @@ def _frozen_set(run_id: str, name: str, table: ScoreTable, settings: TrainingSet
 
 
 def _pairs(
-    report: Reporter, parent: LoadedModel, neurons: NeuronSet, settings: TrainingSettings
+    report: Reporter, parent: LoadedModel, full: NeuronSet, settings: TrainingSettings
 ) -> tuple[PreferencePair, ...]:
     """Return the person's own pairs, or as many built ones as the steps can take in."""
     path = store.artifacts_folder(report.run_id) / PAIRS_FILE
@@ -120,7 +120,7 @@ def _pairs(
         return load_pairs(path)
     asked = (settings.harmful_pairs, settings.twin_pairs, settings.benign_pairs)
     counts = limited_counts(asked, settings.dpo.max_steps * settings.dpo.batch_size)
-    pairs = build_pairs(parent, neurons, "train", *counts, seed=settings.dpo.seed, progress=report)
+    pairs = build_pairs(parent, full, "train", *counts, seed=settings.dpo.seed, progress=report)
     save_pairs(path, pairs)
     return pairs
 

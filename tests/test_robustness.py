@@ -1,0 +1,165 @@
+"""The ORI / ES / SAS / FULL / RANDOM table, on a tiny model with a judge that finds something in its babble."""
+
+from dataclasses import replace
+
+import pandas as pd
+import pytest
+
+from safeneuron import robustness
+from safeneuron.ablation import ablate
+from safeneuron.errors import Cancelled, UserError
+from safeneuron.generation import generate
+from safeneuron.neurons import NeuronSet, random_like
+from safeneuron.prompts.promptset import PromptSet
+from safeneuron.refusal.judge import Verdict
+from safeneuron.refusal.log_odds import refusal_scores
+from safeneuron.refusal.rates import rate
+from safeneuron.robustness import CONDITIONS, EvaluationSettings, answers_under, evaluate, evaluate_once
+
+
+class ParityJudge:
+    """Calls answers with an even number of characters refusals: arbitrary, and as often true as false."""
+
+    name, title = "even", "even length"
+
+    def verdict(self, prompt, answer):
+        return Verdict(len(answer) % 2 == 0, f"{len(answer)} characters")
+
+
+@pytest.fixture(autouse=True)
+def judge(monkeypatch):
+    monkeypatch.setattr(robustness, "judge_named", lambda name: ParityJudge())
+
+
+@pytest.fixture
+def sets(llama):
+    es = NeuronSet("ES", llama.fingerprint, llama.shape, frozenset((0, index) for index in range(12)))
+    sas = NeuronSet("SAS", llama.fingerprint, llama.shape, frozenset((2, index) for index in range(5, 20)))
+    return {"ES": es, "SAS": sas, "FULL": replace(es | sas, name="FULL")}
+
+
+@pytest.fixture
+def classes(prompts):
+    return PromptSet("harmful", prompts[:4]), PromptSet("benign", prompts[4:])
+
+
+SETTINGS = EvaluationSettings(judge="even", random_draws=3, max_new_tokens=7, batch_size=3)
+
+
+def test_every_condition_has_its_rates_intervals_and_judge(llama, sets, classes):
+    table = evaluate(llama, sets, *classes, SETTINGS)
+    rows = {row["condition"]: row for row in table.rows()}
+    assert tuple(rows) == CONDITIONS == ("ORI", "ES", "SAS", "FULL", "RANDOM")
+    assert [rows[name]["neurons"] for name in CONDITIONS] == [0, 12, 15, 27, 27]
+    assert [rows[name]["draws"] for name in CONDITIONS] == [1, 1, 1, 1, 3]
+    ablations = {"ORI": [None], "RANDOM": [random_like(sets["FULL"], draw) for draw in range(3)]}
+    for name, row in rows.items():
+        for kind, prompts in zip(("", "benign_"), classes, strict=True):
+            verdicts = []
+            for neurons in ablations.get(name) or [sets[name]]:
+                with ablate(llama, neurons):
+                    verdicts += [len(answer.text) % 2 == 0 for answer in generate(llama, prompts.prompts, 7)]
+            expected = rate(sum(verdicts) / len(verdicts), len(prompts), "even")
+            assert row[f"{kind}n"] == len(prompts)
+            assert row[f"{kind}refusal_rate"] == pytest.approx(expected.value)
+            assert row["interval" if not kind else "benign_interval"] == pytest.approx([expected.low, expected.high])
+        assert row["judge"] == "even"
+    assert len({row["refusal_rate"] for row in rows.values()}) > 1
+
+
+def test_every_answer_is_kept_with_what_decided_it(llama, sets, classes):
+    answers = evaluate(llama, sets, *classes, SETTINGS).answers
+    assert list(answers) == ["condition", "draw", "kind", "prompt", "answer", "refused", "because"]
+    assert len(answers) == (4 + 3) * 7
+    assert (answers["refused"] == (answers["answer"].str.len() % 2 == 0)).all()
+    assert set(answers.loc[answers["kind"] == "harmful", "prompt"]) == set(classes[0].prompts)
+
+
+def test_it_survives_the_disk(llama, sets, classes, tmp_path):
+    table = evaluate(llama, sets, *classes, SETTINGS)
+    robustness.save_table(table, tmp_path / "kept")
+    again = robustness.load_table(tmp_path / "kept")
+    assert again.model == table.model
+    assert again.rows() == table.rows()
+    assert again.results == table.results
+    pd.testing.assert_frame_equal(again.answers, table.answers, check_dtype=False)
+
+
+def test_an_evaluation_is_made_once(llama, sets, classes, home, monkeypatch):
+    assert robustness.kept_evaluation(llama.fingerprint, sets, *classes, SETTINGS) is None
+    table = evaluate_once(llama, sets, *classes, SETTINGS)
+    monkeypatch.setattr(robustness, "generate", lambda *_, **__: pytest.fail("generated again"))
+    assert evaluate_once(llama, sets, *classes, SETTINGS).rows() == table.rows()
+    assert robustness.kept_evaluation(llama.fingerprint, sets, *classes, SETTINGS).rows() == table.rows()
+
+
+@pytest.mark.parametrize("what", ["model", "sets", "harmful", "benign", "judge", "draws", "tokens"])
+def test_another_question_gets_no_kept_answer(llama, sets, classes, home, what):
+    evaluate_once(llama, sets, *classes, SETTINGS)
+    model, (harmful, benign), settings = llama.fingerprint, classes, SETTINGS
+    if what == "model":
+        model = "another"
+    elif what == "sets":
+        sets = sets | {"ES": sets["SAS"]}
+    elif what == "harmful":
+        harmful = harmful.head(3)
+    elif what == "benign":
+        benign = benign.head(2)
+    else:
+        name = {"judge": "judge", "draws": "random_draws", "tokens": "max_new_tokens"}[what]
+        settings = replace(settings, **{name: "other" if what == "judge" else 2})
+    assert robustness.kept_evaluation(model, sets, harmful, benign, settings) is None
+
+
+def test_a_stopped_evaluation_keeps_nothing_and_leaves_no_hook(llama, sets, classes, home, count_hooks):
+    seen = []
+
+    def stop(step, share):
+        seen.append((step, share))
+        if "FULL" in step:
+            raise Cancelled
+
+    with pytest.raises(Cancelled):
+        evaluate_once(llama, sets, *classes, SETTINGS, stop)
+    assert count_hooks(llama) == 0
+    assert not [path for path in home.rglob("*") if path.is_file()]
+    shares = [share for _, share in seen]
+    assert shares == sorted(shares) and 0.4 < shares[-1] < 0.6
+
+
+def test_answers_under_an_ablation(llama, sets, classes):
+    batches = []
+    rows, refusal = answers_under(llama, sets["FULL"], classes[0], "even", 7, on_answers=batches.extend)
+    with ablate(llama, sets["FULL"]):
+        answers = generate(llama, classes[0].prompts, 7)
+        scores = refusal_scores(llama, classes[0].prompts)
+    assert [row["prompt"] for row in rows] == list(classes[0].prompts)
+    assert [row["answer"] for row in rows] == [answer.text for answer in answers]
+    assert [row["refusal_score"] for row in rows] == pytest.approx(list(scores))
+    assert refusal.value == sum(len(answer.text) % 2 == 0 for answer in answers) / 4
+    assert (refusal.n, refusal.judge) == (4, "even")
+    assert sorted(map(str, batches)) == sorted(map(str, rows))
+
+
+def test_an_unknown_judge_is_refused_before_any_work(llama, sets, classes, monkeypatch):
+    monkeypatch.undo()
+    monkeypatch.setattr(robustness, "generate", lambda *_, **__: pytest.fail("generated"))
+    with pytest.raises(UserError, match="no judge 'nobody'"):
+        evaluate(llama, sets, *classes, replace(SETTINGS, judge="nobody"))
+
+
+@pytest.mark.default_model
+def test_switching_full_off_lowers_the_default_models_refusals(default_model, home, monkeypatch):
+    """The finding of the whole project, in small: the numbers of the README are printed by ``models measure``."""
+    from safeneuron.prompts import builtin
+    from safeneuron.scoring import score_table
+
+    monkeypatch.undo()
+    monkeypatch.setenv("SAFENEURON_HOME", str(home))
+    full = score_table(default_model).select()["FULL"]
+    prompts = builtin.harmful("test").head(12)
+    _, whole = answers_under(default_model, None, prompts, max_new_tokens=16)
+    _, ablated = answers_under(default_model, full, prompts, max_new_tokens=16)
+    _, control = answers_under(default_model, random_like(full, 0), prompts, max_new_tokens=16)
+    assert whole.value >= 0.8 and control.value >= 0.8
+    assert ablated.value <= 0.5

@@ -1,0 +1,66 @@
+"""From what a person typed to a set, or to a sentence that says what can be typed."""
+
+import numpy as np
+import pytest
+
+from safeneuron.errors import UserError
+from safeneuron.neurons import NeuronSet
+from safeneuron.scores.score import ScoreTable
+from safeneuron.selection import named_set
+from safeneuron.statistics import ActivationStatistics
+
+
+@pytest.fixture
+def table():
+    draw = np.random.default_rng(0)
+    harmful, benign = (
+        ActivationStatistics(9, draw.normal(size=(3, 40)), draw.random((3, 40)) + 0.1, "last", name) for name in "hb"
+    )
+    return ScoreTable("model", harmful, benign)
+
+
+@pytest.mark.parametrize("name", ["ES", "SAS", "FULL"])
+def test_the_scores_sets_at_these_thresholds(table, name):
+    thresholds = {"ES": 1.0, "SAS": 0.5}
+    assert named_set(name, table, thresholds) == table.select(thresholds)[name]
+    assert len(named_set(name, table, thresholds)) > len(named_set(name, table))
+
+
+def test_ori_is_empty_and_random_like_full(table):
+    thresholds = {"ES": 1.0, "SAS": 0.5}
+    assert len(named_set("ORI", table)) == 0
+    control = named_set("RANDOM", table, thresholds, seed=3)
+    assert control.per_layer() == named_set("FULL", table, thresholds).per_layer()
+    assert control != named_set("RANDOM", table, thresholds, seed=4)
+
+
+def test_typed_neurons(table):
+    assert named_set("2:39,0:1", table).neurons == {(2, 39), (0, 1)}
+
+
+def test_a_file(table, tmp_path):
+    path = tmp_path / "mine.json"
+    NeuronSet("mine", "model", (3, 40), frozenset({(1, 1)})).save(path)
+    assert named_set(str(path), table).neurons == {(1, 1)}
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("full", "no set 'full'; give one of ORI, ES, SAS, FULL, RANDOM"),
+        ("", "no set ''"),
+        ("3:0", "Neuron 3:0 does not exist"),
+        ("0:40", "Neuron 0:40 does not exist"),
+        ("1:x", "'x' is not a neuron|'1:x' is not a neuron"),
+        ("nowhere.json", "nowhere.json is not a neuron set"),
+    ],
+)
+def test_what_names_no_set_is_refused(table, text, message):
+    with pytest.raises(UserError, match=message):
+        named_set(text, table)
+
+
+def test_a_file_of_another_model_is_refused(table, tmp_path):
+    NeuronSet("theirs", "other", (3, 41), frozenset({(1, 40)})).save(tmp_path / "theirs.json")
+    with pytest.raises(UserError, match=r"theirs.*\(3, 41\).*\(3, 40\)"):
+        named_set(str(tmp_path / "theirs.json"), table)

@@ -1,0 +1,149 @@
+"""The whole run on a tiny model: once in a process of its own, and its ways of going wrong in this one."""
+
+import json
+
+import pytest
+import torch
+
+from safeneuron.models.catalogue import catalogue, model_card, open_model
+from safeneuron.models.layout import mlp_blocks
+from safeneuron.neurons import NeuronSet
+from safeneuron.prompts.pairs import PreferencePair, load_pairs
+from safeneuron.runs import launcher, store
+from safeneuron.runs.worker import carry_out
+from safeneuron.training import job, start
+from safeneuron.training.settings import MaskedDPOSettings, TrainingSettings
+
+SETTINGS = TrainingSettings(
+    dpo=MaskedDPOSettings(max_steps=2, batch_size=4, learning_rate=1e-3, weight_decay=0.1),
+    # Random weights have no safety neurons; these thresholds find some all the same.
+    thresholds={"ES": 0.3, "SAS": 1.5},
+    evaluation_limit=4,
+)
+OWN = tuple(PreferencePair(f"Question {number}?", "I cannot.", "Gladly.") for number in range(8))
+
+
+@pytest.fixture
+def run_here(home, model_folder, monkeypatch):
+    """Return a function that starts a run and carries it out in this process."""
+    import signal
+
+    monkeypatch.setattr(start, "launch", lambda run_id, target, threads: None)
+    before = signal.getsignal(signal.SIGTERM)
+
+    def run(neurons="FULL", settings=SETTINGS, pairs=OWN):
+        run_id = start.start_training(str(model_folder), neurons, settings, pairs)
+        carry_out(run_id, start.JOB)
+        return store.get_run(run_id)
+
+    yield run
+    signal.signal(signal.SIGTERM, before)
+
+
+def test_the_whole_run_in_a_process_of_its_own(home, model_folder):
+    run_id = start.start_training(str(model_folder), "FULL", SETTINGS)
+    assert store.get_run(run_id).active
+    info = launcher.wait(run_id, interval=0.1)
+    assert (info.status, info.message) == ("finished", "")
+    assert [event.text for event in store.events(run_id)] == ["Queued", "Started", *start.PHASES, "Finished"]
+    assert info.parameters["set"] == "FULL"
+    assert info.parameters["threshold_ES"] == 0.3
+
+    neurons = NeuronSet.from_json(store.get_json(run_id, "neurons"))
+    assert len(neurons) > 0
+    assert store.get_json(run_id, "frozen") == {"slices": 3 * len(neurons), "max_abs_diff": 0.0, "identical": True}
+    for key in ("loss", "rewards/margins", "rewards/accuracies", "logps/chosen"):
+        assert store.metric_history(run_id, key).steps.tolist() == [1, 2]
+
+    # As many pairs as the two steps take in, in the usual proportions.
+    pairs = load_pairs(store.artifacts_folder(run_id) / start.PAIRS_FILE)
+    assert sorted(pair.kind for pair in pairs) == ["benign"] * 2 + ["harmful"] * 4 + ["twin"] * 2
+
+    card = model_card(info.source)
+    assert card in catalogue()
+    assert card.parent == str(model_folder)
+    parent, trained = open_model(str(model_folder)), open_model(info.source)
+    for layer, members in neurons.by_layer().items():
+        before, after = mlp_blocks(parent.model)[layer], mlp_blocks(trained.model)[layer]
+        assert torch.equal(before.gate.weight[members], after.gate.weight[members])
+        assert torch.equal(before.up.weight[members], after.up.weight[members])
+        assert torch.equal(before.down.weight[:, members], after.down.weight[:, members])
+        assert not torch.equal(before.gate.weight, after.gate.weight)
+
+    for name, model in (("before", parent), ("static", trained), ("adaptive", trained)):
+        table = store.get_json(run_id, name)
+        assert table["model"] == model.fingerprint
+        assert [row["condition"] for row in table["rows"]] == ["ORI", "ES", "SAS", "FULL", "RANDOM"]
+        assert {row["n"] for row in table["rows"]} == {4}
+        assert len(store.get_table(run_id, f"{name}_answers")) == 5 * (4 + 4)
+    assert store.get_json(run_id, "counts")["parent"]["FULL"] == len(neurons)
+    assert not list((home / "models").glob(".*"))
+
+
+def test_a_persons_own_set_and_pairs(run_here, llama, some_neurons):
+    neurons = some_neurons(llama)
+    info = run_here(neurons)
+    assert info.status == "finished"
+    assert NeuronSet.from_json(store.get_json(info.id, "neurons")) == neurons
+    assert store.get_json(info.id, "frozen")["slices"] == 3 * len(neurons)
+    assert load_pairs(store.artifacts_folder(info.id) / start.PAIRS_FILE) == OWN
+
+
+def test_plain_dpo_is_a_run_without_neurons(run_here):
+    info = run_here("ORI")
+    assert info.status == "finished"
+    assert store.get_json(info.id, "frozen")["slices"] == 0
+
+
+def test_a_full_disk_while_saving_leaves_no_model(run_here, home, monkeypatch):
+    import errno
+
+    from transformers import PreTrainedModel
+
+    def full(self, folder, *arguments, **more):
+        folder.mkdir(parents=True)
+        (folder / "model.safetensors").write_bytes(b"half")
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(PreTrainedModel, "save_pretrained", full)
+    info = run_here()
+    assert (info.status, info.phase) == ("failed", "Saving")
+    assert "is full" in info.message
+    assert not list((home / "models").iterdir())
+    # What was there before stays.
+    assert store.metric_history(info.id, "loss").steps.tolist() == [1, 2]
+
+
+def test_moved_neurons_are_never_saved(run_here, home, monkeypatch):
+    from safeneuron.training.frozen import FrozenNeurons
+
+    monkeypatch.setattr(FrozenNeurons, "restore", lambda self: None)
+    info = run_here()
+    assert info.status == "failed"
+    assert "Frozen neurons moved" in info.message
+    assert not (home / "models").exists()
+
+
+def test_cancel_in_training(run_here, home, monkeypatch):
+    log_metrics = store.log_metrics
+
+    def log_and_cancel(run_id, step, values):
+        log_metrics(run_id, step, values)
+        store.request_cancel(run_id)
+
+    monkeypatch.setattr(job.store, "log_metrics", log_and_cancel)
+    info = run_here()
+    assert (info.status, info.phase) == ("cancelled", "Training")
+    assert store.metric_history(info.id, "loss").steps.tolist() == [1]
+    assert not (home / "models").exists()
+
+
+def test_evaluation_prompts_keep_their_proportions():
+    harmful, benign = job.evaluation_prompts(64)
+    assert (len(harmful), len(benign)) == (64, 40)
+    harmful, benign = job.evaluation_prompts(4)
+    assert (len(harmful), len(benign)) == (4, 4)
+
+
+def test_settings_round_trip_through_json():
+    assert TrainingSettings.from_json(json.loads(json.dumps(SETTINGS.to_json()))) == SETTINGS

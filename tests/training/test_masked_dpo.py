@@ -1,0 +1,159 @@
+import copy
+from dataclasses import replace
+
+import pytest
+import torch
+
+from safeneuron.errors import Cancelled, UserError
+from safeneuron.models.layout import mlp_blocks
+from safeneuron.neurons import NeuronSet
+from safeneuron.prompts.pairs import PreferencePair
+from safeneuron.training import masked_dpo
+from safeneuron.training.frozen import FrozenNeurons
+from safeneuron.training.masked_dpo import dpo_config, train_masked_dpo
+from safeneuron.training.settings import MaskedDPOSettings
+
+SETTINGS = MaskedDPOSettings(learning_rate=1e-3, weight_decay=0.1, max_steps=4, batch_size=4)
+PAIRS = tuple(
+    PreferencePair(
+        f"Question {number}: how do I do it?", f"I cannot help with {number}.", f"First {'you ' * number} go on."
+    )
+    for number in range(6)
+)
+
+
+def _empty(loaded):
+    return NeuronSet("none", loaded.fingerprint, loaded.shape, frozenset())
+
+
+def _train(loaded, neurons, **changes):
+    """Train a copy; return it, the result and the values logged in each step."""
+    copied = replace(loaded, model=copy.deepcopy(loaded.model))
+    logged = []
+    result = train_masked_dpo(
+        copied,
+        neurons,
+        PAIRS,
+        replace(SETTINGS, **changes),
+        on_metrics=lambda step, values: logged.append((step, values)),
+    )
+    return copied, result, logged
+
+
+@pytest.fixture(scope="module")
+def plain(tiny_models, tmp_path_factory):
+    """The same pairs and settings through TRL's own trainer, with nothing of ours around it."""
+    from datasets import Dataset
+    from trl import DPOTrainer
+
+    loaded = tiny_models["llama"]
+    model = copy.deepcopy(loaded.model)
+    rows = [
+        {
+            "prompt": [{"role": "user", "content": pair.prompt}],
+            "chosen": [{"role": "assistant", "content": pair.chosen}],
+            "rejected": [{"role": "assistant", "content": pair.rejected}],
+        }
+        for pair in PAIRS
+    ]
+    config = dpo_config(SETTINGS, str(tmp_path_factory.mktemp("plain")), on_cpu=True)
+    trainer = DPOTrainer(
+        model=model, args=config, train_dataset=Dataset.from_list(rows), processing_class=loaded.tokenizer
+    )
+    trainer.train()
+    losses = [entry["loss"] for entry in trainer.state.log_history if "loss" in entry]
+    return losses, model.state_dict()
+
+
+@pytest.mark.parametrize("forward_zeroing", [True, False])
+def test_empty_set_equals_plain_trl(llama, plain, forward_zeroing):
+    losses, weights = plain
+    trained, result, logged = _train(llama, _empty(llama), forward_zeroing=forward_zeroing)
+    assert [values["loss"] for _, values in logged] == losses
+    for name, tensor in trained.model.state_dict().items():
+        assert torch.equal(tensor, weights[name]), name
+    assert result.frozen.slices == 0
+    assert result.frozen.identical
+
+
+@pytest.mark.parametrize("forward_zeroing", [True, False])
+def test_frozen_slices_equal_their_start_and_others_move(llama, some_neurons, forward_zeroing):
+    neurons = some_neurons(llama)
+    trained, result, _ = _train(llama, neurons, forward_zeroing=forward_zeroing)
+    assert result.frozen.identical
+    assert result.frozen.slices == 3 * len(neurons)
+    assert result.steps == SETTINGS.max_steps
+    for layer, members in neurons.by_layer().items():
+        others = [index for index in range(neurons.shape[1]) if index not in members]
+        before, after = mlp_blocks(llama.model)[layer], mlp_blocks(trained.model)[layer]
+        for name in ("gate", "up"):
+            old, new = getattr(before, name).weight, getattr(after, name).weight
+            assert torch.equal(old[members], new[members])
+            assert not torch.equal(old[others], new[others])
+        assert torch.equal(before.down.weight[:, members], after.down.weight[:, members])
+        assert not torch.equal(before.down.weight[:, others], after.down.weight[:, others])
+
+
+def test_the_report_tells_when_nothing_restores(llama, some_neurons, monkeypatch):
+    monkeypatch.setattr(FrozenNeurons, "restore", lambda self: None)
+    _, result, _ = _train(llama, some_neurons(llama))
+    assert not result.frozen.identical
+    assert result.frozen.max_abs_diff > 0
+
+
+def test_forward_zeroing_changes_the_policy_but_not_the_reference(llama, some_neurons):
+    """In the first step an untouched policy equals the reference, so its margin is 0; a zeroed one's is not."""
+    neurons = some_neurons(llama)
+    _, _, with_zeroing = _train(llama, neurons)
+    _, _, without = _train(llama, neurons, forward_zeroing=False)
+    assert without[0][1]["rewards/margins"] == pytest.approx(0.0, abs=1e-4)
+    assert abs(with_zeroing[0][1]["rewards/margins"]) > 1e-2
+
+
+def test_logs_what_the_page_draws(llama, some_neurons):
+    _, _, logged = _train(llama, some_neurons(llama))
+    assert [step for step, _ in logged] == [1, 2, 3, 4]
+    wanted = {"loss", "rewards/margins", "rewards/accuracies", "logps/chosen", "logps/rejected", "learning_rate"}
+    assert all(wanted <= values.keys() for _, values in logged)
+
+
+def test_leaves_no_hook_and_no_patch(llama, some_neurons, count_hooks):
+    trained, _, _ = _train(llama, some_neurons(llama))
+    assert count_hooks(trained) == 0
+    assert "forward" not in vars(trained.model)
+    assert not trained.model.training
+    assert all(not parameter._post_accumulate_grad_hooks for parameter in trained.model.parameters())
+
+
+def test_prints_nothing_on_standard_output(llama, some_neurons, capsys):
+    _train(llama, some_neurons(llama))
+    assert capsys.readouterr().out == ""
+
+
+@pytest.mark.parametrize("phase", [masked_dpo.REFERENCE, masked_dpo.TRAINING])
+def test_a_listener_can_cancel_in_each_phase(llama, some_neurons, count_hooks, phase):
+    copied = replace(llama, model=copy.deepcopy(llama.model))
+    seen = []
+
+    def listen(step, fraction):
+        seen.append((step, fraction))
+        if step == phase and fraction > 0:
+            raise Cancelled
+
+    with pytest.raises(Cancelled):
+        train_masked_dpo(copied, some_neurons(llama), PAIRS, SETTINGS, listen)
+    assert seen[-1] == (phase, 0.5 if phase == masked_dpo.REFERENCE else 0.25)
+    assert count_hooks(copied) == 0
+    assert "forward" not in vars(copied.model)
+
+
+def test_no_pairs_is_said_plainly(llama):
+    with pytest.raises(UserError, match="at least one preference pair"):
+        train_masked_dpo(llama, _empty(llama), ())
+
+
+def test_settings_that_cannot_train_are_said_plainly():
+    with pytest.raises(UserError, match="--max-steps"):
+        MaskedDPOSettings(max_steps=0)
+    with pytest.raises(UserError, match="learning rate"):
+        MaskedDPOSettings(learning_rate=0)

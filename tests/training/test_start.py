@@ -1,0 +1,56 @@
+import pytest
+
+from safeneuron.errors import UserError
+from safeneuron.neurons import NeuronSet
+from safeneuron.runs import store
+from safeneuron.training import start
+from safeneuron.training.start import start_training
+
+
+@pytest.fixture(autouse=True)
+def launched(monkeypatch):
+    """Start no process; return what would have been started."""
+    calls = []
+    monkeypatch.setattr(start, "launch", lambda *arguments: calls.append(arguments))
+    return calls
+
+
+def test_mistakes_show_before_a_run_is_made(home, model_folder, llama, some_neurons, tmp_path):
+    folder = str(model_folder)
+    foreign = NeuronSet("foreign", "other", (2, 2), frozenset({(1, 1)}))
+    broken = tmp_path / "broken.json"
+    broken.write_text("{")
+    for source, neurons, message in [
+        ("no-such-model", "FULL", "There is no model"),
+        (folder, "HALF", "There is no set 'HALF'"),
+        (folder, foreign, "choose a set of this model"),
+        (folder, "99:0", "does not exist"),
+        (folder, "1:a", "is not a neuron"),
+        (folder, str(broken), "is not a neuron set"),
+    ]:
+        with pytest.raises(UserError, match=message):
+            start_training(source, neurons)
+    assert store.list_runs() == []
+
+
+def test_a_typed_set_is_kept_with_the_run(home, model_folder, launched):
+    run_id = start_training(str(model_folder), "0:1,2:3")
+    assert store.get_json(run_id, "neurons")["neurons"] == [[0, 1], [2, 3]]
+    assert launched == [(run_id, start.JOB, None)]
+
+
+def test_a_folder_is_kept_with_its_full_path(home, model_folder, monkeypatch):
+    monkeypatch.chdir(model_folder.parent)
+    run_id = start_training(f"./{model_folder.name}", "FULL")
+    assert store.get_json(run_id, "settings")["source"] == str(model_folder)
+
+
+def test_a_run_that_cannot_be_launched_is_failed(home, model_folder, monkeypatch):
+    def refuse(*arguments):
+        raise UserError("No process could be started.")
+
+    monkeypatch.setattr(start, "launch", refuse)
+    with pytest.raises(UserError, match="No process"):
+        start_training(str(model_folder), "FULL")
+    (info,) = store.list_runs()
+    assert (info.status, info.message) == ("failed", "No process could be started.")
