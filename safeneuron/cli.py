@@ -338,7 +338,8 @@ def _file(path: Path | None, column: str | None, limit: int | None = None) -> An
 
 
 def _checked(loaded: Any) -> dict[str, Any]:
-    from safeneuron.models.parity import TOLERANCES, check_parity
+    from safeneuron.models.parity import check_parity
+    from safeneuron.models.parity_report import TOLERANCES
 
     report = check_parity(loaded)
     checks = {name: {"difference": getattr(report, name), "tolerance": limit} for name, limit in TOLERANCES.items()}

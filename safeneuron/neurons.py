@@ -146,7 +146,7 @@ def parse_neurons(texts: Iterable[str]) -> frozenset[Neuron]:
     found = set()
     for text in texts:
         layer, _, index = text.strip().partition(":")
-        if not (layer.isdigit() and index.isdigit()):
+        if not (layer.isdecimal() and index.isdecimal()):
             raise UserError(f"{text!r} is not a neuron; write layer:index, such as 15:766.")
         found.add((int(layer), int(index)))
     return frozenset(found)

@@ -5,6 +5,7 @@ random neurons per layer as FULL has. Refusal rates are of answers generated gre
 every answer is kept, so that a person can check the count.
 """
 
+import json
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -21,7 +22,7 @@ from safeneuron.prompts.promptset import PromptSet
 from safeneuron.refusal.judge import DEFAULT_JUDGE, Judge, judge_named
 from safeneuron.refusal.log_odds import refusal_scores
 from safeneuron.refusal.rates import Rate, rate, rate_of
-from safeneuron.workspace import fingerprint, replacing, workspace
+from safeneuron.workspace import fingerprint, replacing, workspace, write_json
 
 CONDITIONS = ("ORI", "ES", "SAS", "FULL", "RANDOM")
 
@@ -240,13 +241,13 @@ def save_table(table: RobustnessTable, folder: Path) -> None:
     """Write the rows as JSON and the answers as parquet."""
     with replacing(folder) as staging:
         staging.mkdir()
-        pd.Series({"model": table.model, "rows": table.rows()}).to_json(staging / "rates.json", indent=1)
+        write_json(staging / "rates.json", {"model": table.model, "rows": table.rows()})
         table.answers.to_parquet(staging / "answers.parquet", index=False)
 
 
 def load_table(folder: Path) -> RobustnessTable:
     """Read what :func:`save_table` wrote."""
-    facts = pd.read_json(folder / "rates.json", typ="series")
+    facts = json.loads((folder / "rates.json").read_text(encoding="utf-8"))
     results = tuple(ConditionResult.from_row(row) for row in facts["rows"])
     return RobustnessTable(facts["model"], results, pd.read_parquet(folder / "answers.parquet"))
 

@@ -94,6 +94,14 @@ def score_frame(table: ScoreTable) -> pd.DataFrame:
     )
 
 
+def strongest_neurons(table: ScoreTable, chosen: NeuronSet, by: str, limit: int = 200) -> pd.DataFrame:
+    """Return the rows of the ``limit`` neurons with the highest score ``by``, and whether each is in a set."""
+    frame = score_frame(table).nlargest(limit, by).rename(columns={"index": "neuron"})
+    frame.columns = [column.replace("_", " ") for column in frame.columns]
+    members = [(layer, index) in chosen for layer, index in zip(frame["layer"], frame["neuron"], strict=True)]
+    return frame.assign(**{"in set": members})
+
+
 def shipped_statistics() -> Path:
     """Return the folder of the statistics that come with the package."""
     return Path(str(files("safeneuron.scores") / "data"))

@@ -19,8 +19,11 @@ from safeneuron.errors import UserError
 def workspace() -> Path:
     """Return the workspace folder, made if need be: ``SAFENEURON_HOME`` or the user's data folder."""
     root = Path(os.environ.get("SAFENEURON_HOME") or platformdirs.user_data_dir("safeneuron"))
-    with clear_disk_errors(root):
-        root.mkdir(parents=True, exist_ok=True)
+    try:
+        with clear_disk_errors(root):
+            root.mkdir(parents=True, exist_ok=True)
+    except (FileExistsError, NotADirectoryError):
+        raise UserError(f"{root} is not a folder; set SAFENEURON_HOME to one and try again.") from None
     return root.resolve()
 
 

@@ -157,8 +157,8 @@ def test_the_default_model_gives_the_same_scores_batched_padded_and_alone(defaul
     for side, batch_size in (("left", 6), ("right", 4)):
         batched = [collect(default_model, prompts[::-1], "last", batch_size, padding_side=side) for prompts in classes]
         for score in (effect_size, safety_activation_shift):
-            # 30 layers of float32 sums in another order; measured: 99.9 % of the scores within 1e-5.
-            np.testing.assert_allclose(score(*batched), score(*alone), rtol=1e-5, atol=1e-3)
+            # 30 layers of float32 sums in another order; seen: at most 1.3e-4, in scores that reach 17.
+            np.testing.assert_allclose(score(*batched), score(*alone), rtol=1e-5, atol=5e-4)
 
 
 @pytest.mark.default_model

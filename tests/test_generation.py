@@ -44,7 +44,9 @@ def test_answers_that_end_at_different_lengths(ending, prompts, batch_size):
 def test_progress_never_falls_and_ends_at_one(llama, prompts):
     told = []
     batches = []
-    answers = generate(llama, prompts, 5, 3, lambda step, share: told.append((step, share)), batches.append, "Answering")
+    answers = generate(
+        llama, prompts, 5, 3, lambda step, share: told.append((step, share)), batches.append, "Answering"
+    )
     shares = [share for _, share in told]
     assert {step for step, _ in told} == {"Answering"}
     assert shares == sorted(shares) and shares[-1] == 1.0 and shares[0] > 0

@@ -6,7 +6,7 @@ import pytest
 from safeneuron.errors import UserError
 from safeneuron.neurons import NeuronSet
 from safeneuron.scores.score import ScoreTable
-from safeneuron.selection import named_set
+from safeneuron.selection import changed_set, named_set
 from safeneuron.statistics import ActivationStatistics
 
 
@@ -64,3 +64,28 @@ def test_a_file_of_another_model_is_refused(table, tmp_path):
     NeuronSet("theirs", "other", (3, 41), frozenset({(1, 40)})).save(tmp_path / "theirs.json")
     with pytest.raises(UserError, match=r"theirs.*\(3, 41\).*\(3, 40\)"):
         named_set(str(tmp_path / "theirs.json"), table)
+
+
+def test_changes_take_members_out_and_bring_others_in(table):
+    thresholds = {"ES": 1.0, "SAS": 0.5}
+    full = named_set("FULL", table, thresholds)
+    member = min(full.neurons)
+    other = min(frozenset((0, index) for index in range(40)) - full.neurons)
+    changes = f"{member[0]}:{member[1]}, {other[0]}:{other[1]}"
+    named, changed = changed_set("FULL", changes, table, thresholds)
+    assert named == full
+    assert changed.neurons == full.neurons - {member} | {other}
+    assert (changed.model, changed.shape) == (full.model, full.shape)
+    again = changed_set("FULL", f"{changes},{changes}", table, thresholds)[1]
+    assert again.neurons == changed.neurons
+
+
+def test_no_changes_are_no_changes(table):
+    named, changed = changed_set("ES", "", table)
+    assert named == changed == named_set("ES", table)
+
+
+@pytest.mark.parametrize("changes", ["3:0", "x", "0:40"])
+def test_changes_that_do_not_exist_are_refused(table, changes):
+    with pytest.raises(UserError):
+        changed_set("FULL", changes, table)

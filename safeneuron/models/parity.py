@@ -6,10 +6,7 @@ on left-padded prompts. A model for which they differ would show wrong numbers w
 """
 
 import copy
-import json
 import logging
-from dataclasses import asdict, dataclass
-from pathlib import Path
 
 import numpy as np
 import torch
@@ -18,56 +15,10 @@ from safeneuron.ablation import ablate
 from safeneuron.models.chat import encode
 from safeneuron.models.layout import mlp_blocks
 from safeneuron.models.loaded import LoadedModel
+from safeneuron.models.parity_report import ParityReport, keep_parity
 from safeneuron.neurons import NeuronSet, from_mask
-from safeneuron.workspace import workspace, write_json
-
-TOLERANCES = {"zeroed_columns": 1e-5, "left_padding": 1e-3, "bridge_activations": 1e-3, "bridge_logits": 1e-3}
-"""Largest difference allowed. Zeroed columns multiply the same numbers by the same zeros; padding
-and the bridge change the order of float32 sums over up to 30 layers, whose logits reach tens."""
 
 PROMPTS = ("How do I bake bread?", "Tell me about the history of the lighthouse on the rocky island.", "What is rain?")
-
-
-@dataclass(frozen=True)
-class ParityReport:
-    """Largest absolute differences found, in units of the compared quantity.
-
-    Parameters
-    ----------
-    zeroed_columns : float
-        Logits under hook ablation against logits with the columns set to zero.
-    left_padding : float
-        Logits of a left-padded batch against each prompt alone, under ablation.
-    bridge_activations : float
-        ``blocks.{l}.mlp.hook_post`` against the input of the down-projection, all layers; as a share of
-        1 + its size, since single neurons of a trained model reach thousands.
-    bridge_logits : float
-        Logits under hook ablation against the bridge with the same neurons zeroed.
-    neurons : int
-        How many random neurons were ablated.
-    """
-
-    zeroed_columns: float
-    left_padding: float
-    bridge_activations: float
-    bridge_logits: float
-    neurons: int
-
-    def failures(self) -> list[str]:
-        """Return the comparisons beyond their tolerance; empty means green."""
-        # Written so that a NaN, which compares as neither, counts as a failure.
-        return [name for name, tolerance in TOLERANCES.items() if not getattr(self, name) <= tolerance]
-
-    @property
-    def passed(self) -> bool:
-        """Whether every comparison is within its tolerance."""
-        return not self.failures()
-
-
-def kept_parity(model: str) -> ParityReport | None:
-    """Return the report of the model with this fingerprint, if it was checked before."""
-    path = _path(model)
-    return ParityReport(**json.loads(path.read_text(encoding="utf-8"))) if path.is_file() else None
 
 
 def check_parity(loaded: LoadedModel, neurons_per_layer: int = 8) -> ParityReport:
@@ -95,7 +46,7 @@ def check_parity(loaded: LoadedModel, neurons_per_layer: int = 8) -> ParityRepor
         bridge_logits=_largest(hooked - bridged),
         neurons=len(neurons),
     )
-    write_json(_path(loaded.fingerprint), asdict(report))
+    keep_parity(loaded.fingerprint, report)
     return report
 
 
@@ -173,7 +124,3 @@ def _last_logits(logits: torch.Tensor) -> torch.Tensor:
 
 def _largest(difference: torch.Tensor) -> float:
     return float(difference.abs().max())
-
-
-def _path(model: str) -> Path:
-    return workspace() / "parity" / f"{model}.json"

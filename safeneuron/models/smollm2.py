@@ -86,7 +86,8 @@ def _fetch_wheel(wheel: Path, progress: Progress) -> None:
                 time.sleep(0.25)
         finally:
             process.kill()
-        if process.wait() != 0:
+            process.wait()
+        if process.returncode != 0:
             log.seek(0)
             reason = next(
                 (line for line in reversed(log.read().splitlines()) if line.startswith("ERROR")), "pip gave no reason"

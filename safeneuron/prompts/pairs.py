@@ -6,13 +6,12 @@ safety pairs with general ones against over-refusal):
 - harmful prompt: a refusal is preferred to what the model says with the neuron set ablated;
 - safe twin, benign prompt: the model's own answer is preferred to a refusal.
 
-Answers are kept in the workspace by model and neuron set, one JSON line each, so a run that was
-cancelled, or one that wants more pairs, never has the same answer generated twice.
+The answers are kept (answers.py), so a run that was cancelled, or one that wants more pairs, never
+has the same answer generated twice.
 """
 
 import json
 import random
-import re
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -22,16 +21,15 @@ from safeneuron.errors import UserError
 from safeneuron.neurons import NeuronSet
 from safeneuron.progress import Progress, silent
 from safeneuron.prompts import builtin
+from safeneuron.prompts.answers import KeptAnswers
 from safeneuron.refusal.judge import DEFAULT_JUDGE, judge_named
-from safeneuron.workspace import clear_disk_errors, fingerprint, replacing, workspace
+from safeneuron.workspace import replacing
 
 if TYPE_CHECKING:
     from safeneuron.models.loaded import LoadedModel
 
 Kind = Literal["harmful", "twin", "benign", "own"]
 STEP = "Building preference pairs"
-ANSWER_TOKENS = 64
-BATCH_SIZE = 32
 
 
 @dataclass(frozen=True)
@@ -111,14 +109,13 @@ def build_pairs(
     return tuple(pairs)
 
 
-def limited_counts(counts: Sequence[int], limit: int) -> tuple[int, ...]:
-    """Return counts in the same proportions whose sum is at most ``limit``; what is over goes to the first."""
-    total = sum(counts)
+def limited_counts(harmful: int, twin: int, benign: int, limit: int) -> tuple[int, int, int]:
+    """Return counts in the same proportions whose sum is at most ``limit``."""
+    total = harmful + twin + benign
     if total <= limit:
-        return tuple(counts)
-    scaled = [count * limit // total for count in counts]
-    scaled[0] += limit - sum(scaled)
-    return tuple(scaled)
+        return harmful, twin, benign
+    fewer_twin, fewer_benign = twin * limit // total, benign * limit // total
+    return limit - fewer_twin - fewer_benign, fewer_twin, fewer_benign
 
 
 def save_pairs(path: Path, pairs: Sequence[PreferencePair]) -> None:
@@ -165,12 +162,10 @@ def _pair(line: str, name: str, number: int) -> PreferencePair:
         raise UserError(
             f"{name}, line {number}, is not JSON ({error.msg}); each line must be one JSON object."
         ) from None
-    fields = ("prompt", "chosen", "rejected")
-    missing = [
-        field
-        for field in fields
-        if not (isinstance(row, dict) and isinstance(row.get(field), str) and row[field].strip())
-    ]
+    if not isinstance(row, dict):
+        raise UserError(f"{name}, line {number}, is no JSON object; each line must have prompt, chosen and rejected.")
+    texts = {field: row.get(field) for field in ("prompt", "chosen", "rejected")}
+    missing = [field for field, text in texts.items() if not (isinstance(text, str) and text.strip())]
     if missing:
         raise UserError(
             f"{name}, line {number}, has no text under {' and '.join(missing)}; "
@@ -178,7 +173,10 @@ def _pair(line: str, name: str, number: int) -> PreferencePair:
         )
     kind = row.get("kind")
     return PreferencePair(
-        *(row[field].strip() for field in fields), kind=kind if kind in ("harmful", "twin", "benign") else "own"
+        prompt=row["prompt"].strip(),
+        chosen=row["chosen"].strip(),
+        rejected=row["rejected"].strip(),
+        kind=kind if kind in ("harmful", "twin", "benign") else "own",
     )
 
 
@@ -190,7 +188,7 @@ def _answered(
     Only as many answers are generated as turn out to be needed.
     """
     judge = judge_named(DEFAULT_JUDGE)
-    kept = _KeptAnswers(loaded, ablated)
+    kept = KeptAnswers(loaded, ablated)
     found: list[tuple[str, str]] = []
     position = 0
     while len(found) < count and position < len(prompts):
@@ -204,70 +202,4 @@ def _answered(
             for prompt, answer in zip(batch, answers, strict=True)
             if not judge.verdict(prompt, answer).refused
         ]
-    return found
-
-
-class _KeptAnswers:
-    """One model's answers under one ablation: those of earlier runs from disk, the others made now."""
-
-    def __init__(self, loaded: "LoadedModel", ablated: NeuronSet | None) -> None:
-        self._loaded = loaded
-        self._ablated = ablated
-        neurons = sorted(ablated.neurons) if ablated else []
-        self._path = (
-            workspace() / "answers" / f"{fingerprint('answers', loaded.fingerprint, neurons, ANSWER_TOKENS)}.jsonl"
-        )
-        self._texts = _read_answers(self._path)
-
-    def answers(self, prompts: Sequence[str], progress: Progress) -> list[str]:
-        """Return the answers in the order of ``prompts``; new ones are on disk as soon as their batch is done."""
-        # Generation needs torch, and the rest of this file serves pages that do not.
-        from safeneuron.ablation import ablate
-        from safeneuron.generation import Answer, generate
-
-        def keep(answers: list[Answer]) -> None:
-            texts = {
-                answer.prompt: answer.text if answer.finished else whole_sentences(answer.text) for answer in answers
-            }
-            self._texts |= texts
-            self._append(texts)
-
-        missing = [prompt for prompt in prompts if prompt not in self._texts]
-        if missing:
-            with ablate(self._loaded, self._ablated):
-                generate(self._loaded, missing, ANSWER_TOKENS, BATCH_SIZE, progress, on_answers=keep, step=STEP)
-        return [self._texts[prompt] for prompt in prompts]
-
-    def _append(self, texts: dict[str, str]) -> None:
-        with clear_disk_errors(self._path):
-            self._path.parent.mkdir(parents=True, exist_ok=True)
-            with self._path.open("a", encoding="utf-8") as stream:
-                stream.write(
-                    "".join(json.dumps({"prompt": prompt, "answer": answer}) + "\n" for prompt, answer in texts.items())
-                )
-
-
-def whole_sentences(text: str) -> str:
-    """Return a cut-off answer without its last, broken sentence; all of it where no sentence ends.
-
-    The end-of-turn token follows every answer in training, and after half a sentence the model
-    would learn to stop there.
-    """
-    ends = [match.end() for match in re.finditer(r"[.!?][\"')\]*]*(?=\s)|\n", text)]
-    return text[: ends[-1]].strip() if ends and text[: ends[-1]].strip() else text
-
-
-def _read_answers(path: Path) -> dict[str, str]:
-    """Read kept answers; a line that a killed run left half-written is passed over."""
-    try:
-        lines = path.read_text(encoding="utf-8").splitlines()
-    except FileNotFoundError:
-        return {}
-    found: dict[str, str] = {}
-    for line in lines:
-        try:
-            row = json.loads(line)
-        except json.JSONDecodeError:
-            continue
-        found[row["prompt"]] = row["answer"]
     return found

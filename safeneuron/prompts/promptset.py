@@ -65,6 +65,8 @@ def load_prompts(path: Path, column: str | None = None) -> PromptSet:
         raise UserError(f"{path} is a folder; give a prompt file: .jsonl, .json, .csv or .txt.") from None
     except UnicodeDecodeError:
         raise UserError(f"{path} is not UTF-8 text; save it as UTF-8 and try again.") from None
+    except OSError as error:
+        raise UserError(f"{path} cannot be read ({error.strerror}); check the file and its permissions.") from None
     return parse_prompts(text, path.name, column)
 
 
@@ -74,6 +76,8 @@ def parse_prompts(text: str, name: str, column: str | None = None) -> PromptSet:
     readers = {".jsonl": _read_jsonl, ".json": _read_json, ".csv": _read_csv, ".txt": _read_txt}
     if suffix not in readers:
         raise UserError(f"{name} has no known ending; name it .jsonl, .json, .csv or .txt.")
+    if "\0" in text:
+        raise UserError(f"{name} is not a text file; give a prompt file: .jsonl, .json, .csv or .txt.")
     rows = readers[suffix](text, name)
     prompts = tuple(
         prompt for prompt in (_prompt(row, name, number, column) for number, row in enumerate(rows, start=1)) if prompt
@@ -85,7 +89,8 @@ def parse_prompts(text: str, name: str, column: str | None = None) -> PromptSet:
 
 def _read_jsonl(text: str, name: str) -> list[Any]:
     rows = []
-    for number, line in enumerate(text.splitlines(), start=1):
+    # Not splitlines: texts in JSON may hold U+2028 and other characters that it takes for ends of lines.
+    for number, line in enumerate(text.split("\n"), start=1):
         if not line.strip():
             continue
         try:

@@ -56,8 +56,12 @@ class PhraseJudge:
         return Verdict(refused=found is not None, because=found)
 
 
+_PLAIN = str.maketrans({"\u2018": "'", "\u2019": "'", "\u02bc": "'", "`": "'", "*": None})
+"""The apostrophes that models write, and markdown's stars."""
+
+
 def _normalised(text: str) -> str:
-    return " ".join(text.replace("\u2019", "'").replace("*", "").lower().split())
+    return " ".join(text.translate(_PLAIN).lower().split())
 
 
 def judges() -> dict[str, Judge]:

@@ -45,7 +45,9 @@ def rate(value: float, n: int, judge: str) -> Rate:
     z = NormalDist().inv_cdf(0.5 + CONFIDENCE / 2)
     centre = (value + z * z / (2 * n)) / (1 + z * z / n)
     half = z / (1 + z * z / n) * sqrt(value * (1 - value) / n + z * z / (4 * n * n))
-    return Rate(value=value, n=n, low=max(0.0, centre - half), high=min(1.0, centre + half), judge=judge)
+    # The interval holds the value by definition; rounding can put an end of it 1e-17 to the other side.
+    low, high = max(0.0, min(value, centre - half)), min(1.0, max(value, centre + half))
+    return Rate(value=value, n=n, low=low, high=high, judge=judge)
 
 
 def rate_of(refused: Iterable[bool], judge: str) -> Rate:

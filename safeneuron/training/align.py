@@ -34,7 +34,11 @@ class AlignSettings:
     Parameters
     ----------
     rank : int
-        LoRA rank, on the gate, up and down projections of every layer.
+        LoRA rank, on the gate and up projections only. The down-projections stay as they are, so
+        that refusing is learned as a shift of neuron activations, which ES and SAS can see, and not
+        as another reading of unchanged ones, which they cannot.
+    first_layer : int
+        Layers below it are left alone: they read words more than meaning, and training is faster.
     learning_rate, epochs, batch_size, warmup : number
         AdamW, cosine schedule after a warm-up of that share of the steps.
     answer_tokens : int
@@ -44,9 +48,10 @@ class AlignSettings:
         Orders the examples, assigns the refusals and initialises the adapter.
     """
 
-    rank: int = 14
+    rank: int = 24
+    first_layer: int = 8
     learning_rate: float = 1e-3
-    epochs: int = 3
+    epochs: int = 2
     batch_size: int = 4
     warmup: float = 0.1
     answer_tokens: int = 16
@@ -130,7 +135,8 @@ def train_adapter(
             peft_config=LoraConfig(
                 r=settings.rank,
                 lora_alpha=2 * settings.rank,
-                target_modules=["gate_proj", "up_proj", "down_proj"],
+                target_modules=["gate_proj", "up_proj"],
+                layers_to_transform=list(range(settings.first_layer, base.card.n_layers)),
                 task_type="CAUSAL_LM",
             ),
             callbacks=[ProgressCallback("Training the adapter", progress)],

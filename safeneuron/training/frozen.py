@@ -43,7 +43,7 @@ class FrozenReport:
 class FrozenSlice:
     """Some rows (dimension 0) or columns (dimension 1) of one parameter, and their values at the start."""
 
-    parameter: nn.Parameter
+    parameter: torch.Tensor
     dimension: int
     indices: torch.Tensor
     start: torch.Tensor
@@ -99,14 +99,14 @@ class FrozenNeurons:
         for handle in self._handles:
             handle.remove()
 
-    def _add(self, parameter: nn.Parameter, dimension: int, indices: torch.Tensor) -> None:
+    def _add(self, parameter: torch.Tensor, dimension: int, indices: torch.Tensor) -> None:
         self._slices.append(
             FrozenSlice(parameter, dimension, indices, parameter.detach().index_select(dimension, indices))
         )
 
 
 def _zeroing(part: FrozenSlice):
-    def hook(parameter: nn.Parameter) -> None:
+    def hook(parameter: torch.Tensor) -> None:
         if parameter.grad is not None:
             parameter.grad.index_fill_(part.dimension, part.indices, 0.0)
 

@@ -118,9 +118,9 @@ def _pairs(
     path = store.artifacts_folder(report.run_id) / PAIRS_FILE
     if path.is_file():
         return load_pairs(path)
-    asked = (settings.harmful_pairs, settings.twin_pairs, settings.benign_pairs)
-    counts = limited_counts(asked, settings.dpo.max_steps * settings.dpo.batch_size)
-    pairs = build_pairs(parent, full, "train", *counts, seed=settings.dpo.seed, progress=report)
+    limit = settings.dpo.max_steps * settings.dpo.batch_size
+    counts = limited_counts(settings.harmful_pairs, settings.twin_pairs, settings.benign_pairs, limit)
+    pairs = build_pairs(parent, full, "train", *counts, settings.dpo.seed, report)
     save_pairs(path, pairs)
     return pairs
 

@@ -64,7 +64,7 @@ class TrainingSettings:
         By name of score, for the sets ES, SAS and FULL; those left out take the score's default.
     pooling : {"last", "max", "mean"}
     evaluation_limit : int or None
-        Harmful test prompts in the evaluation; None takes 64, or 16 in a run of less than 8 steps.
+        Harmful test prompts in the evaluation; None takes 64, or 10 in a run of less than 8 steps.
     """
 
     dpo: MaskedDPOSettings = MaskedDPOSettings()
@@ -78,7 +78,7 @@ class TrainingSettings:
     @property
     def evaluation_prompts(self) -> int:
         """Number of harmful prompts in the evaluation."""
-        return self.evaluation_limit or (64 if self.dpo.max_steps >= 8 else 16)
+        return self.evaluation_limit or (64 if self.dpo.max_steps >= 8 else 10)
 
     def to_json(self) -> dict[str, Any]:
         """Return the settings as :meth:`from_json` reads them."""

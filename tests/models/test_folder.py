@@ -1,5 +1,6 @@
 """Folders open without a hub; damaged, incomplete or foreign ones are refused in one sentence."""
 
+import contextlib
 import json
 
 import pytest
@@ -139,10 +140,8 @@ def test_no_code_in_a_folder_is_run(model_folder, tmp_path):
     trace = tmp_path / "ran"
     (model_folder / "evil.py").write_text(f"open({str(trace)!r}, 'w')\nclass Evil: pass\n")
     change_config(auto_map={"AutoModelForCausalLM": "evil.Evil", "AutoConfig": "evil.Evil"})(model_folder)
-    try:
+    with contextlib.suppress(UserError):
         open_model(str(model_folder))
-    except UserError:
-        pass
     assert not trace.exists()
 
 

@@ -9,6 +9,7 @@ from safeneuron.ablation import ablate
 from safeneuron.activations import pooled_activations
 from safeneuron.models import parity
 from safeneuron.models.chat import encode
+from safeneuron.models.parity_report import LABELS, TOLERANCES, ParityReport, kept_parity
 from safeneuron.neurons import NeuronSet
 
 
@@ -26,10 +27,10 @@ def test_every_family_passes_and_is_left_as_it_was(tiny, home):
 
 
 def test_the_report_is_kept_under_the_models_fingerprint(llama, home):
-    assert parity.kept_parity(llama.fingerprint) is None
+    assert kept_parity(llama.fingerprint) is None
     report = parity.check_parity(llama)
-    assert parity.kept_parity(llama.fingerprint) == report
-    assert parity.kept_parity("another") is None
+    assert kept_parity(llama.fingerprint) == report
+    assert kept_parity("another") is None
 
 
 def one_further(loaded, neurons, factor=0.0):
@@ -73,9 +74,13 @@ def test_activations_of_another_layer_are_red(llama, home, monkeypatch):
     assert parity.check_parity(llama).failures() == ["bridge_activations"]
 
 
-@pytest.mark.parametrize("name", parity.TOLERANCES)
+def test_every_comparison_has_its_words():
+    assert LABELS.keys() == TOLERANCES.keys()
+
+
+@pytest.mark.parametrize("name", TOLERANCES)
 def test_a_value_that_is_no_number_is_red(name):
-    report = parity.ParityReport(0.0, 0.0, 0.0, 0.0, neurons=1)
+    report = ParityReport(0.0, 0.0, 0.0, 0.0, neurons=1)
     assert report.passed
     broken = replace(report, **{name: float("nan")})
     assert broken.failures() == [name]

@@ -34,19 +34,27 @@ def wheel(tmp_path, monkeypatch):
 
 @pytest.fixture
 def pip(monkeypatch):
-    """Replace pip by a script that gets the download folder as argument; return the commands it was called with."""
-    commands = []
+    """Replace pip by a script that gets the download folder as argument; return the commands it was called with.
+
+    No process may outlive the test that started it.
+    """
+    commands, processes = [], []
     real = subprocess.Popen
 
     def install(script):
         def popen(command, **options):
             commands.append(command)
-            return real([sys.executable, "-c", script, command[command.index("--dest") + 1]], **options)
+            processes.append(real([sys.executable, "-c", script, command[command.index("--dest") + 1]], **options))
+            return processes[-1]
 
         monkeypatch.setattr(smollm2.subprocess, "Popen", popen)
         return commands
 
-    return install
+    yield install
+    alive = [process for process in processes if process.poll() is None]
+    for process in alive:
+        process.kill()
+    assert not alive, "a download goes on in the background"
 
 
 def copying(path):

@@ -5,14 +5,14 @@ import pytest
 
 from safeneuron import generation
 from safeneuron.errors import UserError
-from safeneuron.prompts import builtin, pairs
+from safeneuron.prompts import answers, builtin
+from safeneuron.prompts.answers import KeptAnswers, whole_sentences
 from safeneuron.prompts.pairs import (
     PreferencePair,
     build_pairs,
     limited_counts,
     load_pairs,
     save_pairs,
-    whole_sentences,
 )
 
 
@@ -21,10 +21,10 @@ def generated(monkeypatch):
     """Replace generation by an echo that says whether hooks were on, and count what it is asked."""
     asked = []
 
-    def generate(loaded, prompts, max_new_tokens, batch_size, progress, on_answers, step):
+    def generate(loaded, prompts, max_new_tokens, batch_size, progress, on_answers):
         ablated = any(module._forward_pre_hooks for module in loaded.model.modules())
         asked.extend((prompt, ablated) for prompt in prompts)
-        progress(step, 1.0)
+        progress("Generating", 1.0)
         on_answers(
             [
                 generation.Answer(prompt, f"{'Ablated' if ablated else 'Whole'} answer to {prompt}", (1,), True)
@@ -69,7 +69,7 @@ def test_nothing_is_generated_twice(home, llama, some_neurons, generated):
 def test_refused_prompts_make_no_pair_and_others_take_their_place(home, llama, some_neurons, monkeypatch):
     refused = set(builtin.harmful("train").prompts[::2])
 
-    def generate(loaded, prompts, max_new_tokens, batch_size, progress, on_answers, step):
+    def generate(loaded, prompts, max_new_tokens, batch_size, progress, on_answers):
         on_answers(
             [
                 generation.Answer(prompt, "I cannot do that." if prompt in refused else "Gladly.", (1,), True)
@@ -84,7 +84,7 @@ def test_refused_prompts_make_no_pair_and_others_take_their_place(home, llama, s
 
 
 def test_a_set_without_effect_is_said_plainly(home, llama, some_neurons, monkeypatch):
-    def generate(loaded, prompts, max_new_tokens, batch_size, progress, on_answers, step):
+    def generate(loaded, prompts, max_new_tokens, batch_size, progress, on_answers):
         on_answers([generation.Answer(prompt, "I'm sorry, no.", (1,), True) for prompt in prompts])
 
     monkeypatch.setattr(generation, "generate", generate)
@@ -123,10 +123,10 @@ def test_a_half_written_line_is_passed_over(home, llama, some_neurons, generated
 
 
 def test_limited_counts_keep_their_proportions():
-    assert limited_counts((96, 48, 48), 16) == (8, 4, 4)
-    assert limited_counts((96, 48, 48), 1000) == (96, 48, 48)
-    assert sum(limited_counts((96, 48, 48), 7)) == 7
-    assert limited_counts((96, 48, 48), 1) == (1, 0, 0)
+    assert limited_counts(96, 48, 48, 16) == (8, 4, 4)
+    assert limited_counts(96, 48, 48, 1000) == (96, 48, 48)
+    assert sum(limited_counts(96, 48, 48, 7)) == 7
+    assert limited_counts(96, 48, 48, 1) == (1, 0, 0)
 
 
 def test_cut_answers_end_with_a_whole_sentence():
@@ -147,7 +147,7 @@ def test_a_persons_own_file_round_trips(tmp_path):
     [
         ("", "holds no preference pairs"),
         ("{", "line 1, is not JSON"),
-        ('"text"', "no text under prompt and chosen and rejected"),
+        ('"text"', "is no JSON object"),
         (json.dumps({"prompt": "a", "chosen": "b"}), "no text under rejected"),
         (json.dumps({"prompt": "a", "chosen": " ", "rejected": 3}), "no text under chosen and rejected"),
     ],
@@ -170,9 +170,9 @@ def test_a_full_disk_is_said_plainly(home, llama, some_neurons, monkeypatch):
     import errno
 
     def append(self, texts):
-        with pairs.clear_disk_errors(self._path):
+        with answers.clear_disk_errors(self._path):
             raise OSError(errno.ENOSPC, "No space left on device")
 
-    monkeypatch.setattr(pairs._KeptAnswers, "_append", append)
+    monkeypatch.setattr(KeptAnswers, "_append", append)
     with pytest.raises(UserError, match="is full"):
         build_pairs(llama, some_neurons(llama), harmful_count=1, twin_count=0, benign_count=0)

@@ -70,4 +70,4 @@ def test_the_default_model_scores_harmful_prompts_above_benign_ones(default_mode
 
     harmful = refusal_scores(default_model, builtin.harmful("validation").prompts[:12])
     benign = refusal_scores(default_model, builtin.benign("validation").prompts[:12])
-    assert np.median(harmful) > 0 > np.median(benign)
+    assert np.median(harmful) > np.median(benign) + 2

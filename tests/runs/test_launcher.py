@@ -26,7 +26,7 @@ def run_id(home, monkeypatch, request):
     launcher.wait(run_id, interval=0.05)
 
 
-def _until(condition, seconds=60):
+def _until(condition, seconds=180):
     deadline = time.monotonic() + seconds
     while not condition():
         assert time.monotonic() < deadline, "it did not happen in time"

@@ -13,6 +13,7 @@ from safeneuron.runs import launcher, store
 from safeneuron.runs.worker import carry_out
 from safeneuron.training import job, start
 from safeneuron.training.settings import MaskedDPOSettings, TrainingSettings
+from safeneuron.training.summary import run_summary
 
 SETTINGS = TrainingSettings(
     dpo=MaskedDPOSettings(max_steps=2, batch_size=4, learning_rate=1e-3, weight_decay=0.1),
@@ -76,7 +77,10 @@ def test_the_whole_run_in_a_process_of_its_own(home, model_folder):
         assert [row["condition"] for row in table["rows"]] == ["ORI", "ES", "SAS", "FULL", "RANDOM"]
         assert {row["n"] for row in table["rows"]} == {4}
         assert len(store.get_table(run_id, f"{name}_answers")) == 5 * (4 + 4)
-    assert store.get_json(run_id, "counts")["parent"]["FULL"] == len(neurons)
+    summary = run_summary(run_id)
+    assert summary["counts"]["parent"]["FULL"] == len(neurons)
+    assert summary["model"] == info.source
+    assert list(summary["tables"]) == ["before", "static", "adaptive"]
     assert not list((home / "models").glob(".*"))
 
 
@@ -110,7 +114,10 @@ def test_a_full_disk_while_saving_leaves_no_model(run_here, home, monkeypatch):
     assert (info.status, info.phase) == ("failed", "Saving")
     assert "is full" in info.message
     assert not list((home / "models").iterdir())
+    summary = run_summary(info.id)
+    assert (summary["model"], summary["tables"]) == (None, {})
     # What was there before stays.
+    assert summary["frozen"]["identical"]
     assert store.metric_history(info.id, "loss").steps.tolist() == [1, 2]
 
 

@@ -1,0 +1,50 @@
+"""Ablation: switch the set off, watch the refusal meter, then read the answers."""
+
+import streamlit as st
+
+from safeneuron.neurons import NeuronSet
+from safeneuron.ui import ablation_answers, ablation_meter, hand, neuron_table, opening, words
+from safeneuron.ui.page import page
+
+with page("Ablation") as choice:
+    if choice.table is None:
+        opening.need_scores(choice.card)
+    st.markdown(
+        "Neurons that are off give 0 at every position, in memory only. The meter follows each switch in about a "
+        "second; the answers below are the test.",
+        help=words.ABLATION,
+    )
+    options = [*hand.NAMED, *([hand.OWN] if hand.has_own() else [])]
+    st.session_state["preset"] = hand.name_in_hand()
+    st.segmented_control(
+        "Switch off",
+        options,
+        key="preset",
+        required=True,
+        on_change=lambda: hand.take(st.session_state["preset"]),
+        help="\n\n".join(words.SETS[name] for name in options),
+    )
+    name = hand.name_in_hand()
+    meter, table = st.columns([3, 2], gap="medium")
+    with table:
+        st.markdown(f"**{name}: {len(choice.hand):,} neurons**, strongest first", help=words.NEURON_SET)
+        off = choice.hand
+        if len(off):
+            back = neuron_table.switches(choice.table, off, f"switches_{hash(off.neurons)}")
+            if back:
+                off = NeuronSet(name, off.model, off.shape, off.neurons - back)
+                st.button(
+                    f"Keep these {len(off):,} as the set in hand", key="keep_own", on_click=hand.change, args=(back,)
+                )
+        else:
+            st.info(
+                "Nothing is switched off. Choose a preset above, or click neurons on the map of the Neurons page.",
+                icon=":material/touch_app:",
+            )
+    loaded = opening.opened(choice.card)
+    with meter:
+        ablation_meter.show(loaded, off, name)
+    st.divider()
+    ablation_answers.on_prompts(loaded, off, name)
+    st.divider()
+    ablation_answers.own_prompt(loaded, off, name)

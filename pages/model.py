@@ -1,0 +1,61 @@
+"""Model: what is chosen, where it comes from, and whether its numbers can be trusted."""
+
+import streamlit as st
+
+from safeneuron.models.parity_report import kept_parity
+from safeneuron.ui import opening, resources, self_check, words
+from safeneuron.ui.page import page
+from safeneuron.ui.work import long_work
+
+with page("Model", checked=False) as choice:
+    card = choice.card
+    loaded = resources.shelf().get(card) if resources.shelf().holds(card) else None
+
+    st.subheader(card.title, anchor=False)
+    st.markdown(card.origin)
+    state = "in memory" if loaded else "ready, opens in seconds" if card.ready else "to be prepared"
+    columns = st.columns([1, 1, 1, 1, 1.4])
+    columns[0].metric("Layers", card.n_layers)
+    columns[1].metric("Neurons per layer", f"{card.d_mlp:,}")
+    columns[2].metric("Neurons", f"{card.n_neurons:,}", help=words.NEURON)
+    columns[3].metric(
+        "Memory",
+        f"{loaded.bytes / 1e6:.0f} MB" if loaded else "—",
+        help="Of the weights; known once the model is open.",
+    )
+    columns[4].metric("State", state)
+    st.caption(
+        f"Named `{card.source}` on the command line · results are kept under the fingerprint `{card.fingerprint}`"
+        + (f" · made from `{card.parent}`" if card.parent else "")
+    )
+
+    if not card.ready and not loaded:
+        if not opening.offer_to_prepare(card):
+            st.stop()
+        with long_work(f"Preparing {card.title}", "prepare") as progress:
+            resources.shelf().get(card, progress)
+        st.rerun()
+
+    st.subheader("Self-check", anchor=False, help=words.SELF_CHECK)
+    report = kept_parity(card.fingerprint)
+    if st.button(
+        "Run the self-check again" if report else "Run the self-check",
+        key="run_self_check",
+        type="secondary" if report else "primary",
+        icon=":material/fact_check:",
+        help="About ten seconds, and memory for a second copy of the weights.",
+    ):
+        loaded = opening.opened(card)
+        with long_work("Comparing three ways of switching neurons off", "self_check") as progress:
+            progress("Running each on left-padded prompts", 0.1)
+            from safeneuron.models.parity import check_parity
+
+            check_parity(loaded)
+        st.rerun()
+    if report is None:
+        st.markdown(
+            "Not run yet. It switches a few random neurons off in three ways and compares the numbers; "
+            "run it once before you trust any number of this model."
+        )
+    else:
+        self_check.show(report)

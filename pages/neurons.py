@@ -1,0 +1,96 @@
+"""Neurons: the map of every neuron's score, the thresholds, and the set in hand."""
+
+import streamlit as st
+
+from safeneuron.plots.neuron_map import neuron_map
+from safeneuron.plots.per_layer import per_layer
+from safeneuron.scores.score import scores
+from safeneuron.ui import figure, hand, map_clicks, opening, resources, words
+from safeneuron.ui.neuron_table import strongest
+from safeneuron.ui.page import page
+
+with page("Neurons") as choice:
+    if choice.table is None:
+        opening.need_scores(choice.card)
+    heading, button = st.columns([3, 1], vertical_alignment="center")
+    heading.markdown(
+        f"Each cell of the map is one MLP neuron of **{choice.card.title}**; the brighter, the more it does on harmful "
+        "prompts compared with benign ones. The marked ones are the set in hand: switch them off and see whether "
+        "the model still refuses.",
+        help=words.NEURON,
+    )
+    if button.button(
+        "Switch these off",
+        type="primary",
+        key="switch_off",
+        icon=":material/toggle_off:",
+        help=words.ABLATION,
+        width="stretch",
+        disabled=not len(choice.hand),
+    ):
+        st.switch_page("pages/ablation.py")
+
+    controls = st.columns([1.1, 1.6, 1.6, 0.7, 0.7, 0.7], vertical_alignment="center")
+    name = controls[0].segmented_control(
+        "Score",
+        list(scores()),
+        key=map_clicks.SCORE_KEY,
+        default="SAS",
+        required=True,
+        bind="query-params",
+        help=f"{words.ES}\n\n{words.SAS}",
+    )
+    for column, (label, score) in zip(controls[1:3], scores().items(), strict=True):
+        column.slider(
+            f"τ of {label}, {score.unit}",
+            0.0,
+            10.0,
+            score.default_threshold,
+            0.1,
+            key=hand.slider_key(label),
+            bind="query-params",
+            help=words.THRESHOLD,
+        )
+    for column, (label, found) in zip(controls[3:], choice.sets.items(), strict=True):
+        column.metric(label, f"{len(found):,}", help=words.SETS[label])
+
+    score, values, other = scores()[name], choice.table.values(name), None
+    if choice.other:
+        table = resources.scores_of(choice.other)
+        if table is None:
+            st.warning(
+                f"{choice.other.title} has not been scored yet, so there is no difference to draw; choose it as "
+                "Model once and score its neurons.",
+                icon=":material/query_stats:",
+            )
+        else:
+            values, other = values - table.values(name), choice.other.title
+    drawing = neuron_map(values, name, score.unit, choice.hand, choice.card.title, other)
+    left, right = st.columns([3.4, 1], gap="small")
+    with left:
+        figure.show(drawing, key=map_clicks.map_key(), selectable=True)
+    with right:
+        figure.show(per_layer(choice.sets), key="per_layer")
+
+    left, right = st.columns([1, 2], vertical_alignment="bottom")
+    left.segmented_control(
+        "A box or lasso takes",
+        [map_clicks.ABOVE, map_clicks.ALL],
+        key=map_clicks.TAKES_KEY,
+        default=map_clicks.ABOVE,
+        required=True,
+        persist_state="session",
+        help="The neurons inside it above the threshold of the score shown, or all of them. A click takes any neuron.",
+    )
+    right.markdown("Start the set again from")
+    row = right.container(horizontal=True)
+    for label in ("ES", "SAS", "FULL", "ORI"):
+        row.button(
+            "Empty" if label == "ORI" else label,
+            key=f"start_{label}",
+            on_click=hand.take,
+            args=(label,),
+            help=words.SETS[label],
+        )
+
+    strongest(choice.table, name, choice.hand)

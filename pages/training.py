@@ -1,0 +1,89 @@
+"""Training: masked DPO as a run of its own, watched while it goes on."""
+
+import streamlit as st
+
+from safeneuron.runs import store
+from safeneuron.training.settings import MaskedDPOSettings, TrainingSettings
+from safeneuron.training.start import KIND, start_training
+from safeneuron.ui import hand, pace, run_monitor, words
+from safeneuron.ui.page import page
+from safeneuron.ui.run_table import run_table
+
+with page("Training", monitor=False) as choice:
+    usual = TrainingSettings()
+    st.markdown(
+        "Freeze the safety neurons, switch them off while it trains, and teach the model to refuse without them. A run "
+        "is a process of its own: close this page and it goes on.",
+        help=words.MASKED_DPO,
+    )
+    active = run_monitor.active_run()
+    with st.expander("A new run", expanded=active is None, icon=":material/add:"):
+        first, second, third = st.columns(3)
+        own = [hand.OWN] if hand.name_in_hand() == hand.OWN and choice.hand is not None else []
+        name = first.segmented_control(
+            "Freeze",
+            ["FULL", "ES", "SAS", *own],
+            default="FULL",
+            required=True,
+            key="freeze",
+            help=words.MASKED_DPO,
+        )
+        if choice.sets:
+            frozen = choice.hand if name == hand.OWN else choice.sets[name]
+            first.caption(f"{len(frozen):,} neurons of {choice.card.title} ({frozen.share:.2%})")
+        else:
+            first.caption("The run scores the model's neurons first, since nobody has yet.")
+        zeroing = first.toggle("Switch them off while training", True, key="zeroing", help=words.FORWARD_ZEROING)
+        steps = second.number_input("Optimiser steps", 1, 10_000, usual.dpo.max_steps, key="steps")
+        rate = second.number_input(
+            "Learning rate",
+            1e-8,
+            1e-2,
+            usual.dpo.learning_rate,
+            1e-6,
+            format="%.1e",
+            key="rate",
+            help="The peak of a cosine that rises over the first tenth of the steps.",
+        )
+        second.caption(f"{usual.dpo.batch_size} pairs in each step, beta {usual.dpo.beta}")
+        harmful = third.number_input(
+            "Pairs on harmful prompts", 0, 500, usual.harmful_pairs, key="harmful_pairs", help=words.PAIRS
+        )
+        twins = third.number_input("Pairs on safe twins", 0, 500, usual.twin_pairs, key="twin_pairs", help=words.TWINS)
+        benign = third.number_input("Pairs on benign prompts", 0, 500, usual.benign_pairs, key="benign_pairs")
+        settings = TrainingSettings(
+            dpo=MaskedDPOSettings(max_steps=steps, learning_rate=rate, forward_zeroing=zeroing),
+            harmful_pairs=harmful,
+            twin_pairs=twins,
+            benign_pairs=benign,
+            thresholds=hand.thresholds(),
+        )
+        training, whole = pace.of_training(settings)
+        st.markdown(f":material/schedule: The {steps} steps take {training}; {whole}.")
+        if active:
+            st.caption("A run is in progress; a second one would slow both down. Cancel it, or wait for its end.")
+        if st.button(
+            "Start the run", type="primary", key="start_run", icon=":material/play_arrow:", disabled=active is not None
+        ):
+            with st.spinner("Starting the background process …"):
+                st.session_state["watched"] = start_training(
+                    choice.card.source, choice.hand if name == hand.OWN else name, settings
+                )
+            st.rerun()
+
+    runs = store.list_runs(KIND)
+    if not runs:
+        st.info(
+            "No run yet. The settings above are good for the default model; press Start the run.",
+            icon=":material/model_training:",
+        )
+        st.stop()
+    chosen = run_table(runs)
+    run_monitor.in_page(chosen.id)
+    if chosen.status == "finished":
+        st.page_link(
+            "pages/robustness.py",
+            label="See before and after on the Robustness page",
+            icon=":material/bar_chart:",
+            query_params={"model": chosen.source[:12]},
+        )

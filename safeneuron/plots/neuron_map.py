@@ -1,0 +1,195 @@
+"""The neuron map: one score of every neuron, layers × neurons, with the set in hand marked.
+
+Streamlit does not hear clicks on a heatmap, so a transparent layer of WebGL points lies over it:
+their x and y *are* the neuron's index and layer, which needs no further numbers per point. Browsers
+draw a heatmap cell narrower than a pixel or leave it out, so the colours are always max-pooled to
+at most :data:`MAX_BINS` bins a layer; a bin shows its strongest neuron and no outlier disappears. Up
+to :data:`MAX_POINTS` neurons each has its own point; above, each bin's strongest neuron has one.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+import plotly.graph_objects as go
+
+from safeneuron.neurons import NeuronSet
+from safeneuron.plots import palette
+from safeneuron.plots.figure import Figure, layout
+
+MAX_BINS = 512
+MAX_POINTS = 75_000
+MAX_MARKERS = 20_000
+COLOUR_LEVELS = 255
+HEIGHT = 520
+MARGINS = {"l": 56, "r": 8, "t": 8, "b": 72}
+"""Shared with the counts per layer, so that both have the same rows."""
+
+
+@dataclass(frozen=True)
+class Pooled:
+    """A matrix in bins along the neurons.
+
+    Parameters
+    ----------
+    values : numpy.ndarray
+        ``[n_layers, bins]``: of each bin, the value of its strongest neuron.
+    index : numpy.ndarray
+        ``[n_layers, bins]``: which neuron that is.
+    width : int
+        Neurons in a bin; the last may hold fewer.
+    """
+
+    values: np.ndarray
+    index: np.ndarray
+    width: int
+
+
+def pool(values: np.ndarray, bins: int, by_magnitude: bool = False) -> Pooled:
+    """Return at most ``bins`` bins per layer, each with its largest value (or its largest in magnitude)."""
+    layers, neurons = values.shape
+    width = -(-neurons // bins)
+    count = -(-neurons // width)
+    strength = np.abs(values) if by_magnitude else values
+    padded = np.full((layers, count * width), -np.inf, dtype=values.dtype)
+    padded[:, :neurons] = strength
+    index = padded.reshape(layers, count, width).argmax(axis=2) + np.arange(count) * width
+    return Pooled(np.take_along_axis(values, index, axis=1), index, width)
+
+
+def neuron_map(
+    values: np.ndarray, name: str, unit: str, members: NeuronSet, model: str, difference_to: str | None = None
+) -> Figure:
+    """Draw one score of every neuron.
+
+    Parameters
+    ----------
+    values : numpy.ndarray
+        ``[n_layers, d_mlp]``.
+    name, unit : str
+        Of the score.
+    members : NeuronSet
+        The set in hand.
+    model : str
+        Title of the model.
+    difference_to : str, optional
+        Title of the model whose scores were subtracted; then the scale is centred on zero.
+    """
+    signed = difference_to is not None
+    pooled = pool(values, MAX_BINS, by_magnitude=signed)
+    figure = go.Figure(layout=_layout(values.shape))
+    figure.add_trace(_colours(pooled, values.shape[1], f"{name}, {unit}", signed))
+    points = _points(values, pooled)
+    figure.add_trace(_clickable(points, name))
+    shown = _members(members)
+    figure.add_trace(_markers(shown))
+    layers, neurons = values.shape
+    pooling = f" A cell shows the strongest of {pooled.width} neighbouring neurons." if pooled.width > 1 else ""
+    clicking = (
+        "A click takes the neuron under the pointer."
+        if len(points) == values.size
+        else "A click takes the strongest neuron of its cell."
+    )
+    cut = f" Of the set, {MAX_MARKERS:,} neurons are marked." if len(members) > MAX_MARKERS else ""
+    subject = f"{name} of every neuron in {model}"
+    return Figure(
+        name=f"neuron-map-{name}",
+        title=f"Change of {subject}, against {difference_to}" if signed else subject,
+        about=f"Each row is one of {layers} layers, each column one of {neurons:,} MLP neurons of that layer; the "
+        f"colour is {name} ({unit}).{pooling} Orange-red markers are the set in hand. {clicking}{cut} Neighbouring "
+        "columns have nothing to do with each other: a neuron's number has no meaning.",
+        caveat="A high score says that a neuron behaves differently on harmful prompts than on benign ones. It does "
+        "not say that the neuron causes refusals: switch it off to see. The scores depend on the prompts and on "
+        "where in the prompt the activations are read.",
+        plotly=figure,
+        data=points,
+    )
+
+
+def _layout(shape: tuple[int, int]) -> go.Layout:
+    layers, neurons = shape
+    return layout(
+        HEIGHT,
+        margin=MARGINS,
+        showlegend=False,
+        dragmode="select",
+        xaxis={"title": "neuron", "range": [-0.5, neurons - 0.5], "showgrid": False, "zeroline": False},
+        yaxis={"title": "layer", "range": [-0.5, layers - 0.5], "showgrid": False, "zeroline": False},
+    )
+
+
+def _colours(pooled: Pooled, neurons: int, title: str, signed: bool) -> go.Heatmap:
+    """Draw the bins in 255 levels of one byte each; the tick texts give the values back."""
+    low, high = _range(pooled.values, signed)
+    levels = np.clip((pooled.values - low) / (high - low), 0.0, 1.0) * COLOUR_LEVELS
+    ticks = np.linspace(low, high, 5)
+    texts = [f"{tick:.1f}" for tick in ticks]
+    texts[0] = f"≤ {texts[0]}"
+    texts[-1] = f"≥ {texts[-1]}"
+    return go.Heatmap(
+        z=levels.round().astype(np.uint8),
+        x0=(pooled.width - 1) / 2,
+        dx=pooled.width,
+        zmin=0,
+        zmax=COLOUR_LEVELS,
+        zsmooth=False,
+        hoverinfo="skip",
+        colorscale=palette.DIFFERENCE_SCALE if signed else palette.SCORE_SCALE,
+        colorbar={
+            "title": {"text": title, "side": "right"},
+            "tickvals": list(np.linspace(0, COLOUR_LEVELS, 5)),
+            "ticktext": texts,
+            "thickness": 12,
+            "outlinewidth": 0,
+        },
+    )
+
+
+def _range(values: np.ndarray, signed: bool) -> tuple[float, float]:
+    """Return the ends of the colour scale: few extreme neurons must not make all others look alike."""
+    top = float(np.quantile(np.abs(values) if signed else values, 0.995))
+    top = max(round(top, 1), 0.1)
+    return (-top, top) if signed else (0.0, top)
+
+
+def _points(values: np.ndarray, pooled: Pooled) -> pd.DataFrame:
+    """Return the neurons that can be clicked, with their values: columns layer, neuron, value."""
+    layers, neurons = values.shape
+    index = np.tile(np.arange(neurons), (layers, 1)) if values.size <= MAX_POINTS else pooled.index
+    layer = np.repeat(np.arange(layers), index.shape[1])
+    return pd.DataFrame(
+        {
+            "layer": layer.astype(np.uint8 if layers < 256 else np.uint16),
+            "neuron": index.ravel().astype(np.uint16 if neurons < 65_536 else np.uint32),
+            "value": np.take_along_axis(values, index, axis=1).ravel().astype(np.float32),
+        }
+    )
+
+
+def _clickable(points: pd.DataFrame, name: str) -> go.Scattergl:
+    invisible = {"marker": {"opacity": 0.0}}
+    return go.Scattergl(
+        x=points["neuron"].to_numpy(),
+        y=points["layer"].to_numpy(),
+        customdata=points["value"].to_numpy(),
+        mode="markers",
+        marker={"opacity": 0.0, "size": 8, "symbol": "square"},
+        selected=invisible,
+        unselected=invisible,
+        hovertemplate=f"layer %{{y}}, neuron %{{x}}<br>{name} %{{customdata:.2f}}<extra></extra>",
+    )
+
+
+def _members(members: NeuronSet) -> np.ndarray:
+    """Return the neurons to mark ``[n, 2]``."""
+    return np.array(sorted(members.neurons)[:MAX_MARKERS], dtype=np.uint16).reshape(-1, 2)
+
+
+def _markers(shown: np.ndarray) -> go.Scattergl:
+    return go.Scattergl(
+        x=shown[:, 1],
+        y=shown[:, 0],
+        mode="markers",
+        marker={"size": 6, "symbol": "circle-open", "color": palette.MEMBER, "line": {"width": 1.5}},
+        hoverinfo="skip",
+    )

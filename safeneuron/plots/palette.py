@@ -1,0 +1,40 @@
+"""One vocabulary of colours, readable by colour-blind people on light and dark pages.
+
+The qualitative colours are Tol's "vibrant" scheme (orange made lighter, so that it stays apart from
+red in lightness too). Scores use Cividis, which is perceptually uniform and looks the same with red-green blindness;
+differences use a blue-red scale whose middle, zero, is neutral.
+"""
+
+CONDITIONS = {
+    "ORI": "#7a7a7a",
+    "ES": "#0077bb",
+    "SAS": "#ee9a33",
+    "FULL": "#cc3311",
+    "RANDOM": "#bcbcbc",
+    "own set": "#aa4499",
+}
+"""Colour of what is ablated, the same on every plot."""
+
+OUTLINE = "#7a7a7a"
+"""Edge of light bars, which would vanish on a white page."""
+
+RUNS = ("#009988", "#ee3377", "#33bbee", "#997700", "#6699cc")
+"""Colours of runs and curves, given out in this order."""
+
+SCORE_SCALE = "Cividis"
+
+DIFFERENCE_SCALE = (
+    (0.0, "#2166ac"),
+    (0.25, "#67a9cf"),
+    (0.5, "#e6e6e6"),
+    (0.75, "#ef8a62"),
+    (1.0, "#b2182b"),
+)
+
+MEMBER = "#ff4b2b"
+"""Markers of the set in hand on a neuron map; apart from Cividis in hue and from both its ends in lightness."""
+
+
+def condition_colour(name: str) -> str:
+    """Return the colour of a condition; a set of the person's own has one colour, whatever its name."""
+    return CONDITIONS.get(name, CONDITIONS["own set"])

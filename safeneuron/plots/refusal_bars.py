@@ -1,0 +1,95 @@
+"""The five bars: refusals with nothing, ES, SAS, FULL or as many random neurons switched off."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import pandas as pd
+import plotly.graph_objects as go
+
+from safeneuron.plots import palette
+from safeneuron.plots.figure import Figure, layout
+
+Rows = Sequence[Mapping[str, Any]]
+"""What ``evaluate`` prints: see :meth:`safeneuron.robustness.ConditionResult.to_row`."""
+
+KINDS = {
+    "harmful": ("n", "refusal_rate", "interval", "harmful prompts refused"),
+    "benign": ("benign_n", "benign_refusal_rate", "benign_interval", "benign prompts refused"),
+}
+PATTERNS = ("", "/", "x", ".")
+"""Fill of the bars of each table, since the colour already says the condition."""
+
+
+def refusal_bars(tables: Mapping[str, Rows], kind: str = "harmful") -> Figure:
+    """Draw refusal rates with 95 % Wilson intervals.
+
+    Parameters
+    ----------
+    tables : mapping
+        Rows per legend entry, such as "before" and "after"; one entry gives single bars.
+    kind : {"harmful", "benign"}
+    """
+    count, value, interval, words = KINDS[kind]
+    first = next(iter(tables.values()))
+    n, judge = first[0][count], first[0]["judge"]
+    figure = go.Figure(
+        layout=layout(
+            380,
+            barmode="group",
+            showlegend=len(tables) > 1,
+            xaxis={"title": "neurons switched off"},
+            yaxis={"title": f"{words}, % (n = {n})", "range": [0, 105], "tick0": 0, "dtick": 20},
+        )
+    )
+    for (name, rows), pattern in zip(tables.items(), PATTERNS, strict=False):
+        figure.add_trace(_bars(name, rows, (count, value, interval), pattern))
+    return Figure(
+        name=f"refusals-{kind}",
+        title=f"{words.capitalize()} (n = {n}, judge: {judge})",
+        about=f"The share of {kind} prompts that the model refuses with no neuron switched off (ORI), with the "
+        "neurons of ES, of SAS, of both (FULL), and with as many random neurons per layer as FULL has (RANDOM, the "
+        f"control). Lines are 95 % Wilson intervals. {_reading(kind)}",
+        caveat="The judge looks for phrases: it takes an answer that apologises and then helps for a refusal, and "
+        "it does not see whether an answer that is no refusal helps, or even makes sense. Open the answers below. "
+        "For RANDOM with several draws, the interval counts the prompts once.",
+        plotly=figure,
+        data=pd.DataFrame([{"table": name} | dict(row) for name, rows in tables.items() for row in rows]),
+    )
+
+
+def _reading(kind: str) -> str:
+    if kind == "harmful":
+        return "A fall from ORI to FULL, while RANDOM stays, says that these neurons carry the refusals."
+    return "Here every refusal is one too many."
+
+
+def _bars(name: str, rows: Rows, columns: tuple[str, str, str], pattern: str) -> go.Bar:
+    count, value, interval = columns
+    shares = [100 * row[value] for row in rows]
+    return go.Bar(
+        name=name,
+        x=[row["condition"] for row in rows],
+        y=shares,
+        text=[f"{share:.0f} %" for share in shares],
+        textposition="inside",
+        insidetextanchor="start",
+        textangle=0,
+        cliponaxis=False,
+        marker={
+            "color": [palette.condition_colour(row["condition"]) for row in rows],
+            "line": {"color": palette.OUTLINE, "width": 1},
+            "pattern": {"shape": pattern, "fgcolor": "rgba(255,255,255,0.75)", "size": 7},
+        },
+        error_y={
+            "type": "data",
+            "symmetric": False,
+            "array": [100 * row[interval][1] - share for row, share in zip(rows, shares, strict=True)],
+            "arrayminus": [share - 100 * row[interval][0] for row, share in zip(rows, shares, strict=True)],
+            "color": "#888888",
+            "thickness": 2,
+            "width": 6,
+        },
+        customdata=[[row["neurons"], row[count], 100 * row[interval][0], 100 * row[interval][1]] for row in rows],
+        hovertemplate="%{x}, %{customdata[0]} neurons off<br>%{y:.1f} % of %{customdata[1]} refused"
+        "<br>95 % interval %{customdata[2]:.1f} to %{customdata[3]:.1f} %",
+    )

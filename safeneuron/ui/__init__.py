@@ -1,0 +1,1 @@
+"""What pages share: models kept in memory, the sidebar, figures, long work, the run monitor."""

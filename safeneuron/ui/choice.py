@@ -1,0 +1,93 @@
+"""What is chosen in the sidebar, resolved: the model, the one it is compared with, scores and sets."""
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from safeneuron.errors import UserError
+from safeneuron.models.card import ModelCard
+from safeneuron.models.catalogue import catalogue, model_card
+from safeneuron.neurons import NeuronSet
+from safeneuron.scores.score import ScoreTable
+from safeneuron.ui import resources
+from safeneuron.workspace import workspace
+
+NOTHING = "nothing"
+RUN_DIGITS = 8
+"""Digits of a run's id that menus and addresses carry; the full id is understood too."""
+
+
+@dataclass(frozen=True)
+class Choice:
+    """What every page starts from.
+
+    Parameters
+    ----------
+    card : ModelCard
+    other : ModelCard or None
+        The model that it is compared with.
+    table : ScoreTable or None
+        The model's scores, if they were ever computed.
+    sets : mapping or None
+        ES, SAS and FULL under the thresholds as they stand.
+    hand : NeuronSet or None
+        The set in hand, as neurons of this model.
+    """
+
+    card: ModelCard
+    other: ModelCard | None
+    table: ScoreTable | None
+    sets: Mapping[str, NeuronSet] | None
+    hand: NeuronSet | None
+
+
+def model_names() -> list[str]:
+    """Return what the model menu offers, the default first, then the newest runs."""
+    embedded, runs = [], []
+    for card in catalogue():
+        (runs if card.source.startswith("run:") else embedded).append(short_name(card.source))
+    return embedded + runs[::-1]
+
+
+def other_names(card: ModelCard) -> list[str]:
+    """Return the models that this one can be compared with: of its shape, its parent first."""
+    others = [
+        found
+        for found in catalogue()
+        if (found.n_layers, found.d_mlp) == (card.n_layers, card.d_mlp) and found.fingerprint != card.fingerprint
+    ]
+    others.sort(key=lambda found: found.source != card.parent)
+    return [short_name(found.source) for found in others]
+
+
+def short_name(source: str) -> str:
+    """Return a run's source with the first digits of its id, and any other source as it is."""
+    return source[: len("run:") + RUN_DIGITS] if source.startswith("run:") else source
+
+
+def card_of(source: str) -> ModelCard:
+    """Return a model's card; a folder must lie where the page may look, and is hashed once.
+
+    Raises
+    ------
+    UserError
+        When there is no such model, or the folder lies elsewhere.
+    """
+    if "/" not in source:
+        return model_card(source)
+    folder = Path(source).expanduser().resolve()
+    if not any(folder.is_relative_to(root) for root in allowed_roots()):
+        raise UserError(
+            f"{source} lies outside the folders that this page may open; "
+            "start Streamlit with SAFENEURON_ROOTS set to a folder above it."
+        )
+    files = sorted(folder.glob("*.*")) if folder.is_dir() else []
+    stamp = tuple((path.name, path.stat().st_mtime_ns) for path in files)
+    return resources.cards().get((source, str(folder), stamp), lambda: model_card(source))
+
+
+def allowed_roots() -> list[Path]:
+    """Return the folders in which a path typed into the page may lie."""
+    named = [Path(part) for part in os.environ.get("SAFENEURON_ROOTS", "").split(os.pathsep) if part]
+    return [path.expanduser().resolve() for path in (workspace(), Path.cwd(), Path.home(), *named)]

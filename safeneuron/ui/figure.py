@@ -1,0 +1,42 @@
+"""The one way a figure is drawn: title, chart, downloads, and what it shows and does not."""
+
+from typing import Any
+
+import streamlit as st
+
+from safeneuron.plots.figure import Figure
+
+
+def show(figure: Figure, key: str, selectable: bool = False) -> Any:
+    """Draw a figure; with ``selectable``, clicks, boxes and lassos on it are returned as Streamlit's event.
+
+    The picture is saved from the chart's own tool bar, its numbers from the button below it.
+    """
+    st.markdown(f"**{figure.title}**")
+    buttons = ["select2d", "lasso2d"] if selectable else []
+    config = {
+        "displaylogo": False,
+        "toImageButtonOptions": {"filename": f"safeneuron-{figure.name}", "format": "png", "scale": 2},
+        "modeBarButtonsToRemove": [name for name in ("select2d", "lasso2d") if name not in buttons],
+    }
+    event = st.plotly_chart(
+        figure.plotly,
+        width="stretch",
+        key=key,
+        config=config,
+        alt=f"{figure.title}. {figure.about}",
+        **({"on_select": "rerun"} if selectable else {}),
+    )
+    with st.expander("What this shows, and what it does not"):
+        st.markdown(f"**What it shows.** {figure.about}")
+        st.markdown(f"**What it does not show.** {figure.caveat}")
+        st.download_button(
+            "Numbers (CSV)",
+            data=lambda: figure.data.to_csv(index=False).encode(),
+            file_name=f"safeneuron-{figure.name}.csv",
+            mime="text/csv",
+            key=f"{key}_csv",
+            on_click="ignore",
+            icon=":material/download:",
+        )
+    return event

@@ -1,0 +1,54 @@
+"""Tables of neurons: the strongest of a model, and a set with a switch per neuron."""
+
+import streamlit as st
+
+from safeneuron.neurons import Neuron, NeuronSet
+from safeneuron.scores.score import ScoreTable, scores
+from safeneuron.scoring import score_frame, strongest_neurons
+from safeneuron.ui import words
+
+ROWS = 200
+SWITCHES = 1000
+COLUMNS = {
+    "layer": st.column_config.NumberColumn("layer", width="small"),
+    "neuron": st.column_config.NumberColumn("neuron", width="small", help=words.NEURON),
+    "ES": st.column_config.NumberColumn("ES (d)", format="%.2f", help=words.ES),
+    "SAS": st.column_config.NumberColumn("SAS (z)", format="%.2f", help=words.SAS),
+    "mean harmful": st.column_config.NumberColumn("mean on harmful", format="%.3f"),
+    "mean benign": st.column_config.NumberColumn("mean on benign", format="%.3f"),
+}
+
+
+def strongest(table: ScoreTable, name: str, hand: NeuronSet) -> None:
+    """Show the neurons with the highest score, and whether they are in the set in hand."""
+    frame = strongest_neurons(table, hand, name, ROWS)
+    st.markdown(f"**The {ROWS} neurons with the highest {name}**", help=getattr(words, name, None))
+    st.dataframe(frame, hide_index=True, height=300, column_config=COLUMNS, key="strongest")
+
+
+def switches(table: ScoreTable, hand: NeuronSet, key: str) -> frozenset[Neuron]:
+    """Show the set's neurons, strongest first, with a switch each; return those switched on again.
+
+    Parameters
+    ----------
+    key : str
+        Of the widget; another set must have another key, or it would inherit the switches.
+    """
+    members = score_frame(table)[hand.mask().ravel()]
+    # By the score that selects more of them: one of the two may select none at all.
+    by = max(scores(), key=lambda name: (members[name] > scores()[name].default_threshold).sum())
+    shown = members.nlargest(SWITCHES, by)
+    shown.columns = [{"index": "neuron"}.get(column, column.replace("_", " ")) for column in shown.columns]
+    shown.insert(0, "off", True)
+    edited = st.data_editor(
+        shown,
+        hide_index=True,
+        height=min(460, 38 + 35 * max(len(shown), 1)),
+        disabled=[column for column in shown.columns if column != "off"],
+        column_config=COLUMNS | {"off": st.column_config.CheckboxColumn("off", width="small", help=words.ABLATION)},
+        key=key,
+    )
+    if len(members) > len(shown):
+        st.caption(f"The {len(shown):,} strongest of {len(members):,} neurons; the others are switched off too.")
+    back = edited.loc[~edited["off"], ["layer", "neuron"]].itertuples(index=False, name=None)
+    return frozenset((int(layer), int(index)) for layer, index in back)

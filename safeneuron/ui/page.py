@@ -1,0 +1,46 @@
+"""The frame of every page: heading, sidebar, mistakes as one sentence."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import streamlit as st
+
+from safeneuron.errors import UserError
+from safeneuron.ui import hand, map_clicks, resources, self_check, sidebar
+from safeneuron.ui.choice import Choice, card_of
+
+
+@contextmanager
+def page(title: str, monitor: bool = True, checked: bool = True) -> Iterator[Choice]:
+    """Draw the frame and hand the page what is chosen in it.
+
+    Parameters
+    ----------
+    title : str
+    monitor : bool
+        Whether the run in progress stands in the sidebar; the Training page shows it at large.
+    checked : bool
+        Whether the page holds back numbers of a model that fails its self-check.
+    """
+    hand.read_address()
+    try:
+        source, compared = sidebar.model_menu()
+        st.title(title, anchor=False)
+        card = card_of(source)
+        table = resources.scores_of(card)
+        if table is not None:
+            map_clicks.apply(table)
+        hand.write_address()
+        choice = Choice(
+            card=card,
+            other=card_of(compared) if compared else None,
+            table=table,
+            sets=table.select(hand.thresholds()) if table else None,
+            hand=hand.in_hand(table) if table else None,
+        )
+        sidebar.rest(choice, monitor)
+        if checked:
+            self_check.stop_if_red(card)
+        yield choice
+    except UserError as error:
+        st.error(str(error), icon=":material/error:")

@@ -1,0 +1,114 @@
+"""What all browser sessions share: models in memory, scores, refusal panels, answers.
+
+Everything here is keyed by fingerprints, so nothing is ever shown for the wrong model.
+"""
+
+import threading
+from collections import OrderedDict
+from collections.abc import Callable, Hashable
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
+
+import streamlit as st
+
+from safeneuron.models.card import ModelCard
+from safeneuron.models.shelf import ModelShelf
+from safeneuron.prompts import builtin
+from safeneuron.scores.score import ScoreTable
+from safeneuron.scoring import kept_score_table
+from safeneuron.workspace import workspace
+
+if TYPE_CHECKING:
+    from safeneuron.models.loaded import LoadedModel
+    from safeneuron.refusal.panel import Panel
+
+PANEL_PROMPTS = 8
+"""Harmful prompts on the panel, and as many benign ones."""
+
+Value = TypeVar("Value")
+
+
+class Kept(Generic[Value]):
+    """The values last asked for; one thread makes a value and the others wait for it."""
+
+    def __init__(self, capacity: int) -> None:
+        self._capacity = capacity
+        self._values: OrderedDict[Hashable, Value] = OrderedDict()
+        self._lock = threading.RLock()
+
+    def get(self, key: Hashable, make: Callable[[], Value]) -> Value:
+        """Return the value under a key, made if it is not there."""
+        with self._lock:
+            if key not in self._values:
+                self.put(key, make())
+            self._values.move_to_end(key)
+            return self._values[key]
+
+    def peek(self, key: Hashable) -> Value | None:
+        """Return the value if it is there."""
+        return self._values.get(key)
+
+    def put(self, key: Hashable, value: Value) -> None:
+        """Keep a value, and let the oldest go."""
+        with self._lock:
+            self._values[key] = value
+            while len(self._values) > self._capacity:
+                self._values.popitem(last=False)
+
+
+@st.cache_resource(show_spinner=False)
+def shelf() -> ModelShelf:
+    """Return the models in memory; each is opened once, whoever asks."""
+    return ModelShelf()
+
+
+@st.cache_resource(show_spinner=False)
+def _kept(name: str, capacity: int) -> Kept[Any]:
+    return Kept(capacity)
+
+
+def cards() -> Kept[ModelCard]:
+    """Return the cards of model folders, whose weights are hashed to make one."""
+    return _kept("cards", 32)
+
+
+def scores_of(card: ModelCard) -> ScoreTable | None:
+    """Return the model's scores if they were ever computed; needs neither the model nor torch."""
+    tables: Kept[ScoreTable] = _kept("scores", 4)
+    # With the workspace in the key, since it may change under a running server only in tests.
+    key = (str(workspace()), card.fingerprint)
+    found = tables.peek(key)
+    if found is None:
+        found = kept_score_table(card.fingerprint)
+        if found is not None:
+            tables.put(key, found)
+    return found
+
+
+def panel_prompts() -> tuple[tuple[str, ...], tuple[bool, ...]]:
+    """Return the panel's prompts, of the built-in test part, and which of them are harmful."""
+    # Evenly from the whole part, so that every category of harm has its chance.
+    parts = [_evenly(part.prompts, PANEL_PROMPTS) for part in (builtin.harmful("test"), builtin.benign("test"))]
+    return parts[0] + parts[1], (True,) * len(parts[0]) + (False,) * len(parts[1])
+
+
+def panel_of(loaded: "LoadedModel") -> "Panel":
+    """Return the model's refusal panel, made by one full pass the first time."""
+    from safeneuron.refusal.panel import Panel
+
+    panels: Kept[Panel] = _kept("panels", 2)
+    return panels.get(loaded.fingerprint, lambda: Panel(loaded, panel_prompts()[0]))
+
+
+def panel_scores() -> Kept[Any]:
+    """Return the refusal scores already computed, by model and neurons."""
+    return _kept("panel scores", 128)
+
+
+def answers() -> Kept[dict[str, Any]]:
+    """Return the answers already generated and judged, by model, neurons and prompt."""
+    return _kept("answers", 8192)
+
+
+def _evenly(prompts: tuple[str, ...], count: int) -> tuple[str, ...]:
+    step = max(1, len(prompts) // count)
+    return prompts[::step][:count]

@@ -1,0 +1,70 @@
+"""What a run changed: the parent's bars against the trained model's, and the proof that frozen stayed frozen."""
+
+from typing import Any
+
+import streamlit as st
+
+from safeneuron.errors import UserError
+from safeneuron.models.card import ModelCard
+from safeneuron.plots.refusal_bars import refusal_bars
+from safeneuron.runs import store
+from safeneuron.training.summary import TABLES, run_summary
+from safeneuron.ui import answer_texts, figure, words
+
+VIEWS = {"static": "the parent's sets", "adaptive": "sets found anew"}
+
+
+def run_of(card: ModelCard, other: ModelCard | None) -> str | None:
+    """Return the run that made the chosen model, or the one it is compared with, if a run made either."""
+    for found in (card, other):
+        if found and found.source.startswith("run:"):
+            return found.source
+    return None
+
+
+def show(source: str) -> None:
+    """Show a run's results, as far as it has any."""
+    try:
+        summary = run_summary(source)
+    except UserError:
+        st.info("The run that made this model is not in this workspace's run store, so there is no before and after.")
+        return
+    st.subheader(f"Before and after: {summary['name']}", anchor=False)
+    _facts(summary)
+    tables = summary["tables"]
+    if "before" not in tables:
+        st.info("The run has not come to its evaluation.")
+        return
+    view = st.segmented_control(
+        "After the run, switch off",
+        list(VIEWS),
+        format_func=lambda name: VIEWS[name],
+        default="static",
+        required=True,
+        key="after_sets",
+        persist_state="session",
+        help=f"{words.STATIC}\n\n{words.ADAPTIVE}",
+    )
+    rows = {"before": tables["before"], "after": tables.get(view, [])}
+    rows = {name: found for name, found in rows.items() if found}
+    for column, kind in zip(st.columns(2), ("harmful", "benign"), strict=True):
+        with column:
+            figure.show(refusal_bars(rows, kind), key=f"run_bars_{kind}")
+    for name in TABLES:
+        if store.has_artifact(summary["run"], f"{name}_answers.parquet"):
+            title = "before the run" if name == "before" else f"after it, {VIEWS[name]}"
+            answers = store.get_table(summary["run"], f"{name}_answers")
+            answer_texts.browse(answers, f"The answers behind the bars, {title}", key=f"run_{name}")
+
+
+def _facts(summary: dict[str, Any]) -> None:
+    frozen, counts = summary["frozen"], summary["counts"]
+    columns = st.columns(4)
+    if frozen:
+        columns[0].metric("Frozen slices", f"{frozen['slices']:,}", help=words.FROZEN)
+        columns[1].metric(
+            "Largest change in them", f"{frozen['max_abs_diff']:g}", help="0 means: bit for bit what they were."
+        )
+    if counts:
+        for column, name, title in ((columns[2], "parent", "before"), (columns[3], "trained", "after")):
+            column.metric(f"FULL {title}", f"{counts[name]['FULL']:,} neurons", help=words.FULL)

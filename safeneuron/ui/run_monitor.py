@@ -1,0 +1,110 @@
+"""The run in progress, looked at every two seconds, and only while there is one.
+
+A page draws exactly one of the two views, so a page never has two polling fragments.
+"""
+
+import time
+
+import streamlit as st
+
+from safeneuron.plots.training_curves import CURVES, training_curves
+from safeneuron.runs import launcher, store
+from safeneuron.runs.info import RunInfo
+from safeneuron.ui import figure, words
+
+POLL_SECONDS = 2
+
+
+def active_run() -> RunInfo | None:
+    """Return the newest run that is still to do something."""
+    return next((info for info in store.list_runs() if info.active), None)
+
+
+def in_sidebar() -> None:
+    """Show the run in progress in a few lines; draws nothing when there is none."""
+    info = active_run()
+    if info is None:
+        return
+    st.divider()
+    _sidebar_view(info.id)
+
+
+def in_page(run_id: str) -> None:
+    """Show a run at large: phases, curves, history, and Cancel while it runs."""
+    if store.get_run(run_id).active:
+        _live_view(run_id)
+    else:
+        _view(store.get_run(run_id))
+
+
+@st.fragment(run_every=POLL_SECONDS)
+def _sidebar_view(run_id: str) -> None:
+    info = store.get_run(run_id)
+    if not info.active:
+        _announce(info)
+    st.markdown("**Run in progress**", help=words.RUN)
+    st.progress(info.progress, f"{info.phase or 'Waiting to start'} · {info.progress:.0%}")
+    st.caption(info.name)
+
+
+@st.fragment(run_every=POLL_SECONDS)
+def _live_view(run_id: str) -> None:
+    info = store.get_run(run_id)
+    if not info.active:
+        _announce(info)
+    _view(info)
+
+
+def _announce(info: RunInfo) -> None:
+    """Tell that a run has ended and draw the whole page anew, without the fragment that polls."""
+    icons = {"finished": ":material/check_circle:", "failed": ":material/error:"}
+    st.toast(f"{info.name}: {info.status}.", icon=icons.get(info.status, ":material/cancel:"))
+    st.rerun(scope="app")
+
+
+def _view(info: RunInfo) -> None:
+    st.subheader(info.name, anchor=False)
+    _state(info)
+    if info.active:
+        stopping = store.cancel_requested(info.id)
+        if st.button("Stopping …" if stopping else "Cancel run", key="cancel_run", disabled=stopping):
+            launcher.cancel(info.id)
+            st.rerun(scope="fragment")
+    steps = int(info.parameters.get("max_steps", 0))
+    curves = _curves(info)
+    if curves:
+        figure.show(training_curves(curves, steps), key="run_curves")
+    elif info.active:
+        st.caption("The curves of loss, reward margin and accuracy appear with the first optimiser step.")
+    with st.expander("History and settings"):
+        for event in store.events(info.id):
+            st.markdown(f"`{time.strftime('%H:%M:%S', time.localtime(event.time))}` {event.text}")
+        st.json(dict(info.parameters), expanded=False)
+
+
+def _state(info: RunInfo) -> None:
+    if info.status == "failed":
+        st.error(info.message, icon=":material/error:")
+    elif info.status == "cancelled":
+        st.warning(info.message, icon=":material/cancel:")
+    elif info.status == "finished":
+        st.success(f"Finished. Its model is `{info.source[:12]}` in the Model menu.", icon=":material/check_circle:")
+    else:
+        phases = list(info.phases)
+        at = phases.index(info.phase) if info.phase else -1
+        marks = [
+            f":green[✓ {name}]" if number < at else f"**{name}**" if number == at else f":gray[{name}]"
+            for number, name in enumerate(phases)
+        ]
+        st.markdown("  →  ".join(marks))
+        detail = f" · {info.step}" if info.step else ""
+        st.progress(info.progress, f"{info.phase or 'Waiting to start'}{detail} · {info.progress:.0%} of the whole run")
+
+
+def _curves(info: RunInfo) -> dict:
+    """Return the curves that have points; MLflow is not asked before the run can have logged any."""
+    phases = list(info.phases)
+    if not info.phase or "Training" not in phases or phases.index(info.phase) < phases.index("Training"):
+        return {}
+    found = {key: store.metric_history(info.id, key) for key in CURVES}
+    return {key: (curve.steps, curve.values) for key, curve in found.items() if len(curve.steps)}

@@ -1,0 +1,65 @@
+"""The sidebar, the same on every page: model, comparison, self-check, set in hand, run in progress."""
+
+import streamlit as st
+
+from safeneuron.errors import UserError
+from safeneuron.models.catalogue import DEFAULT_MODEL
+from safeneuron.ui import hand, run_monitor, self_check, words
+from safeneuron.ui.choice import NOTHING, Choice, card_of, model_names, other_names
+
+
+def model_menu() -> tuple[str, str | None]:
+    """Draw the two menus and return the model's name and the name of the one compared with, if any."""
+    names = model_names()
+    with st.sidebar:
+        source = st.selectbox(
+            "Model",
+            names,
+            key="model",
+            bind="query-params",
+            accept_new_options=True,
+            required=True,
+            help=words.MODEL,
+            placeholder="A model's name or folder",
+        )
+        source = (source or DEFAULT_MODEL).strip()
+        try:
+            others = other_names(card_of(source))
+        except UserError:
+            # The page says what is wrong with the name.
+            others = []
+        compared = NOTHING
+        if others:
+            compared = st.selectbox(
+                "Compare with", [NOTHING, *others], key="compare", bind="query-params", help=words.COMPARE
+            )
+    return source, None if compared == NOTHING else compared
+
+
+def rest(choice: Choice, monitor: bool) -> None:
+    """Draw what follows from the choice: the model in words, the set in hand, the run in progress."""
+    card = choice.card
+    with st.sidebar:
+        ready = "" if card.ready else " · to be prepared"
+        st.caption(f"**{card.title}** · {card.n_layers} × {card.d_mlp:,} neurons{ready}")
+        if choice.other:
+            st.caption(f"compared with **{choice.other.title}**")
+        self_check.badge(card)
+        st.divider()
+        _set_in_hand(choice)
+        if monitor:
+            run_monitor.in_sidebar()
+
+
+def _set_in_hand(choice: Choice) -> None:
+    if choice.hand is None:
+        st.markdown("**Set in hand** · none yet", help=words.NEURON_SET)
+        st.caption("Score this model's neurons on the Neurons page.")
+        return
+    name = hand.name_in_hand()
+    st.metric(
+        f"Set in hand: {name}",
+        f"{len(choice.hand):,} neurons",
+        help=f"{words.SETS[name]} {words.NEURON_SET}",
+    )
+    st.caption(f"{choice.hand.share:.2%} of the model's neurons")

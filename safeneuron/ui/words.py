@@ -1,0 +1,58 @@
+"""The words of the field, in one place: every page's tooltips come from here."""
+
+NEURON = (
+    "Neuron (layer, j): coordinate j of what goes into a layer's MLP down-projection, "
+    "that is act(gate) × up. TransformerLens calls it blocks.{layer}.mlp.hook_post."
+)
+NEURON_SET = "A named set of neurons of one model, with where it came from."
+ES = (
+    "ES, effect size: how far a neuron's mean activation on harmful prompts lies above its mean on benign ones, "
+    "in pooled standard deviations (Cohen's d)."
+)
+SAS = (
+    "SAS, safety activation shift: mean activation on harmful minus on benign prompts, "
+    "compared with the other neurons of the same layer (z-score)."
+)
+FULL = "FULL, the safety neurons: those of ES and those of SAS together."
+RANDOM = "RANDOM, the control: as many random neurons in each layer as FULL has, none of them a safety neuron."
+ORI = "ORI: the model as it is, nothing switched off."
+OWN = "The set that you made by clicking."
+SETS = {"ES": ES, "SAS": SAS, "FULL": FULL, "RANDOM": RANDOM, "ORI": ORI, "own set": OWN}
+THRESHOLD = (
+    "Neurons whose score is above the threshold τ are in the set. A threshold is a choice, not a significance level."
+)
+ABLATION = (
+    "Ablation: the chosen neurons' activations are multiplied by 0 at every position, in memory only. "
+    "Nothing is written to the model's weights."
+)
+LOG_ODDS = (
+    "Log-odds that the first word of the answer opens a refusal (I, Sorry, Unfortunately). "
+    "0 is fifty-fifty; 4.6 is 99 %. It needs one forward pass and no answer."
+)
+REFUSAL_RATE = "The share of prompts whose answer a judge calls a refusal, with its n and 95 % Wilson interval."
+JUDGE = "What decides whether an answer is a refusal. 'arditi': one of twelve refusal phrases occurs in it."
+MASKED_DPO = (
+    "Masked DPO: preference training in which the parameters of the safety neurons stay constant, "
+    "so that the model must carry safety elsewhere too (SafeNeuron, Algorithm 1)."
+)
+FORWARD_ZEROING = (
+    "While it trains, the frozen neurons' activations are zero, so the model must learn to refuse without them."
+)
+PAIRS = (
+    "A prompt with a better and a worse answer. Harmful: a refusal is better than what the model says with FULL "
+    "switched off. Safe twins and benign: the model's own answer is better than a refusal."
+)
+TWINS = "Safe twins share words with a harmful prompt and deserve an answer: 'How do I kill a process on Linux?'"
+RUN = "A background job with its settings, events and results. It goes on when you close this page."
+SELF_CHECK = (
+    "Three ways of switching neurons off must give the same numbers: a hook, zeroed weight columns, "
+    "and TransformerLens' bridge; with left padding too."
+)
+MODEL = (
+    "An embedded model, a finished run (run:…), or the path of a folder with a Llama, Mistral or Qwen2 model; "
+    "type the path and press Enter."
+)
+COMPARE = "Another model of the same shape. Neurons shows the difference of the two, Robustness both."
+STATIC = "The trained model with the parent's neurons switched off."
+ADAPTIVE = "The trained model with neurons switched off that were found on it anew: the stricter test."
+FROZEN = "Rows and columns of weights that belong to the frozen neurons, compared bit for bit with their start."

@@ -1,0 +1,86 @@
+"""A running dashboard and a headless Chromium to visit it with."""
+
+import os
+import shutil
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+CHROMIUM_FLAGS = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
+
+
+@pytest.fixture(scope="session")
+def dashboard(session_home: Path) -> Iterator[str]:
+    """The address of a dashboard on the session's workspace, started as README says."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    environment = os.environ | {"SAFENEURON_HOME": str(session_home)}
+    command = [sys.executable, "-m", "streamlit", "run", "app.py", "--server.port", str(port)]
+    log = session_home / "dashboard.log"
+    with log.open("wb") as output:
+        process = subprocess.Popen(command, cwd=ROOT, env=environment, stdout=output, stderr=output)
+        try:
+            address = f"http://localhost:{port}"
+            _wait_for(address, process, log)
+            yield address
+        finally:
+            process.terminate()
+            process.wait(timeout=30)
+
+
+def _wait_for(address: str, process: subprocess.Popen, log: Path) -> None:
+    for _ in range(240):
+        if process.poll() is not None:
+            break
+        try:
+            with urllib.request.urlopen(f"{address}/_stcore/health", timeout=2):
+                return
+        except OSError:
+            time.sleep(0.5)
+    raise AssertionError(f"the dashboard did not start: {log.read_text()[-2000:]}")
+
+
+@pytest.fixture
+def visitor(dashboard: str):
+    """A browser window of 1440 × 1000 pixels, on no page yet."""
+    from playwright.sync_api import sync_playwright
+
+    chromium = shutil.which("chromium")
+    if chromium is None:
+        if os.environ.get("CI"):
+            pytest.fail("chromium is not installed, and in CI the browser tests must run")
+        pytest.skip("chromium is not installed; on Debian: apt-get install chromium")
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=chromium, headless=True, args=CHROMIUM_FLAGS)
+        window = browser.new_page(viewport={"width": 1440, "height": 1000})
+        yield window
+        browser.close()
+
+
+@pytest.fixture
+def screenshot(visitor, tmp_path: Path):
+    """Return a function that keeps a picture of the page, in CI where its output is kept."""
+    folder = Path(os.environ.get("SAFENEURON_SCREENSHOTS", tmp_path))
+    folder.mkdir(parents=True, exist_ok=True)
+
+    def take(name: str) -> None:
+        visitor.wait_for_timeout(500)
+        visitor.screenshot(path=folder / f"{name}.png", full_page=True)
+
+    return take

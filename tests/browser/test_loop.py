@@ -1,0 +1,83 @@
+"""The loop as a person walks it: map, click, ablation, answers, a run, a reload, before and after.
+
+Everything is real: the default model, its generated answers, and a masked-DPO run of two steps in
+a process of its own. Nothing is timed; waits are generous, since two cores do all of it.
+"""
+
+import re
+
+from playwright.sync_api import Locator, Page, expect
+
+SECOND = 1000
+MODEL_WORK = 420 * SECOND
+
+
+def test_a_first_visitor_walks_the_loop(visitor: Page, dashboard: str, screenshot) -> None:
+    visitor.goto(dashboard)
+    chart = _map(visitor)
+    screenshot("1-first-visit")
+    before = _in_hand(visitor)
+    assert before > 100, "the safety neurons of the default model should be in hand on a first visit"
+
+    box = chart.bounding_box()
+    assert box is not None
+    visitor.mouse.click(box["x"] + box["width"] * 0.43, box["y"] + box["height"] * 0.52)
+    expect(visitor.get_by_text("Set in hand: own set")).to_be_visible(timeout=60 * SECOND)
+    assert abs(_in_hand(visitor) - before) == 1
+    screenshot("2-a-neuron-clicked")
+
+    visitor.get_by_role("button", name="Switch these off").click()
+    _segment(visitor, "Switch off", "FULL").click(timeout=MODEL_WORK)
+    expect(visitor.get_by_text("Set in hand: FULL")).to_be_visible(timeout=60 * SECOND)
+    generate = visitor.get_by_role("button", name=re.compile("^.*Generate 32 answers"))
+    generate.click(timeout=MODEL_WORK)
+    whole = _rate(visitor, "Harmful refused, ORI")
+    ablated = _rate(visitor, "Harmful refused, FULL")
+    screenshot("3-refusals-fall")
+    assert whole >= 75
+    assert ablated <= whole - 30
+
+    visitor.get_by_role("link", name="Training").click()
+    steps = visitor.get_by_label("Optimiser steps")
+    steps.fill("2")
+    steps.press("Enter")
+    visitor.get_by_role("button", name="Start the run").click()
+    cancel = visitor.get_by_role("button", name=re.compile("Cancel"))
+    expect(cancel.first).to_be_visible(timeout=120 * SECOND)
+    screenshot("4-the-run-goes-on")
+
+    visitor.reload()
+    expect(cancel.first).to_be_visible(timeout=60 * SECOND)
+    screenshot("5-after-a-reload")
+    link = visitor.get_by_role("link", name="See before and after on the Robustness page")
+    expect(link).to_be_visible(timeout=2 * MODEL_WORK)
+    screenshot("6-the-run-has-finished")
+
+    link.click()
+    expect(visitor.get_by_text(re.compile("Before and after:"))).to_be_visible(timeout=60 * SECOND)
+    expect(visitor.locator(".js-plotly-plot")).not_to_have_count(0, timeout=60 * SECOND)
+    screenshot("7-before-and-after")
+    assert visitor.locator(".stException").count() == 0
+
+
+def _map(visitor: Page) -> Locator:
+    """The part of the neuron map that listens to the mouse."""
+    area = visitor.locator(".js-plotly-plot .nsewdrag").first
+    expect(area).to_be_visible(timeout=120 * SECOND)
+    visitor.wait_for_timeout(3 * SECOND)
+    return area
+
+
+def _in_hand(visitor: Page) -> int:
+    metric = visitor.locator("[data-testid=stSidebar] [data-testid=stMetricValue]").first
+    return int(re.sub(r"\D", "", metric.inner_text()))
+
+
+def _segment(visitor: Page, group: str, name: str) -> Locator:
+    return visitor.get_by_role("radiogroup", name=group).get_by_text(name, exact=True)
+
+
+def _rate(visitor: Page, label: str) -> int:
+    metric = visitor.locator("[data-testid=stMetric]").filter(has_text=label)
+    expect(metric).to_be_visible(timeout=MODEL_WORK)
+    return int(re.sub(r"\D", "", metric.locator("[data-testid=stMetricValue]").inner_text()))

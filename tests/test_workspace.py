@@ -1,0 +1,163 @@
+"""Writing into the workspace: whole or not at all, and a full disk is a sentence."""
+
+import errno
+import json
+from pathlib import Path
+
+import pytest
+
+from safeneuron import workspace as module
+from safeneuron.errors import UserError
+from safeneuron.workspace import clear_disk_errors, file_sha256, fingerprint, replacing, workspace, write_json
+
+
+def names(folder):
+    return sorted(path.name for path in folder.iterdir())
+
+
+def test_the_workspace_is_where_the_person_says(home, tmp_path, monkeypatch):
+    assert workspace() == home and home.is_dir()
+    monkeypatch.delenv("SAFENEURON_HOME")
+    monkeypatch.setattr(module.platformdirs, "user_data_dir", lambda name: str(tmp_path / "data" / name))
+    assert workspace() == tmp_path / "data" / "safeneuron"
+
+
+def test_a_file_takes_its_place_when_the_block_succeeds(tmp_path):
+    target = tmp_path / "new" / "file.txt"
+    with replacing(target) as staging:
+        assert not target.exists()
+        staging.write_text("one")
+    assert target.read_text() == "one"
+    with replacing(target) as staging:
+        staging.write_text("two")
+        assert target.read_text() == "one"
+    assert target.read_text() == "two"
+    assert names(target.parent) == ["file.txt"]
+
+
+def test_a_folder_takes_its_place_whole(tmp_path):
+    target = tmp_path / "folder"
+    for content in ("one", "two"):
+        with replacing(target) as staging:
+            staging.mkdir()
+            (staging / content).write_text(content)
+    assert names(target) == ["two"]
+    assert names(tmp_path) == ["folder"]
+
+
+@pytest.mark.parametrize("failure", [ValueError, KeyboardInterrupt, SystemExit])
+@pytest.mark.parametrize("kind", ["file", "folder"])
+def test_a_failure_leaves_the_old_content_and_nothing_else(tmp_path, kind, failure):
+    target = tmp_path / "target"
+    write = {"file": lambda path, text: path.write_text(text), "folder": write_folder}[kind]
+    with replacing(target) as staging:
+        write(staging, "old")
+    with pytest.raises(failure), replacing(target) as staging:
+        write(staging, "new")
+        raise failure
+    content = target if kind == "file" else target / "content"
+    assert content.read_text() == "old"
+    assert names(tmp_path) == ["target"]
+
+
+def write_folder(path, text):
+    path.mkdir()
+    (path / "content").write_text(text)
+
+
+def test_a_failure_before_anything_was_written_is_its_own_error(tmp_path):
+    with pytest.raises(ValueError, match="mine"), replacing(tmp_path / "target"):
+        raise ValueError("mine")
+    assert names(tmp_path) == []
+
+
+@pytest.mark.parametrize("code", [errno.ENOSPC, errno.EDQUOT])
+def test_a_full_disk_is_a_sentence_that_says_what_to_do(tmp_path, code):
+    target = tmp_path / "target"
+    target.write_text("old")
+    sentence = f"disk that holds {tmp_path} is full; free some space, or set SAFENEURON_HOME"
+    with pytest.raises(UserError, match=sentence), replacing(target) as staging:
+        staging.write_text("half")
+        raise OSError(code, "no space", str(staging))
+    assert target.read_text() == "old"
+    assert names(tmp_path) == ["target"]
+
+
+@pytest.mark.parametrize("code", [errno.EACCES, errno.EPERM, errno.EROFS])
+def test_a_folder_that_may_not_be_written_is_a_sentence(tmp_path, code):
+    with pytest.raises(UserError, match=f"{tmp_path} may not be written; set"), clear_disk_errors(tmp_path):
+        raise OSError(code, "no")
+
+
+def test_other_errors_of_the_system_stay_what_they_are(tmp_path):
+    with pytest.raises(FileNotFoundError), clear_disk_errors(tmp_path):
+        Path(tmp_path / "nowhere").read_text()
+
+
+def test_a_full_disk_while_json_is_written(tmp_path, monkeypatch):
+    path = tmp_path / "facts.json"
+    write_json(path, {"old": True})
+
+    def full(self, *arguments, **options):
+        raise OSError(errno.ENOSPC, "no space")
+
+    monkeypatch.setattr(Path, "write_text", full)
+    with pytest.raises(UserError, match="is full"):
+        write_json(path, {"new": True})
+    assert json.loads(path.read_text()) == {"old": True}
+    assert names(tmp_path) == ["facts.json"]
+
+
+def test_a_full_disk_while_a_model_is_saved(home, llama, monkeypatch):
+    from safeneuron.models.folder import save_folder
+
+    def full(*arguments, **options):
+        raise OSError(errno.ENOSPC, "no space")
+
+    monkeypatch.setattr(type(llama.model), "save_pretrained", full)
+    with pytest.raises(UserError, match="is full"):
+        save_folder(llama.model, llama.tokenizer, home / "models" / "x", {"title": "x", "origin": "x"})
+    assert names(home / "models") == []
+
+
+def test_a_real_full_disk_is_one_sentence(tmp_path):
+    """Linux has a device that is always full; safetensors reports it as its own kind of error."""
+    device = Path("/dev/full")
+    if not device.exists():
+        pytest.skip("this system has no /dev/full")
+    with pytest.raises(UserError, match="is full"), replacing(tmp_path / "target") as staging:
+        staging.symlink_to(device)
+        staging.write_text("anything")
+    assert names(tmp_path) == []
+
+
+def test_a_workspace_that_cannot_be_made_is_a_sentence(tmp_path, monkeypatch):
+    def refuse(self, *arguments, **options):
+        raise PermissionError(errno.EACCES, "no")
+
+    monkeypatch.setenv("SAFENEURON_HOME", str(tmp_path / "new"))
+    monkeypatch.setattr(Path, "mkdir", refuse)
+    with pytest.raises(UserError, match="may not be written"):
+        workspace()
+
+
+def test_a_workspace_that_is_a_file_is_a_sentence(tmp_path, monkeypatch):
+    path = tmp_path / "file"
+    path.write_text("x")
+    monkeypatch.setenv("SAFENEURON_HOME", str(path))
+    with pytest.raises(UserError, match="SAFENEURON_HOME"):
+        workspace()
+
+
+def test_fingerprints_name_values():
+    assert fingerprint("a", {"x": 1, "y": 2}) == fingerprint("a", {"y": 2, "x": 1})
+    assert len({fingerprint("ab"), fingerprint("a", "b"), fingerprint(["a", "b"]), fingerprint("b", "a")}) == 4
+    assert len(fingerprint("a")) == 16 and int(fingerprint("a"), 16) >= 0
+
+
+def test_the_hash_of_a_file_is_that_of_its_bytes(tmp_path):
+    import hashlib
+
+    path = tmp_path / "file"
+    path.write_bytes(b"some bytes" * 100_000)
+    assert file_sha256(path) == hashlib.sha256(b"some bytes" * 100_000).hexdigest()
