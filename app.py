@@ -2,7 +2,7 @@
 
 import streamlit as st
 
-st.set_page_config(page_title="safeneuron", page_icon=":material/neurology:", layout="wide")
+st.set_page_config(page_title="safeneuron", page_icon="🧠", layout="wide")
 st.navigation(
     [
         st.Page("pages/model.py", title="Model", icon=":material/deployed_code:"),

@@ -45,7 +45,9 @@ def named_set(text: str, table: ScoreTable, thresholds: dict[str, float] | None 
     )
 
 
-def changed_set(text: str, changes: str, table: ScoreTable, thresholds: dict[str, float] | None = None) -> tuple[NeuronSet, NeuronSet]:
+def changed_set(
+    text: str, changes: str, table: ScoreTable, thresholds: dict[str, float] | None = None
+) -> tuple[NeuronSet, NeuronSet]:
     """Return a named set, and the same with some neurons added or taken out.
 
     Parameters
@@ -64,7 +66,9 @@ def changed_set(text: str, changes: str, table: ScoreTable, thresholds: dict[str
     if not neurons:
         return named, named
     origin = dict(named.origin) | {"changed": sorted(neurons)}
-    changed = NeuronSet(f"{named.name}, {len(neurons)} changed", named.model, named.shape, named.neurons ^ neurons, origin)
+    changed = NeuronSet(
+        f"{named.name}, {len(neurons)} changed", named.model, named.shape, named.neurons ^ neurons, origin
+    )
     return named, changed
 
 

@@ -46,7 +46,17 @@ def test_score_prints_counts_and_writes_sets(home: Path, model_folder: Path, pro
 
 def test_ablate_judges_every_answer(home: Path, model_folder: Path, prompt_file: Path) -> None:
     found = call_json(
-        "ablate", "--model", model_folder, "--set", "0:1,2:5", "--prompts", prompt_file, "--limit", 2, "--max-new-tokens", 4
+        "ablate",
+        "--model",
+        model_folder,
+        "--set",
+        "0:1,2:5",
+        "--prompts",
+        prompt_file,
+        "--limit",
+        2,
+        "--max-new-tokens",
+        4,
     )
     assert (found["set"], found["count"], found["n"]) == ("0:1,2:5", 2, 2)
     assert [row["prompt"] for row in found["rows"]] == [row["prompt"] for row in PROMPT_FILE[:2]]
@@ -79,10 +89,16 @@ def test_lists_are_empty_or_embedded(home: Path) -> None:
     ("arguments", "said"),
     [
         (["score", "--model", "no-such-model"], "There is no model 'no-such-model'"),
-        (["ablate", "--model", "MODEL", "--set", "0:1", "--prompts", "missing.jsonl"], "There is no file missing.jsonl"),
+        (
+            ["ablate", "--model", "MODEL", "--set", "0:1", "--prompts", "missing.jsonl"],
+            "There is no file missing.jsonl",
+        ),
         (["ablate", "--model", "MODEL", "--set", "99:0", "--prompts", "PROMPTS"], "Neuron 99:0 does not exist"),
         (["ablate", "--model", "MODEL", "--set", "OTHER", "--prompts", "PROMPTS"], "There is no set 'OTHER'"),
-        (["ablate", "--model", "MODEL", "--set", "0:1", "--prompts", "PROMPTS", "--judge", "x"], "There is no judge 'x'"),
+        (
+            ["ablate", "--model", "MODEL", "--set", "0:1", "--prompts", "PROMPTS", "--judge", "x"],
+            "There is no judge 'x'",
+        ),
         (["score", "--model", "MODEL", "--harmful", "PROMPTS", "--pooling", "middle"], "There is no pooling 'middle'"),
         (["train", "--model", "MODEL", "--set", "OTHER"], "There is no set 'OTHER'"),
         (["runs", "show", "12345"], "There is no run '12345'"),

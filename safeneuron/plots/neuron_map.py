@@ -112,7 +112,8 @@ def _layout(shape: tuple[int, int]) -> go.Layout:
         HEIGHT,
         margin=MARGINS,
         showlegend=False,
-        dragmode="select",
+        # Streamlit stops hearing clicks while a drag draws a box; box and lasso are in the tool bar.
+        dragmode="zoom",
         xaxis={"title": "neuron", "range": [-0.5, neurons - 0.5], "showgrid": False, "zeroline": False},
         yaxis={"title": "layer", "range": [-0.5, layers - 0.5], "showgrid": False, "zeroline": False},
     )

@@ -13,11 +13,10 @@ def show(figure: Figure, key: str, selectable: bool = False) -> Any:
     The picture is saved from the chart's own tool bar, its numbers from the button below it.
     """
     st.markdown(f"**{figure.title}**")
-    buttons = ["select2d", "lasso2d"] if selectable else []
     config = {
         "displaylogo": False,
         "toImageButtonOptions": {"filename": f"safeneuron-{figure.name}", "format": "png", "scale": 2},
-        "modeBarButtonsToRemove": [name for name in ("select2d", "lasso2d") if name not in buttons],
+        "displayModeBar": True if selectable else "hover",
     }
     event = st.plotly_chart(
         figure.plotly,

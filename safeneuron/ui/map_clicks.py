@@ -22,7 +22,7 @@ def map_key() -> str:
 
 def apply(table: ScoreTable) -> None:
     """Take what was selected on the map since the last run into the set in hand."""
-    event = st.session_state.get(map_key()); print("EVENT", map_key(), event and len(event["selection"]["points"]), flush=True)
+    event = st.session_state.get(map_key())
     if not event or not event["selection"]["points"]:
         return
     st.session_state["map_clicks"] = st.session_state.get("map_clicks", 0) + 1

@@ -1,0 +1,129 @@
+"""``models``: list, prepare, check and measure; and ``align``, which makes the default model's adapter."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from safeneuron import terminal
+from safeneuron.commands.options import Json, Model, opened
+from safeneuron.models.catalogue import DEFAULT_MODEL, catalogue
+
+if TYPE_CHECKING:
+    from safeneuron.models.loaded import LoadedModel
+
+models_app = typer.Typer(no_args_is_help=True, help="List, prepare and check models.")
+
+
+@models_app.command("list")
+def models_list(json: Json = False) -> None:
+    """List the models that can be opened by name."""
+    with terminal.command():
+        rows = [
+            {
+                "model": card.source,
+                "layers": card.n_layers,
+                "neurons per layer": card.d_mlp,
+                "ready": card.ready,
+                "origin": card.origin,
+            }
+            for card in catalogue()
+        ]
+    terminal.show(
+        {"models": rows}, json, terminal.table(rows, ["model", "layers", "neurons per layer", "ready", "origin"])
+    )
+
+
+@models_app.command("prepare")
+def models_prepare(
+    model: Annotated[str, typer.Argument(help="Which model.")] = DEFAULT_MODEL, json: Json = False
+) -> None:
+    """Fetch and convert a model, so that it opens at once, then check it."""
+    with terminal.command() as progress:
+        result = _checked(opened(model, progress))
+    terminal.show(result, json, _check_text(result))
+
+
+@models_app.command("check")
+def models_check(
+    model: Annotated[str, typer.Argument(help="Which model.")] = DEFAULT_MODEL, json: Json = False
+) -> None:
+    """Compare hook ablation, zeroed columns and TransformerBridge on a model; exit 1 if they differ."""
+    with terminal.command() as progress:
+        result = _checked(opened(model, progress))
+    terminal.show(result, json, _check_text(result))
+    raise typer.Exit(0 if result["passed"] else 1)
+
+
+@models_app.command("measure")
+def models_measure(
+    advbench: Annotated[Path, typer.Option(help="AdvBench prompts; the first 128 are used.")],
+    malicious_instruct: Annotated[Path, typer.Option(help="MaliciousInstruct prompts; all are used.")],
+    alpaca: Annotated[Path, typer.Option(help="Alpaca prompts; the first 128 are used.")],
+    model: Model = DEFAULT_MODEL,
+    draws: Annotated[int, typer.Option(min=1, help="Random sets that RANDOM is the mean of.")] = 5,
+    json: Json = False,
+) -> None:
+    """Measure what the default model must show and print it beside its targets."""
+    from safeneuron.measure import HeldOut, measure
+    from safeneuron.prompts.promptset import load_prompts
+
+    with terminal.command() as progress:
+        held_out = HeldOut(
+            load_prompts(advbench).head(128), load_prompts(malicious_instruct), load_prompts(alpaca).head(128)
+        )
+        rows = measure(opened(model, progress), held_out, draws, progress)
+    terminal.show(
+        {"model": model, "rows": rows},
+        json,
+        terminal.table(rows, ["measured", "value", "interval", "n", "judge", "target", "met"]),
+    )
+
+
+def align(
+    out: Annotated[Path, typer.Option(help="Folder for the adapter; it must not exist yet.")],
+    seed: Annotated[int, typer.Option(help="Seed of the order, the refusals and the adapter.")] = 0,
+    json: Json = False,
+) -> None:
+    """Train the default model's safety adapter again, from the built-in prompts."""
+    from safeneuron.errors import UserError
+    from safeneuron.models.sources.embedded import SOURCE
+    from safeneuron.training.align import AlignSettings, train_adapter, training_rows
+
+    with terminal.command() as progress:
+        if out.exists():
+            raise UserError(f"{out} exists already; name a folder that does not.")
+        settings = AlignSettings(seed=seed)
+        base = opened(SOURCE.base, progress)
+        result = train_adapter(base, training_rows(base, settings, progress), out, settings, progress)
+    terminal.show(
+        result | {"adapter": str(out)},
+        json,
+        f"{result['examples']} examples, {result['steps']} steps, loss {result['loss']:.3f}; "
+        f"adapter in {out} ({result['bytes']:,} bytes)",
+    )
+
+
+def _checked(loaded: "LoadedModel") -> dict[str, Any]:
+    from safeneuron.models.parity import check_parity
+    from safeneuron.models.parity_report import TOLERANCES
+
+    report = check_parity(loaded)
+    checks = {name: {"difference": getattr(report, name), "tolerance": limit} for name, limit in TOLERANCES.items()}
+    return {"model": loaded.card.source, "fingerprint": loaded.fingerprint, "passed": report.passed, "checks": checks}
+
+
+def _check_text(result: dict[str, Any]) -> str:
+    rows = [
+        {
+            "check": name.replace("_", " "),
+            "difference": f"{check['difference']:.1e}",
+            "tolerance": f"{check['tolerance']:.0e}",
+        }
+        for name, check in result["checks"].items()
+    ]
+    verdict = "passed" if result["passed"] else "FAILED: do not trust numbers of this model"
+    return (
+        terminal.table(rows, ["check", "difference", "tolerance"])
+        + f"\n{result['model']} is ready; self-check {verdict}"
+    )

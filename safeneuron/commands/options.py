@@ -1,0 +1,55 @@
+"""Options that several commands share, and what they turn into."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from safeneuron.models.catalogue import open_model
+from safeneuron.progress import Progress
+from safeneuron.prompts.promptset import PromptSet, load_prompts
+from safeneuron.scores.score import scores
+
+if TYPE_CHECKING:
+    from safeneuron.models.loaded import LoadedModel
+
+Model = Annotated[str, typer.Option("--model", help="An embedded model, run:ID, or the path of a model folder.")]
+Json = Annotated[bool, typer.Option("--json", help="Print one JSON object on standard output and nothing else.")]
+Column = Annotated[
+    str | None, typer.Option("--column", help="Where the prompts are, if not in a column with a usual name.")
+]
+Harmful = Annotated[
+    Path | None, typer.Option("--harmful", help="Prompt file (JSONL, JSON, CSV, TXT); the built-in prompts by default.")
+]
+Benign = Annotated[
+    Path | None, typer.Option("--benign", help="Prompt file (JSONL, JSON, CSV, TXT); the built-in prompts by default.")
+]
+Limit = Annotated[int | None, typer.Option("--limit", min=1, help="Use the first so many prompts of each file.")]
+TauES = Annotated[float | None, typer.Option("--tau-es", help="Threshold of ES; the score's own by default.")]
+TauSAS = Annotated[float | None, typer.Option("--tau-sas", help="Threshold of SAS; the score's own by default.")]
+Judge = Annotated[str, typer.Option("--judge", help="Which judge tells refusals from answers.")]
+Tokens = Annotated[int, typer.Option("--max-new-tokens", min=1, help="Length of the answers.")]
+
+
+def opened(source: str, progress: Progress) -> "LoadedModel":
+    """Open a model with this process's share of the cores."""
+    from safeneuron.models.catalogue import model_card
+
+    # Said before torch is imported: a wrong name should not take seconds to be refused.
+    model_card(source)
+    from safeneuron.compute import set_process_threads
+
+    set_process_threads()
+    return open_model(source, progress)
+
+
+def prompts_from(path: Path | None, column: str | None, limit: int | None = None) -> PromptSet | None:
+    """Read a prompt file, or return None when none was given."""
+    return load_prompts(path, column).head(limit) if path else None
+
+
+def thresholds(tau_es: float | None, tau_sas: float | None) -> dict[str, float]:
+    """Return every score's threshold: the one given, or the score's own."""
+    given = {"ES": tau_es, "SAS": tau_sas}
+    found = {name: given.get(name) for name in scores()}
+    return {name: scores()[name].default_threshold if value is None else value for name, value in found.items()}
