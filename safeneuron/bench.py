@@ -18,7 +18,7 @@ from safeneuron.activations import collect, pooled_activations
 from safeneuron.generation import generate
 from safeneuron.models.chat import batches_by_length, pad, prompt_ids
 from safeneuron.models.loaded import LoadedModel
-from safeneuron.neurons import NeuronSet, random_like
+from safeneuron.neurons import NeuronSet, from_mask, random_like
 from safeneuron.progress import Progress, silent
 from safeneuron.prompts import builtin
 from safeneuron.refusal.log_odds import refusal_scores
@@ -154,8 +154,9 @@ def figures(loaded: LoadedModel) -> list[dict[str, Any]]:
     rows = []
     for layers, width in ((12, 3072), loaded.shape, (80, 28672)):
         values = np.random.default_rng(0).normal(size=(layers, width))
+        members = from_mask("above 3", "random values", values > 3)
         start = time.perf_counter()
-        text = neuron_map(values).figure.to_json()
+        text = neuron_map(values, "ES", "d", members, "random values").plotly.to_json()
         seconds, megabytes = time.perf_counter() - start, len(text.encode()) / 1e6
         detail = f"{megabytes:.2f} MB (at most 1), {seconds:.2f} s (at most 0.5)"
         rows.append(

@@ -50,7 +50,10 @@ def refusal_meter(
     for number, (_, rows) in enumerate(groups, start=1):
         for trace in _traces(rows, condition, legend=number == 1):
             figure.add_trace(trace, row=number, col=1)
-        figure.update_yaxes(autorange="reversed", row=number, col=1)
+        # By number, since two long prompts may have the same label.
+        labels = [_short(prompt) for prompt in rows["prompt"]]
+        ends = [len(rows) - 0.5, -0.5]
+        figure.update_yaxes(tickvals=list(range(len(rows))), ticktext=labels, range=ends, row=number, col=1)
     figure.update_layout(
         layout(
             130 + ROW_HEIGHT * len(frame),
@@ -76,11 +79,11 @@ def refusal_meter(
 
 
 def _traces(rows: pd.DataFrame, condition: str, legend: bool) -> list[go.Scatter]:
-    labels = [_short(prompt) for prompt in rows["prompt"]]
+    at = list(range(len(rows)))
     across, down = [], []
-    for label, original, ablated in zip(labels, rows["original"], rows["ablated"], strict=True):
+    for number, original, ablated in zip(at, rows["original"], rows["ablated"], strict=True):
         across += [original, ablated, None]
-        down += [label, label, None]
+        down += [number, number, None]
     lines = go.Scatter(
         x=across, y=down, mode="lines", line={"color": "#aaaaaa", "width": 1}, hoverinfo="skip", showlegend=False
     )
@@ -91,7 +94,7 @@ def _traces(rows: pd.DataFrame, condition: str, legend: bool) -> list[go.Scatter
     dots = [
         go.Scatter(
             x=rows[column],
-            y=labels,
+            y=at,
             customdata=rows["prompt"],
             mode="markers",
             marker={"color": colour, "symbol": symbol, "size": 10, "line": {"color": colour, "width": 2}},

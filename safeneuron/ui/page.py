@@ -44,3 +44,5 @@ def page(title: str, monitor: bool = True, checked: bool = True) -> Iterator[Cho
         yield choice
     except UserError as error:
         st.error(str(error), icon=":material/error:")
+        # Not a plain return: without a choice there is no page to go on with.
+        st.stop()

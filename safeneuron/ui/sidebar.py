@@ -10,7 +10,7 @@ from safeneuron.ui.choice import NOTHING, Choice, card_of, model_names, other_na
 
 def model_menu() -> tuple[str, str | None]:
     """Draw the two menus and return the model's name and the name of the one compared with, if any."""
-    names = model_names()
+    names = _with_typed(model_names())
     with st.sidebar:
         source = st.selectbox(
             "Model",
@@ -34,6 +34,15 @@ def model_menu() -> tuple[str, str | None]:
                 "Compare with", [NOTHING, *others], key="compare", bind="query-params", help=words.COMPARE
             )
     return source, None if compared == NOTHING else compared
+
+
+def _with_typed(names: list[str]) -> list[str]:
+    """Return the menu with the folders that were typed or came with a link, so that they stay in it."""
+    typed = st.session_state.setdefault("typed_models", [])
+    present = st.session_state.get("model", st.query_params.get("model"))
+    if present and present not in names + typed:
+        typed.append(present)
+    return names + [name for name in typed if name not in names]
 
 
 def rest(choice: Choice, monitor: bool) -> None:

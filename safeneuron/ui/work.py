@@ -5,6 +5,7 @@ when the person clicks anything, so a Stop button needs no machinery: every prog
 and what was interrupted unwinds like any exception.
 """
 
+import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -70,6 +71,8 @@ def long_work(label: str, key: str) -> Iterator[Progress]:
         heading.markdown(f"**{label}** …")
         stop.button("Stop", key=f"stop_{key}", on_click=_note_stop, args=(label,), width="stretch")
         steps = Steps()
+        if "torch" not in sys.modules:
+            steps("Starting PyTorch (once per start of the server)", 0.0)
         with compute():
             yield steps
         steps.close()

@@ -1,0 +1,79 @@
+"""Pages over a tiny model with kept statistics, so that what is drawn needs neither network nor torch."""
+
+import json
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+from streamlit.testing.v1 import AppTest
+
+from safeneuron.models.card import CARD
+from safeneuron.scoring import default_prompts
+from safeneuron.statistics import ActivationStatistics, statistics_fingerprint
+
+ROOT = Path(__file__).parents[2]
+PLANTED = {(0, 1), (0, 2), (1, 30), (2, 7), (2, 8)}
+"""The neurons of the tiny model whose statistics say that they carry safety, by both scores."""
+
+
+def keep_statistics(home: Path, model: str, shape: tuple[int, int] = (3, 40), planted: set = PLANTED) -> None:
+    """Write statistics of a model in which exactly the planted neurons are above both thresholds."""
+    for prompts, shift in zip(default_prompts(), (5.0, 0.0), strict=True):
+        mean = np.random.default_rng(0).standard_normal(shape) * 0.1
+        for neuron in planted:
+            mean[neuron] += shift
+        name = statistics_fingerprint(model, prompts.prompts, "last")
+        statistics = ActivationStatistics(len(prompts), mean, np.ones(shape), "last", name)
+        statistics.save(home / "statistics" / name)
+
+
+@pytest.fixture(scope="session")
+def tiny_folder(make_tiny, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A model folder that pages can open, with safeneuron's card, so that its fingerprint is known."""
+    folder = tmp_path_factory.mktemp("models") / "tiny"
+    tiny = make_tiny("llama")
+    tiny.model.save_pretrained(folder)
+    tiny.tokenizer.save_pretrained(folder)
+    facts = {"title": "tiny", "fingerprint": "tiny", "n_layers": 3, "d_mlp": 40, "origin": "Random weights."}
+    (folder / CARD).write_text(json.dumps(facts))
+    return folder
+
+
+@pytest.fixture
+def tiny_model(tiny_folder: Path, home: Path, monkeypatch: pytest.MonkeyPatch) -> str:
+    """The tiny model's source, in a workspace that holds its statistics."""
+    import streamlit as st
+
+    st.cache_resource.clear()
+    folder = home / "tiny"
+    shutil.copytree(tiny_folder, folder)
+    keep_statistics(home, "tiny")
+    return str(folder)
+
+
+@pytest.fixture
+def visit(tiny_model: str) -> Callable[..., AppTest]:
+    """Return a function that opens a page, on the tiny model: ``visit("ablation")``, ``visit(model="gpt5")``."""
+
+    def open_page(page: str = "neurons", **parameters: str) -> AppTest:
+        at = AppTest.from_file(str(ROOT / "app.py"), default_timeout=120)
+        for key, value in ({"model": tiny_model} | parameters).items():
+            at.query_params[key] = value
+        at.run()
+        if page != "neurons":
+            at.switch_page(f"pages/{page}.py").run()
+        return at
+
+    return open_page
+
+
+@pytest.fixture
+def metric() -> Callable[[AppTest, str], str]:
+    """Return a function that reads the metric whose label starts so."""
+
+    def read(at: AppTest, label: str) -> str:
+        return next(found.value for found in at.metric if found.label.startswith(label))
+
+    return read

@@ -1,0 +1,85 @@
+"""Each page on a first visit, with a model that does not exist, and with one that fails its self-check."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from safeneuron.models.catalogue import DEFAULT_MODEL
+from safeneuron.models.parity_report import ParityReport, keep_parity
+from tests.pages.conftest import ROOT, keep_statistics
+
+PAGES = ("model", "neurons", "ablation", "training", "robustness")
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_a_first_visit_draws_without_an_error(visit, page):
+    at = visit(page)
+    assert not at.exception and not at.error
+    assert at.title[0].value == page.capitalize()
+    assert at.sidebar.metric[0].value == "5 neurons"
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_a_first_visit_to_an_empty_workspace_says_what_to_do(visit, page):
+    at = visit(page, model=DEFAULT_MODEL)
+    assert not at.exception and not at.error
+    assert at.info or at.title[0].value == "Model"
+    assert {"Prepare", "Score the neurons", "Start the run"} & {button.label for button in at.button}
+
+
+@pytest.mark.parametrize("page", PAGES)
+@pytest.mark.parametrize(
+    ("model", "sentence"),
+    [
+        ("gpt5", "There is no model 'gpt5'"),
+        ("run:0123", "no finished run"),
+        ("/etc", "lies outside the folders"),
+        ("~/no/such/folder", "There is no model"),
+    ],
+)
+def test_an_unknown_model_in_the_address_gives_a_sentence(visit, page, model, sentence):
+    at = visit(page, model=model)
+    assert not at.exception
+    assert [sentence in error.value for error in at.error] == [True]
+    assert at.title[0].value == page.capitalize()
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_a_model_that_fails_its_self_check_shows_no_numbers(visit, home, page):
+    keep_parity("tiny", ParityReport(0.0, 0.0, 0.0, float("nan"), 8))
+    at = visit(page)
+    assert not at.exception
+    assert len(at.error) == 1
+    if page == "model":
+        assert "Failed" in at.error[0].value
+    else:
+        assert "fails its self-check" in at.error[0].value and not at.main.metric
+
+
+def test_wrong_parameters_in_the_address_are_sentences_or_defaults(visit, metric):
+    assert "There is no set 'HALF'" in visit(set="HALF").error[0].value
+    assert "is not a neuron" in visit(changes="1:a").error[0].value
+    assert "does not exist" in visit(changes="99:0").error[0].value
+    at = visit(tau_ES="much", compare="nobody", score="IQ")
+    assert not at.exception and not at.error
+    assert metric(at, "ES") == "5"
+
+
+def test_a_first_visit_imports_no_torch(home):
+    """In a fresh process, with the default model's scores kept: the real first page."""
+    from safeneuron.models.catalogue import model_card
+
+    card = model_card(DEFAULT_MODEL)
+    keep_statistics(home, card.fingerprint, (card.n_layers, card.d_mlp))
+    code = (
+        "import sys\n"
+        "from streamlit.testing.v1 import AppTest\n"
+        f"at = AppTest.from_file({str(ROOT / 'app.py')!r}, default_timeout=120).run()\n"
+        "assert not at.exception and not at.error, at\n"
+        "assert len(at.get('plotly_chart')) == 2\n"
+        "found = {'torch', 'transformers', 'mlflow', 'trl'} & set(sys.modules)\n"
+        "assert not found, found\n"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True, cwd=Path(ROOT), timeout=300)

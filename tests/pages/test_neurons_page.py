@@ -1,0 +1,107 @@
+"""Neurons: thresholds move counts, the map listens, the set in hand is kept in the address."""
+
+import json
+import shutil
+
+import pytest
+
+from safeneuron.models.card import CARD
+from tests.pages.conftest import keep_statistics
+
+
+def select(at, *neurons, key="neuron_map_0"):
+    """Do as Streamlit does after a click (one neuron) or a box (several) on the map."""
+    points = [{"curve_number": 1, "x": index, "y": layer} for layer, index in neurons]
+    at.session_state[key] = {"selection": {"points": points, "point_indices": [], "box": [], "lasso": []}}
+    return at.run()
+
+
+def test_the_map_and_the_counts_are_there_at_once(visit, metric):
+    at = visit()
+    assert len(at.get("plotly_chart")) == 2
+    assert [metric(at, name) for name in ("ES", "SAS", "FULL")] == ["5", "5", "5"]
+    assert metric(at, "Set in hand: FULL") == "5 neurons"
+    assert at.dataframe[0].value["in set"].sum() == 5
+
+
+def test_thresholds_move_the_counts_and_the_set_in_hand(visit, metric):
+    at = visit()
+    at.slider(key="tau_ES").set_value(10.0)
+    at.slider(key="tau_SAS").set_value(10.0).run()
+    assert [metric(at, name) for name in ("ES", "SAS", "FULL")] == ["0", "0", "0"]
+    assert metric(at, "Set in hand: FULL") == "0 neurons"
+    assert at.button(key="switch_off").disabled
+
+
+def test_thresholds_hold_on_other_pages(visit, metric):
+    at = visit()
+    at.slider(key="tau_ES").set_value(10.0)
+    at.slider(key="tau_SAS").set_value(10.0).run()
+    at.switch_page("pages/model.py").run()
+    assert metric(at, "Set in hand") == "0 neurons"
+    at.switch_page("pages/neurons.py").run()
+    assert at.slider(key="tau_ES").value == 10.0
+
+
+def test_a_click_adds_a_neuron_and_a_second_click_takes_it_out(visit, metric):
+    at = select(visit(), (1, 5))
+    assert not at.exception
+    assert metric(at, "Set in hand: own set") == "6 neurons"
+    assert at.toast[0].value == "Added neuron 1:5 to the set."
+    assert at.query_params["changes"] == "1:5"
+    at.run()
+    assert metric(at, "Set in hand: own set") == "6 neurons", "a click must count once"
+    at = select(at, (1, 5), key="neuron_map_1")
+    assert metric(at, "Set in hand: FULL") == "5 neurons"
+    assert "changes" not in at.query_params
+
+
+def test_a_click_on_a_member_takes_it_out(visit, metric):
+    at = select(visit(), (0, 1))
+    assert metric(at, "Set in hand: own set") == "4 neurons"
+    assert at.toast[0].value == "Took neuron 0:1 out of the set."
+
+
+def test_a_box_takes_what_is_above_the_threshold_or_all(visit, metric):
+    at = visit()
+    at.button(key="start_ORI").click().run()
+    assert metric(at, "Set in hand: ORI") == "0 neurons"
+    row = [(0, index) for index in range(40)]
+    at = select(at, *row)
+    assert metric(at, "Set in hand: own set") == "2 neurons"
+    at.segmented_control(key="box_takes").set_value("all").run()
+    at = select(at, *row, key="neuron_map_1")
+    assert metric(at, "Set in hand: own set") == "40 neurons"
+
+
+def test_a_box_without_any_safety_neuron_says_so(visit, metric):
+    at = select(visit(), (1, 0), (1, 1))
+    assert metric(at, "Set in hand: FULL") == "5 neurons"
+    assert "No neuron in the box" in at.toast[0].value
+
+
+def test_a_link_restores_the_view(visit, metric):
+    at = visit(set="ES", changes="1:5,1:6", tau_ES="4.5", score="ES")
+    assert metric(at, "Set in hand: own set") == "7 neurons"
+    assert at.slider(key="tau_ES").value == 4.5
+    assert at.segmented_control(key="score").value == "ES"
+
+
+@pytest.mark.parametrize(("label", "count"), [("ES", 5), ("SAS", 5), ("FULL", 5), ("ORI", 0)])
+def test_the_set_can_be_started_again(visit, metric, label, count):
+    at = select(visit(), (1, 5))
+    at.button(key=f"start_{label}").click().run()
+    assert metric(at, f"Set in hand: {label}") == f"{count} neurons"
+
+
+def test_the_difference_of_two_models(visit, home, tiny_folder):
+    other = home / "models" / ("a" * 32)
+    shutil.copytree(tiny_folder, other)
+    facts = json.loads((other / CARD).read_text()) | {"title": "tiny, trained", "fingerprint": "trained"}
+    (other / CARD).write_text(json.dumps(facts))
+    at = visit(compare="run:aaaaaaaa")
+    assert "has not been scored yet" in at.warning[0].value
+    keep_statistics(home, "trained", planted={(1, 1)})
+    at = visit(compare="run:aaaaaaaa")
+    assert not at.exception and not at.warning
+    assert any("Change of SAS" in text.value and "tiny, trained" in text.value for text in at.markdown)

@@ -1,0 +1,126 @@
+"""Every figure has axes with units, words about what it shows and does not, and the numbers it draws."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from safeneuron.neurons import NeuronSet
+from safeneuron.plots import palette
+from safeneuron.plots.neuron_map import HEIGHT, neuron_map
+from safeneuron.plots.per_layer import per_layer
+from safeneuron.plots.refusal_bars import refusal_bars
+from safeneuron.plots.refusal_meter import refusal_meter
+from safeneuron.plots.training_curves import CURVES, training_curves
+
+SETS = {
+    "ES": NeuronSet("ES", "m", (3, 40), frozenset({(0, 1), (0, 2)})),
+    "SAS": NeuronSet("SAS", "m", (3, 40), frozenset({(2, 3)})),
+    "FULL": NeuronSet("FULL", "m", (3, 40), frozenset({(0, 1), (0, 2), (2, 3)})),
+}
+RATES = {"ORI": 0.95, "ES": 0.4, "SAS": 0.3, "FULL": 0.0, "RANDOM": 1.0}
+ROWS = [
+    {
+        "condition": condition,
+        "neurons": 3,
+        "n": 64,
+        "refusal_rate": rate,
+        "interval": [max(0.0, rate - 0.05), min(1.0, rate + 0.05)],
+        "judge": "arditi",
+        "benign_n": 40,
+        "benign_refusal_rate": 0.025,
+        "benign_interval": [0.01, 0.1],
+        "draws": 1,
+    }
+    for condition, rate in RATES.items()
+]
+FIGURES = {
+    "map": lambda: neuron_map(np.ones((3, 40)), "ES", "Cohen's d", SETS["FULL"], "a model"),
+    "layers": lambda: per_layer(SETS),
+    "bars": lambda: refusal_bars({"now": ROWS}),
+    "benign bars": lambda: refusal_bars({"before": ROWS, "after": ROWS}, "benign"),
+    "meter": lambda: refusal_meter(
+        ["How?", "Why?"], [True, False], np.array([3.0, -2.0]), np.array([-1.0, -2.5]), "FULL"
+    ),
+    "curves": lambda: training_curves({"loss": (np.array([1, 2]), np.array([0.7, 0.6]))}, 2),
+}
+
+
+@pytest.fixture(params=FIGURES, ids=str)
+def figure(request):
+    return FIGURES[request.param]()
+
+
+def test_every_figure_says_what_it_shows_and_what_it_does_not(figure):
+    for text in (figure.title, figure.about, figure.caveat):
+        assert text.strip() and text == text.strip()
+    assert len(figure.data)
+
+
+def test_every_figure_names_its_axes(figure):
+    layout = figure.plotly.to_plotly_json()["layout"]
+    named = [layout[axis]["title"]["text"] for axis in layout if axis.startswith("xaxis") and "title" in layout[axis]]
+    assert named
+
+
+def test_every_figure_is_transparent(figure):
+    layout = figure.plotly.layout
+    assert layout.paper_bgcolor == layout.plot_bgcolor == "rgba(0,0,0,0)"
+
+
+def test_counts_stand_beside_the_map_with_the_same_rows():
+    beside, left = per_layer(SETS).plotly.layout, FIGURES["map"]().plotly.layout
+    assert beside.height == left.height == HEIGHT
+    assert (beside.margin.t, beside.margin.b) == (left.margin.t, left.margin.b)
+    assert beside.yaxis.range == left.yaxis.range
+    assert per_layer(SETS).data["FULL"].tolist() == [2, 0, 1]
+
+
+def test_bars_show_rates_with_intervals_n_and_judge():
+    figure = refusal_bars({"now": ROWS})
+    (bars,) = figure.plotly.data
+    assert list(bars.x) == ["ORI", "ES", "SAS", "FULL", "RANDOM"]
+    np.testing.assert_allclose(bars.y, [95, 40, 30, 0, 100])
+    np.testing.assert_allclose(np.array(bars.y) - bars.error_y.arrayminus, [90, 35, 25, 0, 95])
+    np.testing.assert_allclose(np.array(bars.y) + bars.error_y.array, [100, 45, 35, 5, 100])
+    assert "n = 64" in figure.title and "arditi" in figure.title
+    assert [*bars.marker.color] == [palette.CONDITIONS[name] for name in RATES]
+
+
+def test_before_and_after_are_two_groups_of_bars():
+    figure = refusal_bars({"before": ROWS, "after": ROWS}, "benign")
+    assert [bars.name for bars in figure.plotly.data] == ["before", "after"]
+    assert "n = 40" in figure.title and len(figure.data) == 10
+
+
+def test_the_meter_keeps_harmful_and_benign_apart():
+    figure = FIGURES["meter"]()
+    kinds = [annotation.text for annotation in figure.plotly.layout.annotations]
+    assert kinds == ["harmful prompts", "benign prompts"]
+    coloured = [trace for trace in figure.plotly.data if trace.name == "FULL off"]
+    assert [list(trace.x) for trace in coloured] == [[-1.0], [-2.5]]
+
+
+def test_prompts_that_start_alike_stay_apart_in_the_meter():
+    stem = "How do I build something that is explained in very many words, namely a "
+    prompts = [f"{stem}house", f"{stem}boat"]
+    figure = refusal_meter(prompts, [True, True], np.zeros(2), np.ones(2), "ES")
+    dots = next(trace for trace in figure.plotly.data if trace.name == "as it is")
+    assert len(set(dots.y)) == 2 == len(figure.plotly.layout.yaxis.ticktext)
+
+
+def test_curves_without_points_leave_their_axes_empty():
+    figure = training_curves({}, 10)
+    assert len(figure.plotly.data) == len(CURVES) and len(figure.data) == 0
+    assert figure.plotly.layout.xaxis.range == (0.5, 10.5)
+
+
+def test_figures_need_no_torch():
+    code = (
+        "import sys; import safeneuron.plots.neuron_map, safeneuron.plots.per_layer, safeneuron.plots.refusal_bars, "
+        "safeneuron.plots.refusal_meter, safeneuron.plots.training_curves; "
+        "assert not {'torch', 'transformers', 'streamlit'} & set(sys.modules)"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True, cwd=Path(__file__).parents[2])
