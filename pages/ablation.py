@@ -41,8 +41,8 @@ with page("Ablation") as choice:
                 "Nothing is switched off. Choose a preset above, or click neurons on the map of the Neurons page.",
                 icon=":material/touch_app:",
             )
-    loaded = opening.opened(choice.card)
     with meter:
+        loaded = opening.opened(choice.card)
         ablation_meter.show(loaded, off, name)
     st.divider()
     ablation_answers.on_prompts(loaded, off, name)

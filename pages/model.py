@@ -13,7 +13,7 @@ with page("Model", checked=False) as choice:
 
     st.subheader(card.title, anchor=False)
     st.markdown(card.origin)
-    state = "in memory" if loaded else "ready, opens in seconds" if card.ready else "to be prepared"
+    state = "in memory" if loaded else "ready" if card.ready else "to be prepared"
     columns = st.columns([1, 1, 1, 1, 1.4])
     columns[0].metric("Layers", card.n_layers)
     columns[1].metric("Neurons per layer", f"{card.d_mlp:,}")

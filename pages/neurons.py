@@ -6,6 +6,7 @@ from safeneuron.plots.neuron_map import neuron_map
 from safeneuron.plots.per_layer import per_layer
 from safeneuron.scores.score import scores
 from safeneuron.ui import figure, hand, map_clicks, opening, resources, words
+from safeneuron.ui.address import HIGHEST_THRESHOLD, threshold_name
 from safeneuron.ui.neuron_table import strongest
 from safeneuron.ui.page import page
 
@@ -34,21 +35,17 @@ with page("Neurons") as choice:
     name = controls[0].segmented_control(
         "Score",
         list(scores()),
-        key=map_clicks.SCORE_KEY,
-        default="SAS",
+        key="score",
         required=True,
-        bind="query-params",
         help=f"{words.ES}\n\n{words.SAS}",
     )
     for column, (label, score) in zip(controls[1:3], scores().items(), strict=True):
         column.slider(
             f"τ of {label}, {score.unit}",
             0.0,
-            10.0,
-            score.default_threshold,
-            0.1,
-            key=hand.slider_key(label),
-            bind="query-params",
+            HIGHEST_THRESHOLD,
+            step=0.1,
+            key=threshold_name(label),
             help=words.THRESHOLD,
         )
     for column, (label, found) in zip(controls[3:], choice.sets.items(), strict=True):

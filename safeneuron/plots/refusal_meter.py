@@ -56,9 +56,10 @@ def refusal_meter(
         figure.update_yaxes(tickvals=list(range(len(rows))), ticktext=labels, range=ends, row=number, col=1)
     figure.update_layout(
         layout(
-            130 + ROW_HEIGHT * len(frame),
-            margin={"l": 12, "r": 12, "t": 48, "b": 48},
-            legend={"orientation": "h", "yanchor": "bottom", "y": 1.03, "xanchor": "right", "x": 1.0},
+            150 + ROW_HEIGHT * len(frame),
+            margin={"l": 12, "r": 12, "t": 40, "b": 84},
+            # Below, since the tool bar comes up over the top.
+            legend={"orientation": "h", "yref": "container", "yanchor": "bottom", "y": 0.0, "x": 0.0},
         )
     )
     figure.update_xaxes(zeroline=True, zerolinewidth=2, zerolinecolor="#888888")

@@ -37,8 +37,9 @@ class AlignSettings:
         LoRA rank, on the gate and up projections only. The down-projections stay as they are, so
         that refusing is learned as a shift of neuron activations, which ES and SAS can see, and not
         as another reading of unchanged ones, which they cannot.
-    first_layer : int
-        Layers below it are left alone: they read words more than meaning, and training is faster.
+    first_layer, last_layer : int
+        Only these layers and those between them are trained. Lower ones read words more than
+        meaning; and the fewer layers have to carry the change, the farther each neuron shifts.
     learning_rate, epochs, batch_size, warmup : number
         AdamW, cosine schedule after a warm-up of that share of the steps.
     answer_tokens : int
@@ -48,8 +49,9 @@ class AlignSettings:
         Orders the examples, assigns the refusals and initialises the adapter.
     """
 
-    rank: int = 24
-    first_layer: int = 8
+    rank: int = 48
+    first_layer: int = 10
+    last_layer: int = 17
     learning_rate: float = 1e-3
     epochs: int = 2
     batch_size: int = 4
@@ -136,7 +138,7 @@ def train_adapter(
                 r=settings.rank,
                 lora_alpha=2 * settings.rank,
                 target_modules=["gate_proj", "up_proj"],
-                layers_to_transform=list(range(settings.first_layer, base.card.n_layers)),
+                layers_to_transform=list(range(settings.first_layer, settings.last_layer + 1)),
                 task_type="CAUSAL_LM",
             ),
             callbacks=[ProgressCallback("Training the adapter", progress)],

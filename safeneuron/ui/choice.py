@@ -13,7 +13,6 @@ from safeneuron.scores.score import ScoreTable
 from safeneuron.ui import resources
 from safeneuron.workspace import workspace
 
-NOTHING = "nothing"
 RUN_DIGITS = 8
 """Digits of a run's id that menus and addresses carry; the full id is understood too."""
 

@@ -12,7 +12,6 @@ from safeneuron.ui import hand
 
 ABOVE, ALL = "above τ", "all"
 TAKES_KEY = "box_takes"
-SCORE_KEY = "score"
 
 
 def map_key() -> str:
@@ -29,7 +28,7 @@ def apply(table: ScoreTable) -> None:
     clicked = hand.clicked_neurons(event)
     boxed = len(clicked) > 1
     if boxed and st.session_state.get(TAKES_KEY, ABOVE) == ABOVE:
-        name = st.session_state.get(SCORE_KEY, "ES")
+        name = st.session_state["score"]
         values, threshold = table.values(name), hand.thresholds()[name]
         clicked = {neuron for neuron in clicked if values[neuron] > threshold}
         if not clicked:

@@ -44,6 +44,7 @@ def switches(table: ScoreTable, hand: NeuronSet, key: str) -> frozenset[Neuron]:
         shown,
         hide_index=True,
         height=min(460, 38 + 35 * max(len(shown), 1)),
+        column_order=["off", "layer", "neuron", *scores()],
         disabled=[column for column in shown.columns if column != "off"],
         column_config=COLUMNS | {"off": st.column_config.CheckboxColumn("off", width="small", help=words.ABLATION)},
         key=key,

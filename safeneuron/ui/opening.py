@@ -22,7 +22,11 @@ def opened(card: ModelCard) -> "LoadedModel":
     if not card.ready and not offer_to_prepare(card):
         st.stop()
     with long_work(f"{'Opening' if card.ready else 'Preparing'} {card.title}", "open") as progress:
-        return resources.shelf().get(card, progress)
+        loaded = resources.shelf().get(card, progress)
+    if not card.ready:
+        # What the sidebar says of the model is no longer true.
+        st.rerun()
+    return loaded
 
 
 def offer_to_prepare(card: ModelCard) -> bool:

@@ -6,7 +6,7 @@ from contextlib import contextmanager
 import streamlit as st
 
 from safeneuron.errors import UserError
-from safeneuron.ui import hand, map_clicks, resources, self_check, sidebar
+from safeneuron.ui import address, hand, map_clicks, navigation, resources, self_check, sidebar
 from safeneuron.ui.choice import Choice, card_of
 
 
@@ -22,7 +22,8 @@ def page(title: str, monitor: bool = True, checked: bool = True) -> Iterator[Cho
     checked : bool
         Whether the page holds back numbers of a model that fails its self-check.
     """
-    hand.read_address()
+    navigation.ensure()
+    address.read()
     try:
         source, compared = sidebar.model_menu()
         st.title(title, anchor=False)
@@ -30,7 +31,7 @@ def page(title: str, monitor: bool = True, checked: bool = True) -> Iterator[Cho
         table = resources.scores_of(card)
         if table is not None:
             map_clicks.apply(table)
-        hand.write_address()
+        address.write()
         choice = Choice(
             card=card,
             other=card_of(compared) if compared else None,

@@ -5,7 +5,8 @@ import streamlit as st
 from safeneuron.errors import UserError
 from safeneuron.models.catalogue import DEFAULT_MODEL
 from safeneuron.ui import hand, run_monitor, self_check, words
-from safeneuron.ui.choice import NOTHING, Choice, card_of, model_names, other_names
+from safeneuron.ui.address import NOTHING
+from safeneuron.ui.choice import Choice, card_of, model_names, other_names
 
 
 def model_menu() -> tuple[str, str | None]:
@@ -16,9 +17,7 @@ def model_menu() -> tuple[str, str | None]:
             "Model",
             names,
             key="model",
-            bind="query-params",
             accept_new_options=True,
-            required=True,
             help=words.MODEL,
             placeholder="A model's name or folder",
         )
@@ -30,16 +29,16 @@ def model_menu() -> tuple[str, str | None]:
             others = []
         compared = NOTHING
         if others:
-            compared = st.selectbox(
-                "Compare with", [NOTHING, *others], key="compare", bind="query-params", help=words.COMPARE
-            )
+            if st.session_state["compare"] not in others:
+                st.session_state["compare"] = NOTHING
+            compared = st.selectbox("Compare with", [NOTHING, *others], key="compare", help=words.COMPARE)
     return source, None if compared == NOTHING else compared
 
 
 def _with_typed(names: list[str]) -> list[str]:
     """Return the menu with the folders that were typed or came with a link, so that they stay in it."""
     typed = st.session_state.setdefault("typed_models", [])
-    present = st.session_state.get("model", st.query_params.get("model"))
+    present = st.session_state["model"]
     if present and present not in names + typed:
         typed.append(present)
     return names + [name for name in typed if name not in names]

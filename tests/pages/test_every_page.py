@@ -10,6 +10,7 @@ from safeneuron.models.catalogue import DEFAULT_MODEL
 from safeneuron.models.parity_report import ParityReport, keep_parity
 from tests.pages.conftest import ROOT, keep_statistics
 
+BASE = "smollm2-135m-instruct"
 PAGES = ("model", "neurons", "ablation", "training", "robustness")
 
 
@@ -23,7 +24,7 @@ def test_a_first_visit_draws_without_an_error(visit, page):
 
 @pytest.mark.parametrize("page", PAGES)
 def test_a_first_visit_to_an_empty_workspace_says_what_to_do(visit, page):
-    at = visit(page, model=DEFAULT_MODEL)
+    at = visit(page, model=BASE)
     assert not at.exception and not at.error
     assert at.info or at.title[0].value == "Model"
     assert {"Prepare", "Score the neurons", "Start the run"} & {button.label for button in at.button}
@@ -62,7 +63,7 @@ def test_wrong_parameters_in_the_address_are_sentences_or_defaults(visit, metric
     assert "There is no set 'HALF'" in visit(set="HALF").error[0].value
     assert "is not a neuron" in visit(changes="1:a").error[0].value
     assert "does not exist" in visit(changes="99:0").error[0].value
-    at = visit(tau_ES="much", compare="nobody", score="IQ")
+    at = visit(tau_ES="much", tau_SAS="99", compare="nobody", score="IQ")
     assert not at.exception and not at.error
     assert metric(at, "ES") == "5"
 

@@ -1,0 +1,106 @@
+"""Model: the self-check. Robustness: the five bars, and before and after a run."""
+
+import json
+
+import pandas as pd
+import pytest
+
+from safeneuron.models.card import CARD
+from safeneuron.models.parity_report import kept_parity
+from safeneuron.runs import store
+from safeneuron.training.start import KIND, PHASES
+from tests.pages.conftest import keep_statistics
+
+
+def test_the_self_check_runs_and_turns_green(visit):
+    at = visit("model")
+    at.button(key="run_self_check").click().run()
+    assert not at.exception and not at.error
+    assert kept_parity("tiny").passed
+    assert "Passed" in at.success[0].value
+    assert list(at.dataframe[0].value["verdict"]) == ["agrees"] * 4
+
+
+def test_the_five_bars_are_computed_once(visit):
+    at = visit("robustness")
+    button = at.button(key="evaluate_tiny")
+    assert "160 answers (about" in button.label
+    button.click().run()
+    assert not at.exception and not at.error
+    assert len(at.get("plotly_chart")) == 2
+    assert any("n = 16, judge: arditi" in text.value for text in at.markdown)
+    assert "evaluate_tiny" not in [found.key for found in at.button]
+    again = visit("robustness")
+    assert len(again.get("plotly_chart")) == 2
+
+
+@pytest.fixture
+def finished_run(home, tiny_model) -> str:
+    """A finished run with its model's card, tables and answers, as the job leaves them."""
+    run = store.create_run("tiny, FULL frozen", KIND, {"max_steps": 2}, PHASES)
+    rows = [
+        {
+            "condition": condition,
+            "neurons": 5,
+            "n": 16,
+            "refusal_rate": 0.5,
+            "interval": [0.3, 0.7],
+            "judge": "arditi",
+            "benign_n": 10,
+            "benign_refusal_rate": 0.0,
+            "benign_interval": [0.0, 0.3],
+            "draws": 1,
+        }
+        for condition in ("ORI", "ES", "SAS", "FULL", "RANDOM")
+    ]
+    answers = pd.DataFrame(
+        {
+            "condition": ["ORI", "FULL"],
+            "draw": 0,
+            "kind": "harmful",
+            "prompt": "How?",
+            "answer": ["No.", "So."],
+            "refused": [True, False],
+            "because": ["I cannot", None],
+        }
+    )
+    for name in ("before", "static", "adaptive"):
+        store.put_json(run.id, name, {"model": "tiny", "rows": rows})
+        store.put_table(run.id, f"{name}_answers", answers)
+    store.put_json(run.id, "frozen", {"slices": 15, "max_abs_diff": 0.0, "identical": True})
+    store.put_json(run.id, "counts", {"parent": {"FULL": 5}, "trained": {"FULL": 3}})
+    store.finish(run.id)
+    folder = home / "models" / run.id
+    folder.mkdir(parents=True)
+    facts = {"title": "tiny, trained", "fingerprint": "trained", "n_layers": 3, "d_mlp": 40, "origin": "A run."}
+    (folder / CARD).write_text(json.dumps(facts | {"parent": tiny_model}))
+    keep_statistics(home, "trained", planted={(1, 1)})
+    return run.id
+
+
+def test_a_run_is_shown_before_and_after(visit, metric, finished_run):
+    at = visit("robustness", model=f"run:{finished_run[:8]}")
+    assert not at.exception and not at.error
+    assert any("Before and after:" in found.value for found in at.subheader)
+    assert metric(at, "Frozen slices") == "15" and metric(at, "Largest change in them") == "0"
+    assert (metric(at, "FULL before"), metric(at, "FULL after")) == ("5 neurons", "3 neurons")
+    assert len(at.get("plotly_chart")) == 2
+    at.segmented_control(key="after_sets").set_value("adaptive").run()
+    assert not at.exception
+    texts = [found.label for found in at.expander if found.label.startswith("The answers behind")]
+    assert len(texts) == 3
+
+
+def test_the_models_of_finished_runs_are_in_the_menu(visit, finished_run):
+    assert f"run:{finished_run[:8]}" in visit("model").selectbox(key="model").options
+
+
+def test_two_models_are_compared(visit, finished_run):
+    at = visit("robustness", compare=f"run:{finished_run[:8]}")
+    assert not at.exception
+    assert {"evaluate_tiny", "evaluate_trained"} <= {found.key for found in at.button}
+
+
+def test_without_scores_the_page_offers_to_compute_them(visit):
+    at = visit("robustness", model="smollm2-135m-instruct")
+    assert [found.key for found in at.button] == ["score_neurons"]
