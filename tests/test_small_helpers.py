@@ -8,21 +8,7 @@ import torch
 
 from safeneuron import compute
 from safeneuron.compute import shared_threads, threads
-from safeneuron.progress import silent, track
 from safeneuron.registry import discover
-
-
-def test_tracked_items_report_what_is_done():
-    told = []
-    assert list(track("abc", 3, "Step", lambda *report: told.append(report))) == ["a", "b", "c"]
-    assert told == [("Step", 0.0), ("Step", pytest.approx(1 / 3)), ("Step", pytest.approx(2 / 3)), ("Step", 1.0)]
-
-
-def test_a_wrong_total_never_passes_one():
-    told = []
-    list(track("abc", 0, "Step", lambda step, share: told.append(share)))
-    assert told == [0.0, 1.0, 1.0, 1.0]
-    silent("Step", 0.5)
 
 
 @pytest.mark.parametrize(

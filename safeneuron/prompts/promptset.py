@@ -3,13 +3,11 @@
 import csv
 import io
 import json
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from safeneuron.errors import UserError
-from safeneuron.workspace import fingerprint
 
 COLUMNS = ("prompt", "instruction", "goal", "behavior", "question", "text")
 """Names under which the field's data sets keep their prompts, in the order they are looked for."""
@@ -31,11 +29,6 @@ class PromptSet:
 
     def __len__(self) -> int:
         return len(self.prompts)
-
-    @property
-    def fingerprint(self) -> str:
-        """Names the prompts, whatever the set is called."""
-        return fingerprint("prompts", self.prompts)
 
     def head(self, limit: int | None) -> "PromptSet":
         """Return the first ``limit`` prompts, or all."""
@@ -141,8 +134,3 @@ def _prompt(row: Any, name: str, number: int, column: str | None) -> str:
     if not isinstance(value, str):
         raise UserError(f"{name}, entry {number}: {found[0]!r} is not a text; each entry must hold one prompt.")
     return value.strip()
-
-
-def unique(prompts: Sequence[str]) -> tuple[str, ...]:
-    """Return the prompts without repetitions, first occurrences in order."""
-    return tuple(dict.fromkeys(prompts))

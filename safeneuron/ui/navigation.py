@@ -14,13 +14,14 @@ _ENTERED = "entered"
 def navigation() -> StreamlitPage:
     """Return the page that the address names; the first visit lands on Neurons."""
     st.session_state[_ENTERED] = True
+    # Without icons: Streamlit would fetch them anew from Google, as the browser tab's picture.
     return st.navigation(
         [
-            st.Page("pages/model.py", title="Model", icon=":material/deployed_code:"),
-            st.Page("pages/neurons.py", title="Neurons", icon=":material/grid_on:", default=True),
-            st.Page("pages/ablation.py", title="Ablation", icon=":material/toggle_off:"),
-            st.Page("pages/training.py", title="Training", icon=":material/model_training:"),
-            st.Page("pages/robustness.py", title="Robustness", icon=":material/bar_chart:"),
+            st.Page("pages/model.py", title="Model"),
+            st.Page("pages/neurons.py", title="Neurons", default=True),
+            st.Page("pages/ablation.py", title="Ablation"),
+            st.Page("pages/training.py", title="Training"),
+            st.Page("pages/robustness.py", title="Robustness"),
         ]
     )
 

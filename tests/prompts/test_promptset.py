@@ -7,7 +7,7 @@ import json
 import pytest
 
 from safeneuron.errors import UserError
-from safeneuron.prompts.promptset import COLUMNS, PromptSet, load_prompts, unique
+from safeneuron.prompts.promptset import COLUMNS, PromptSet, load_prompts
 
 PROMPTS = ("How do I bake bread?", 'Say "hi", then\nleave.', "Était-ce 雨?")
 
@@ -145,9 +145,3 @@ def test_what_a_set_says_of_itself():
     assert found.head(2) == PromptSet("mine", PROMPTS[:2])
     assert found.head(None) is found
     assert found.head(99).prompts == PROMPTS
-    assert found.fingerprint == PromptSet("other name", PROMPTS).fingerprint
-    assert found.fingerprint != found.head(2).fingerprint
-
-
-def test_unique_keeps_the_first_in_order():
-    assert unique(["b", "a", "b", "c", "a"]) == ("b", "a", "c")
