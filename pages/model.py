@@ -14,16 +14,17 @@ with page("Model", checked=False) as choice:
     st.subheader(card.title, anchor=False)
     st.markdown(card.origin)
     state = "in memory" if loaded else "ready" if card.ready else "to be prepared"
-    columns = st.columns([1, 1, 1, 1, 1.4])
-    columns[0].metric("Layers", card.n_layers)
-    columns[1].metric("Neurons per layer", f"{card.d_mlp:,}")
-    columns[2].metric("Neurons", f"{card.n_neurons:,}", help=words.NEURON)
-    columns[3].metric(
+    facts = st.container(horizontal=True, gap="large")
+    facts.metric("Layers", card.n_layers, width="content")
+    facts.metric("Neurons per layer", f"{card.d_mlp:,}", width="content")
+    facts.metric("Neurons", f"{card.n_neurons:,}", help=words.NEURON, width="content")
+    facts.metric(
         "Memory",
         f"{loaded.bytes / 1e6:.0f} MB" if loaded else "—",
         help="Of the weights; known once the model is open.",
+        width="content",
     )
-    columns[4].metric("State", state)
+    facts.metric("State", state, width="content")
     st.caption(
         f"Named `{card.source}` on the command line · results are kept under the fingerprint `{card.fingerprint}`"
         + (f" · made from `{card.parent}`" if card.parent else "")

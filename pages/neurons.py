@@ -31,7 +31,7 @@ with page("Neurons") as choice:
     ):
         st.switch_page("pages/ablation.py")
 
-    controls = st.columns([1.1, 1.6, 1.6, 0.7, 0.7, 0.7], vertical_alignment="center")
+    controls = st.columns([1.1, 1.6, 1.6, 2.1], vertical_alignment="center")
     name = controls[0].segmented_control(
         "Score",
         list(scores()),
@@ -48,8 +48,9 @@ with page("Neurons") as choice:
             key=threshold_name(label),
             help=words.THRESHOLD,
         )
-    for column, (label, found) in zip(controls[3:], choice.sets.items(), strict=True):
-        column.metric(label, f"{len(found):,}", help=words.SETS[label])
+    counts = controls[3].container(horizontal=True, horizontal_alignment="distribute")
+    for label, found in choice.sets.items():
+        counts.metric(label, f"{len(found):,}", help=words.SETS[label], width="content")
 
     score, values, other = scores()[name], choice.table.values(name), None
     if choice.other:

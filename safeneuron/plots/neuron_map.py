@@ -22,7 +22,7 @@ MAX_POINTS = 75_000
 MAX_MARKERS = 20_000
 COLOUR_LEVELS = 255
 HEIGHT = 520
-MARGINS = {"l": 56, "r": 8, "t": 8, "b": 72}
+MARGINS = {"l": 56, "r": 8, "t": 34, "b": 72}
 """Shared with the counts per layer, so that both have the same rows."""
 
 

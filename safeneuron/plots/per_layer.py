@@ -23,7 +23,7 @@ def per_layer(sets: Mapping[str, NeuronSet]) -> Figure:
             xaxis={"title": "neurons", "rangemode": "tozero"},
             yaxis={"title": None, "range": [-0.5, layers - 0.5], "zeroline": False},
             # Below, where it covers no row and moves none out of line with the map.
-            legend={"orientation": "h", "x": -0.15, "y": -0.1, "yanchor": "top"},
+            legend={"orientation": "h", "x": -0.15, "y": -0.125, "yanchor": "top"},
             hovermode="y unified",
         )
     )

@@ -37,26 +37,29 @@ class AlignSettings:
         LoRA rank, on the gate and up projections only. The down-projections stay as they are, so
         that refusing is learned as a shift of neuron activations, which ES and SAS can see, and not
         as another reading of unchanged ones, which they cannot.
-    first_layer, last_layer : int
-        Only these layers and those between them are trained. Lower ones read words more than
-        meaning; and the fewer layers have to carry the change, the farther each neuron shifts.
+    first_layer : int
+        Layers below it are left alone: they read words more than meaning, and training is faster.
     learning_rate, epochs, batch_size, warmup : number
         AdamW, cosine schedule after a warm-up of that share of the steps.
     answer_tokens : int
         How much of the model's own answers is learned: whether it refuses is decided in the first
         words, and shorter examples leave time for more epochs.
+    strength : float
+        Share of the trained change that is added to the base weights. Below 1 the model refuses a
+        little less of everything, safe twins included. At 1, 0.85 and 0.7 the first words refused
+        88, 80 and 68 % of the validation part's harmful prompts and 10, 8 and 3 % of its twins.
     seed : int
         Orders the examples, assigns the refusals and initialises the adapter.
     """
 
-    rank: int = 48
-    first_layer: int = 10
-    last_layer: int = 17
+    rank: int = 24
+    first_layer: int = 8
     learning_rate: float = 1e-3
     epochs: int = 2
     batch_size: int = 4
     warmup: float = 0.1
     answer_tokens: int = 16
+    strength: float = 0.85
     seed: int = 0
 
 
@@ -138,14 +141,16 @@ def train_adapter(
                 r=settings.rank,
                 lora_alpha=2 * settings.rank,
                 target_modules=["gate_proj", "up_proj"],
-                layers_to_transform=list(range(settings.first_layer, settings.last_layer + 1)),
+                layers_to_transform=list(range(settings.first_layer, base.card.n_layers)),
                 task_type="CAUSAL_LM",
             ),
             callbacks=[ProgressCallback("Training the adapter", progress)],
         )
         outcome = trainer.train()
+        adapter = trainer.model.peft_config["default"]
+        adapter.lora_alpha *= settings.strength
         # PEFT would write the folder of this machine that the base model was opened from.
-        trainer.model.peft_config["default"].base_model_name_or_path = base.card.source
+        adapter.base_model_name_or_path = base.card.source
         trainer.model.save_pretrained(staging)
         weights = staging / "adapter_model.safetensors"
         save_file(

@@ -65,6 +65,11 @@ def short_name(source: str) -> str:
     return source[: len("run:") + RUN_DIGITS] if source.startswith("run:") else source
 
 
+def label(card: ModelCard) -> str:
+    """Return a model's title, with the run's id where a run made it, since two runs may have one title."""
+    return f"{card.title} ({short_name(card.source)})" if card.source.startswith("run:") else card.title
+
+
 def card_of(source: str) -> ModelCard:
     """Return a model's card; a folder must lie where the page may look, and is hashed once.
 

@@ -10,9 +10,9 @@ from safeneuron.training.settings import TrainingSettings
 from safeneuron.training.start import KIND, PHASES
 from safeneuron.workspace import workspace, write_json
 
-ROUGHLY = {"answer": 0.6, "scoring": 60.0, "step": 6.0}
-"""Seconds per answer of 64 tokens, per scoring of the built-in prompts, per optimiser step of 8
-pairs: seen with the prototype on 2 cores."""
+ROUGHLY = {"answer": 1.0, "bulk answer": 0.5, "scoring": 60.0, "step": 6.0}
+"""Seconds per answer of 64 tokens (a few at a time, or many), per scoring of the built-in prompts, per
+optimiser step of 8 pairs: seen with the prototype on 2 cores."""
 
 
 @contextmanager
@@ -24,9 +24,9 @@ def measured(kind: str, items: int) -> Iterator[None]:
         write_json(_path(), _known() | {kind: (time.monotonic() - start) / items})
 
 
-def of_answers(count: int) -> str:
-    """Say how long generating so many answers takes."""
-    return _words(*_pace("answer"), count)
+def of_answers(count: int, bulk: bool = False) -> str:
+    """Say how long generating so many answers takes, a few at a time or in big batches."""
+    return _words(*_pace("bulk answer" if bulk else "answer"), count)
 
 
 def of_scoring() -> str:

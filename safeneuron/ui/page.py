@@ -9,6 +9,9 @@ from safeneuron.errors import UserError
 from safeneuron.ui import address, hand, map_clicks, navigation, resources, self_check, sidebar
 from safeneuron.ui.choice import Choice, card_of
 
+NARROW = "<style>@media (max-width: 1000px) { [data-testid='stColumn'] { min-width: 16rem; } }</style>"
+"""On a narrow window columns go below each other; by itself Streamlit squeezes them until labels are cut."""
+
 
 @contextmanager
 def page(title: str, monitor: bool = True, checked: bool = True) -> Iterator[Choice]:
@@ -24,6 +27,7 @@ def page(title: str, monitor: bool = True, checked: bool = True) -> Iterator[Cho
     """
     navigation.ensure()
     address.read()
+    st.html(NARROW)
     try:
         source, compared = sidebar.model_menu()
         st.title(title, anchor=False)
@@ -45,5 +49,8 @@ def page(title: str, monitor: bool = True, checked: bool = True) -> Iterator[Cho
         yield choice
     except UserError as error:
         st.error(str(error), icon=":material/error:")
+        if hand.name_in_hand() != "FULL":
+            # A set that came with a link, or from another model, may be what cannot be shown.
+            st.button("Start again with FULL", key="start_again", on_click=hand.take, args=("FULL",))
         # Not a plain return: without a choice there is no page to go on with.
         st.stop()

@@ -8,7 +8,7 @@ from safeneuron.models.card import ModelCard
 from safeneuron.plots.refusal_bars import refusal_bars
 from safeneuron.scoring import test_prompts
 from safeneuron.ui import answer_texts, figure, hand, opening, pace, resources, words
-from safeneuron.ui.choice import Choice
+from safeneuron.ui.choice import Choice, label
 from safeneuron.ui.work import long_work
 
 if TYPE_CHECKING:
@@ -33,7 +33,7 @@ def show(choice: Choice) -> None:
     for card in (choice.other, choice.card) if choice.other else (choice.card,):
         found = _kept_or_computed(card, SIZES[size])
         if found is not None:
-            tables[card.title] = found
+            tables[label(card)] = found
     if not tables:
         return
     rows = {title: table.rows() for title, table in tables.items()}
@@ -58,7 +58,7 @@ def _kept_or_computed(card: ModelCard, limit: int | None) -> "RobustnessTable | 
         return found
     count = CONDITION_COUNT * sum(map(len, prompts))
     asked = st.button(
-        f"Compute the bars of {card.title}: {count} answers ({pace.of_answers(count)})",
+        f"Compute the bars of {card.title}: {count} answers ({pace.of_answers(count, bulk=True)})",
         type="primary",
         key=f"evaluate_{card.fingerprint}",
         icon=":material/play_arrow:",
@@ -66,6 +66,6 @@ def _kept_or_computed(card: ModelCard, limit: int | None) -> "RobustnessTable | 
     if not asked:
         return None
     loaded = opening.opened(card)
-    with pace.measured("answer", count), long_work(f"Answering {count} prompts", "evaluate") as progress:
+    with pace.measured("bulk answer", count), long_work(f"Answering {count} prompts", "evaluate") as progress:
         evaluate_once(loaded, sets, *prompts, EvaluationSettings(), progress)
     st.rerun()

@@ -21,7 +21,6 @@ def run_table(runs: Sequence[RunInfo]) -> RunInfo:
             "what": info.name,
             "started": time.strftime("%d %b %H:%M", time.localtime(info.created)),
             "took": _took(info),
-            "progress": info.progress,
         }
         for info in runs
     ]
@@ -33,7 +32,6 @@ def run_table(runs: Sequence[RunInfo]) -> RunInfo:
         on_select="rerun",
         selection_mode="single-row",
         column_config={
-            "progress": st.column_config.ProgressColumn("progress", format="percent", min_value=0, max_value=1),
             "what": st.column_config.Column(width="large"),
         },
     )

@@ -62,7 +62,10 @@ def test_a_model_that_fails_its_self_check_shows_no_numbers(visit, home, page):
 def test_wrong_parameters_in_the_address_are_sentences_or_defaults(visit, metric):
     assert "There is no set 'HALF'" in visit(set="HALF").error[0].value
     assert "is not a neuron" in visit(changes="1:a").error[0].value
-    assert "does not exist" in visit(changes="99:0").error[0].value
+    at = visit(changes="99:0")
+    assert "does not exist" in at.error[0].value
+    at.button(key="start_again").click().run()
+    assert not at.error and metric(at, "Set in hand: FULL") == "5 neurons"
     at = visit(tau_ES="much", tau_SAS="99", compare="nobody", score="IQ")
     assert not at.exception and not at.error
     assert metric(at, "ES") == "5"

