@@ -32,6 +32,7 @@ with page("Ablation") as choice:
         if len(off):
             back = neuron_table.switches(choice.table, off, f"switches_{hash(off.neurons)}")
             if back:
+                name = f"{name} − {len(back)}"
                 off = NeuronSet(name, off.model, off.shape, off.neurons - back)
                 st.button(
                     f"Keep these {len(off):,} as the set in hand", key="keep_own", on_click=hand.change, args=(back,)

@@ -13,44 +13,43 @@ from safeneuron.ui.page import page
 with page("Neurons") as choice:
     if choice.table is None:
         opening.need_scores(choice.card)
-    heading, button = st.columns([3, 1], vertical_alignment="center")
-    heading.markdown(
+    st.markdown(
         f"Each cell of the map is one MLP neuron of **{choice.card.title}**; the brighter, the more it does on harmful "
         "prompts compared with benign ones. The marked ones are the set in hand: switch them off and see whether "
         "the model still refuses.",
         help=words.NEURON,
     )
-    if button.button(
+    if st.button(
         "Switch these off",
         type="primary",
         key="switch_off",
         icon=":material/toggle_off:",
         help=words.ABLATION,
-        width="stretch",
         disabled=not len(choice.hand),
     ):
         st.switch_page("pages/ablation.py")
 
-    controls = st.columns([1.1, 1.6, 1.6, 2.1], vertical_alignment="center")
-    name = controls[0].segmented_control(
+    # A row that wraps: on a narrow screen columns would cut their labels and numbers short.
+    controls = st.container(horizontal=True, vertical_alignment="center", gap="medium")
+    name = controls.segmented_control(
         "Score",
         list(scores()),
         key="score",
         required=True,
         help=f"{words.ES}\n\n{words.SAS}",
     )
-    for column, (label, score) in zip(controls[1:3], scores().items(), strict=True):
-        column.slider(
+    for label, score in scores().items():
+        controls.slider(
             f"τ of {label}, {score.unit}",
             0.0,
             HIGHEST_THRESHOLD,
             step=0.1,
             key=threshold_name(label),
             help=words.THRESHOLD,
+            width=210,
         )
-    counts = controls[3].container(horizontal=True, horizontal_alignment="distribute")
     for label, found in choice.sets.items():
-        counts.metric(label, f"{len(found):,}", help=words.SETS[label], width="content")
+        controls.metric(label, f"{len(found):,}", help=words.SETS[label], width="content")
 
     score, values, other = scores()[name], choice.table.values(name), None
     if choice.other:

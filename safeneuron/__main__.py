@@ -1,5 +1,10 @@
 """``python -m safeneuron``."""
 
-from safeneuron.cli import app
+import sys
 
-app(prog_name="python -m safeneuron")
+try:
+    from safeneuron.cli import app
+
+    app(prog_name="python -m safeneuron")
+except KeyboardInterrupt:
+    sys.exit("Stopped.")

@@ -4,21 +4,21 @@ Timings of one run on one machine compare; timings of two runs do not. Each row 
 its two sides and takes medians, so that a machine that slows down slows both.
 """
 
-import resource
 import time
 from collections.abc import Callable
 from statistics import median
 from typing import Any
 
 import numpy as np
+import psutil
 import torch
 
 from safeneuron.ablation import ablate
-from safeneuron.activations import collect, pooled_activations
+from safeneuron.activations import collect
 from safeneuron.generation import generate
 from safeneuron.models.chat import batches_by_length, pad, prompt_ids
 from safeneuron.models.loaded import LoadedModel
-from safeneuron.neurons import NeuronSet, from_mask, random_like
+from safeneuron.neurons import NeuronSet, from_mask
 from safeneuron.progress import Progress, silent
 from safeneuron.prompts import builtin
 from safeneuron.refusal.log_odds import refusal_scores
@@ -60,26 +60,19 @@ def scoring_pass(loaded: LoadedModel, repeats: int = 5) -> list[dict[str, Any]]:
 
 
 def scoring_memory(loaded: LoadedModel) -> list[dict[str, Any]]:
-    """Memory of the scoring pass at 4096 prompts against 128, as growth of the peak resident size.
-
-    The accumulators are fed the same batch over and over: what could grow with the number of
-    prompts is what is kept between batches, and that does not depend on what the prompts say.
-    """
-    from safeneuron.activations import StreamingMoments
-
-    batch = pad(loaded, [prompt_ids(loaded, prompt) for prompt in builtin.harmful("train").prompts[:16]])
-    with torch.inference_mode():
-        pooled = pooled_activations(loaded, batch["input_ids"], batch["attention_mask"], "last")
-    moments = StreamingMoments(loaded.shape, loaded.device)
+    """Memory of the scoring pass at 4096 prompts against 128: the largest resident size between batches."""
+    process = psutil.Process()
+    built_in = builtin.harmful("train").prompts
     peaks = []
     for total in (128, 4096):
-        while moments.count < total:
-            moments.update(pooled)
-        peaks.append(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024)
+        sizes: list[int] = []
+        prompts = [built_in[number % len(built_in)] for number in range(total)]
+        collect(loaded, prompts, progress=lambda step, done, seen=sizes: seen.append(process.memory_info().rss))
+        peaks.append(max(sizes))
     growth = (peaks[1] - peaks[0]) / 2**20
     return [
         {
-            "name": "memory at 4096 prompts − at 128",
+            "name": "memory at 4096 prompts : at 128",
             "ratio": peaks[1] / peaks[0],
             "target": "< 64 MB more",
             "met": growth < 64,
@@ -112,22 +105,20 @@ def panel_toggle(loaded: LoadedModel, repeats: int = 3) -> list[dict[str, Any]]:
 
 
 def generation_under_ablation(loaded: LoadedModel, repeats: int = 3) -> list[dict[str, Any]]:
-    """Generation with FULL ablated against without, the same number of tokens on both sides."""
+    """Time per generated token with FULL ablated against without."""
     full = score_table(loaded).select()["FULL"]
-    control = random_like(full, 0)
     prompts = builtin.benign("test").prompts[:8]
 
-    def ablated() -> int:
-        with ablate(loaded, control):
-            return sum(len(answer.token_ids) for answer in generate(loaded, prompts, 32))
+    def seconds_per_token(neurons: NeuronSet | None) -> float:
+        start = time.perf_counter()
+        with ablate(loaded, neurons):
+            tokens = sum(len(answer.token_ids) for answer in generate(loaded, prompts, 32))
+        return (time.perf_counter() - start) / tokens
 
-    def whole() -> int:
-        return sum(len(answer.token_ids) for answer in generate(loaded, prompts, 32))
-
-    ratio = _ratio(ablated, whole, repeats)
-    return [
-        _row("generation under ablation : without", ratio, 1.05, f"8 prompts, up to 32 tokens, {len(control)} neurons")
-    ]
+    seconds_per_token(None)
+    pairs = [(seconds_per_token(full), seconds_per_token(None)) for _ in range(repeats)]
+    ratio = median(ablated for ablated, _ in pairs) / median(whole for _, whole in pairs)
+    return [_row("generation under ablation : without", ratio, 1.05, f"8 prompts, {len(full)} neurons of FULL")]
 
 
 def masked_dpo_step(loaded: LoadedModel) -> list[dict[str, Any]]:
@@ -172,26 +163,25 @@ def figures(loaded: LoadedModel) -> list[dict[str, Any]]:
 
 
 def second_visit(loaded: LoadedModel) -> list[dict[str, Any]]:
-    """Scores on the second visit: read from disk, against computing them."""
-    prompts = builtin.harmful("validation")
+    """Scores on the second visit of a page: read from disk, against computing them."""
+    harmful, benign = builtin.harmful("validation"), builtin.benign("validation")
     start = time.perf_counter()
-    collect(loaded, prompts.prompts)
+    for prompts in (harmful, benign):
+        collect(loaded, prompts.prompts)
     computed = time.perf_counter() - start
-    score_table(loaded, prompts, prompts)
+    score_table(loaded, harmful, benign)
     calls: list[int] = []
-    handle = loaded.model.register_forward_pre_hook(lambda *_: calls.append(1))
-    base = loaded.model.base_model.register_forward_pre_hook(lambda *_: calls.append(1))
+    handle = loaded.model.base_model.register_forward_pre_hook(lambda *_: calls.append(1))
     start = time.perf_counter()
     try:
-        score_table(loaded, prompts, prompts)
+        score_table(loaded, harmful, benign)
     finally:
         handle.remove()
-        base.remove()
     again = time.perf_counter() - start
     return [
         {
             "name": "scores, second visit : first",
-            "ratio": again / (2 * computed),
+            "ratio": again / computed,
             "target": "no model work",
             "met": not calls,
             "detail": f"{len(calls)} forward passes",

@@ -10,6 +10,8 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from safeneuron.errors import UserError
+
 CORES = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else (os.cpu_count() or 1)
 
 
@@ -17,6 +19,8 @@ def shared_threads(busy: bool) -> int:
     """Return the thread budget of one process: every core, or half of them while another works."""
     forced = os.environ.get("SAFENEURON_THREADS")
     if forced:
+        if not forced.isdecimal():
+            raise UserError(f"SAFENEURON_THREADS is {forced!r}; set it to a whole number, or not at all.")
         return max(1, int(forced))
     return max(1, CORES // 2) if busy else CORES
 

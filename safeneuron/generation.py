@@ -137,7 +137,8 @@ def _generate_ids(
 
 
 def _answer(loaded: LoadedModel, prompt: str, ids: list[int], max_new_tokens: int) -> Answer:
-    end = loaded.tokenizer.eos_token_id
-    kept = ids[: ids.index(end)] if end in ids else ids
+    ends = loaded.model.generation_config.eos_token_id
+    stops = {loaded.tokenizer.eos_token_id, *(ends if isinstance(ends, list) else [ends])}
+    kept = ids[: next((position for position, token in enumerate(ids) if token in stops), len(ids))]
     text = loaded.tokenizer.decode(kept, skip_special_tokens=True).strip()
     return Answer(prompt=prompt, text=text, token_ids=tuple(kept), finished=len(kept) < max_new_tokens)

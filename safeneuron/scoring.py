@@ -8,13 +8,14 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
+from safeneuron.errors import UserError
 from safeneuron.neurons import NeuronSet
 from safeneuron.progress import Progress, silent
 from safeneuron.prompts import builtin
 from safeneuron.prompts.promptset import PromptSet
 from safeneuron.scores.score import ScoreTable, scores
 from safeneuron.statistics import ActivationStatistics, Pooling, statistics_fingerprint
-from safeneuron.workspace import clear_disk_errors, workspace
+from safeneuron.workspace import replacing, workspace
 
 if TYPE_CHECKING:
     from safeneuron.models.loaded import LoadedModel
@@ -77,9 +78,10 @@ def kept_score_table(
 def write_scores(table: ScoreTable, sets: Mapping[str, NeuronSet], folder: Path) -> None:
     """Write ``scores.parquet`` (a row per neuron) and one JSON file per set into a folder."""
     frame = score_frame(table)
-    with clear_disk_errors(folder):
-        folder.mkdir(parents=True, exist_ok=True)
-        frame.to_parquet(folder / "scores.parquet", index=False)
+    if folder.exists() and not folder.is_dir():
+        raise UserError(f"{folder} is a file; name a folder for the scores.")
+    with replacing(folder / "scores.parquet") as staging:
+        frame.to_parquet(staging, index=False)
     for name, found in sets.items():
         found.save(folder / f"{name}.json")
 

@@ -12,6 +12,7 @@ from typing import Any
 from uuid import uuid4
 
 import platformdirs
+from safetensors import SafetensorError
 
 from safeneuron.errors import UserError
 
@@ -36,14 +37,20 @@ def clear_disk_errors(path: Path) -> Iterator[None]:
     UserError
         When the disk is full or the folder may not be written.
     """
+    full = UserError(
+        f"The disk that holds {path} is full; free some space, or set SAFENEURON_HOME to a folder "
+        "on another disk, and try again."
+    )
     try:
         yield
+    except SafetensorError as error:
+        # Safetensors writes in Rust and wraps the system's error in a text of its own.
+        if any(f"os error {number})" in str(error) for number in (errno.ENOSPC, errno.EDQUOT)):
+            raise full from error
+        raise
     except OSError as error:
         if error.errno in (errno.ENOSPC, errno.EDQUOT):
-            raise UserError(
-                f"The disk that holds {path} is full; free some space, or set SAFENEURON_HOME to a folder "
-                "on another disk, and try again."
-            ) from error
+            raise full from error
         if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
             raise UserError(
                 f"{path} may not be written; set SAFENEURON_HOME to a folder that you own and try again."

@@ -38,10 +38,11 @@ def models_list(json: Json = False) -> None:
 def models_prepare(
     model: Annotated[str, typer.Argument(help="Which model.")] = DEFAULT_MODEL, json: Json = False
 ) -> None:
-    """Fetch and convert a model, so that it opens at once, then check it."""
+    """Fetch and convert a model, so that it opens at once, then check it; exit 1 if it fails."""
     with terminal.command() as progress:
         result = _checked(opened(model, progress))
     terminal.show(result, json, _check_text(result))
+    raise typer.Exit(0 if result["passed"] else 1)
 
 
 @models_app.command("check")
@@ -82,7 +83,7 @@ def models_measure(
 
 def align(
     out: Annotated[Path, typer.Option(help="Folder for the adapter; it must not exist yet.")],
-    seed: Annotated[int, typer.Option(help="Seed of the order, the refusals and the adapter.")] = 0,
+    seed: Annotated[int, typer.Option(min=0, help="Seed of the order, the refusals and the adapter.")] = 0,
     json: Json = False,
 ) -> None:
     """Train the default model's safety adapter again, from the built-in prompts."""

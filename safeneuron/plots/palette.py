@@ -34,6 +34,9 @@ DIFFERENCE_SCALE = (
 MEMBER = "#ff4b2b"
 """Markers of the set in hand on a neuron map; apart from Cividis in hue and from both its ends in lightness."""
 
+MEMBER_ON_DIFFERENCE = "#1f1f1f"
+"""The same on a map of differences, whose cells are red themselves."""
+
 
 def condition_colour(name: str) -> str:
     """Return the colour of a condition; a set of the person's own has one colour, whatever its name."""

@@ -36,13 +36,16 @@ def refusal_bars(tables: Mapping[str, Rows], kind: str = "harmful") -> Figure:
         layout=layout(
             380,
             barmode="group",
+            # So that the numbers stand over their own bars.
+            scattermode="group",
             showlegend=len(tables) > 1,
             xaxis={"title": "neurons switched off"},
-            yaxis={"title": f"{words}, % (n = {n})", "range": [0, 105], "tick0": 0, "dtick": 20},
+            yaxis={"title": f"{words}, % (n = {n})", "range": [0, 112], "tick0": 0, "dtick": 20},
         )
     )
     for (name, rows), pattern in zip(tables.items(), PATTERNS, strict=False):
         figure.add_trace(_bars(name, rows, (count, value, interval), pattern))
+        figure.add_trace(_numbers(name, rows, value, interval))
     return Figure(
         name=f"refusals-{kind}",
         title=f"{words.capitalize()} (n = {n}, judge: {judge})",
@@ -70,11 +73,7 @@ def _bars(name: str, rows: Rows, columns: tuple[str, str, str], pattern: str) ->
         name=name,
         x=[row["condition"] for row in rows],
         y=shares,
-        text=[f"{share:.0f} %" for share in shares],
-        textposition="inside",
-        insidetextanchor="start",
-        textangle=0,
-        cliponaxis=False,
+        offsetgroup=name,
         marker={
             "color": [palette.condition_colour(row["condition"]) for row in rows],
             "line": {"color": palette.OUTLINE, "width": 1},
@@ -92,4 +91,19 @@ def _bars(name: str, rows: Rows, columns: tuple[str, str, str], pattern: str) ->
         customdata=[[row["neurons"], row[count], 100 * row[interval][0], 100 * row[interval][1]] for row in rows],
         hovertemplate="%{x}, %{customdata[0]} neurons off<br>%{y:.1f} % of %{customdata[1]} refused"
         "<br>95 % interval %{customdata[2]:.1f} to %{customdata[3]:.1f} %",
+    )
+
+
+def _numbers(name: str, rows: Rows, value: str, interval: str) -> go.Scatter:
+    """Write each rate above its interval, where no bar, pattern or line runs through it."""
+    return go.Scatter(
+        x=[row["condition"] for row in rows],
+        y=[100 * row[interval][1] for row in rows],
+        text=[f"{100 * row[value]:.0f}" for row in rows],
+        mode="text",
+        textposition="top center",
+        offsetgroup=name,
+        cliponaxis=False,
+        hoverinfo="skip",
+        showlegend=False,
     )

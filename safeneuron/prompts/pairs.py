@@ -147,7 +147,7 @@ def load_pairs(path: Path) -> tuple[PreferencePair, ...]:
 
 def parse_pairs(text: str, name: str) -> tuple[PreferencePair, ...]:
     """Read the text of a pairs file called ``name``; see :func:`load_pairs`."""
-    pairs = [_pair(line, name, number) for number, line in enumerate(text.splitlines(), start=1) if line.strip()]
+    pairs = [_pair(line, name, number) for number, line in enumerate(text.split("\n"), start=1) if line.strip()]
     if not pairs:
         raise UserError(
             f"{name} holds no preference pairs; give a file with at least one line of prompt, chosen and rejected."

@@ -2,9 +2,11 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from math import isfinite
 
 import numpy as np
 
+from safeneuron.errors import UserError
 from safeneuron.neurons import NeuronSet, from_mask
 from safeneuron.registry import discover
 from safeneuron.statistics import ActivationStatistics
@@ -65,6 +67,8 @@ class ScoreTable:
         thresholds : mapping, optional
             By name of score; those left out take the score's default.
         """
+        if any(not (isfinite(threshold) and threshold >= 0) for threshold in (thresholds or {}).values()):
+            raise UserError("A threshold must be a number of at least 0; choose another.")
         chosen = {name: (thresholds or {}).get(name, score.default_threshold) for name, score in scores().items()}
         sets = {
             name: from_mask(name, self.model, self.values(name) > threshold, self._origin(name, threshold))

@@ -45,9 +45,8 @@ class AlignSettings:
         How much of the model's own answers is learned: whether it refuses is decided in the first
         words, and shorter examples leave time for more epochs.
     strength : float
-        Share of the trained change that is added to the base weights. Below 1 the model refuses a
-        little less of everything, safe twins included. At 1, 0.85 and 0.7 the first words refused
-        88, 80 and 68 % of the validation part's harmful prompts and 10, 8 and 3 % of its twins.
+        Share of the trained change that is added to the base weights: below 1 the model refuses a
+        little less of everything, safe twins included.
     seed : int
         Orders the examples, assigns the refusals and initialises the adapter.
     """
@@ -59,7 +58,7 @@ class AlignSettings:
     batch_size: int = 4
     warmup: float = 0.1
     answer_tokens: int = 16
-    strength: float = 0.85
+    strength: float = 0.95
     seed: int = 0
 
 

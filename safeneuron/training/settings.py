@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
+from math import isfinite
 from typing import Any
 
 from safeneuron.errors import UserError
@@ -46,8 +47,8 @@ class MaskedDPOSettings:
     def __post_init__(self) -> None:
         if self.max_steps < 1 or self.batch_size < 1:
             raise UserError("Training needs at least one step and one pair in each; raise --max-steps or --batch-size.")
-        if self.learning_rate <= 0 or self.beta <= 0:
-            raise UserError("The learning rate and beta must be above 0; raise them.")
+        if not all(isfinite(value) and value > 0 for value in (self.learning_rate, self.beta)):
+            raise UserError("The learning rate and beta must be numbers above 0; choose others.")
 
 
 @dataclass(frozen=True)

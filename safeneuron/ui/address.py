@@ -14,6 +14,7 @@ from safeneuron.scores.score import scores
 
 NOTHING = "nothing"
 HIGHEST_THRESHOLD = 10.0
+SETS = ("ORI", "ES", "SAS", "FULL", "RANDOM")
 LONGEST = 1500
 """Characters of one value that an address still carries: about 180 clicked neurons."""
 _WRITTEN = "address"
@@ -59,6 +60,9 @@ def write() -> None:
 def _parsed(name: str, text: str, default: Any) -> Any:
     if name == "score":
         return text if text in scores() else default
+    if name == "set":
+        # Only names: a link must not make the server read a file.
+        return text if text in SETS else default
     if not isinstance(default, float):
         return text
     try:

@@ -12,9 +12,9 @@ import streamlit as st
 from safeneuron.neurons import Neuron, NeuronSet, parse_neurons
 from safeneuron.scores.score import ScoreTable, scores
 from safeneuron.selection import changed_set, toggled, written
-from safeneuron.ui.address import threshold_name
+from safeneuron.ui.address import SETS, threshold_name
 
-NAMED = ("ORI", "ES", "SAS", "FULL", "RANDOM")
+NAMED = SETS
 OWN = "own set"
 
 

@@ -80,7 +80,8 @@ def test_counts_stand_beside_the_map_with_the_same_rows():
 
 def test_bars_show_rates_with_intervals_n_and_judge():
     figure = refusal_bars({"now": ROWS})
-    (bars,) = figure.plotly.data
+    bars, numbers = figure.plotly.data
+    assert list(numbers.text) == ["95", "40", "30", "0", "100"]
     assert list(bars.x) == ["ORI", "ES", "SAS", "FULL", "RANDOM"]
     np.testing.assert_allclose(bars.y, [95, 40, 30, 0, 100])
     np.testing.assert_allclose(np.array(bars.y) - bars.error_y.arrayminus, [90, 35, 25, 0, 95])
@@ -91,7 +92,7 @@ def test_bars_show_rates_with_intervals_n_and_judge():
 
 def test_before_and_after_are_two_groups_of_bars():
     figure = refusal_bars({"before": ROWS, "after": ROWS}, "benign")
-    assert [bars.name for bars in figure.plotly.data] == ["before", "after"]
+    assert [bars.name for bars in figure.plotly.data if bars.type == "bar"] == ["before", "after"]
     assert "n = 40" in figure.title and len(figure.data) == 10
 
 

@@ -3,6 +3,7 @@
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from safeneuron.errors import UserError
 from safeneuron.models.card import ModelCard
 from safeneuron.progress import Progress
 
@@ -19,9 +20,14 @@ class Directory:
 
     def card(self, source: str) -> ModelCard | None:
         """Return the card of an existing folder."""
-        folder = Path(source).expanduser()
-        if "/" not in source or not folder.is_dir():
+        try:
+            folder = Path(source).expanduser()
+        except RuntimeError:  # ~somebody who does not exist
             return None
+        if not source or not folder.is_dir():
+            return None
+        if "/" not in source:
+            raise UserError(f"{source!r} is a folder here; write it with a slash, ./{source}, to open it as a model.")
         from safeneuron.models.folder import card_of_folder
 
         return card_of_folder(folder.resolve(), source)
