@@ -147,7 +147,7 @@ def train_adapter(
         )
         outcome = trainer.train()
         adapter = trainer.model.peft_config["default"]
-        adapter.lora_alpha *= settings.strength
+        adapter.lora_alpha = round(adapter.lora_alpha * settings.strength, 4)
         # PEFT would write the folder of this machine that the base model was opened from.
         adapter.base_model_name_or_path = base.card.source
         trainer.model.save_pretrained(staging)

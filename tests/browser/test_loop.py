@@ -27,36 +27,43 @@ def test_a_first_visitor_walks_the_loop(visitor: Page, dashboard: str, screensho
     screenshot("2-a-neuron-clicked")
 
     visitor.get_by_role("button", name="Switch these off").click()
-    _segment(visitor, "Switch off", "FULL").click(timeout=MODEL_WORK)
+    next_step = visitor.get_by_role("button", name=re.compile("Prepare|Generate"))
+    expect(next_step.first).to_be_visible(timeout=MODEL_WORK)
+    if "Prepare" in next_step.first.inner_text():
+        next_step.first.click()
+    generate = visitor.get_by_role("button", name=re.compile("Generate"))
+    expect(generate).to_be_visible(timeout=MODEL_WORK)
+    _segment(visitor, "Switch off", "FULL").click()
     expect(visitor.get_by_text("Set in hand: FULL")).to_be_visible(timeout=60 * SECOND)
-    generate = visitor.get_by_role("button", name=re.compile("^.*Generate 32 answers"))
-    generate.click(timeout=MODEL_WORK)
+    expect(generate).to_contain_text("Generate 32 answers", timeout=60 * SECOND)
+    screenshot("3-the-meter")
+    generate.click()
     whole = _rate(visitor, "Harmful refused, ORI")
     ablated = _rate(visitor, "Harmful refused, FULL")
-    screenshot("3-refusals-fall")
+    screenshot("4-refusals-fall")
     assert whole >= 75
     assert ablated <= whole - 30
 
     visitor.get_by_role("link", name="Training").click()
-    steps = visitor.get_by_label("Optimiser steps")
+    steps = visitor.get_by_role("spinbutton", name="Optimiser steps")
     steps.fill("2")
     steps.press("Enter")
     visitor.get_by_role("button", name="Start the run").click()
     cancel = visitor.get_by_role("button", name=re.compile("Cancel"))
     expect(cancel.first).to_be_visible(timeout=120 * SECOND)
-    screenshot("4-the-run-goes-on")
+    screenshot("5-the-run-goes-on")
 
     visitor.reload()
     expect(cancel.first).to_be_visible(timeout=60 * SECOND)
-    screenshot("5-after-a-reload")
+    screenshot("6-after-a-reload")
     link = visitor.get_by_role("link", name="See before and after on the Robustness page")
     expect(link).to_be_visible(timeout=2 * MODEL_WORK)
-    screenshot("6-the-run-has-finished")
+    screenshot("7-the-run-has-finished")
 
     link.click()
     expect(visitor.get_by_text(re.compile("Before and after:"))).to_be_visible(timeout=60 * SECOND)
     expect(visitor.locator(".js-plotly-plot")).not_to_have_count(0, timeout=60 * SECOND)
-    screenshot("7-before-and-after")
+    screenshot("8-before-and-after")
     assert visitor.locator(".stException").count() == 0
 
 
