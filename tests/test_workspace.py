@@ -5,6 +5,7 @@ import json
 from pathlib import Path
 
 import pytest
+from safetensors import SafetensorError
 
 from safeneuron import workspace as module
 from safeneuron.errors import UserError
@@ -121,7 +122,7 @@ def test_a_full_disk_while_a_model_is_saved(home, llama, monkeypatch):
 
 
 def test_a_real_full_disk_is_one_sentence(tmp_path):
-    """Linux has a device that is always full; safetensors reports it as its own kind of error."""
+    """Linux has a device that is always full."""
     device = Path("/dev/full")
     if not device.exists():
         pytest.skip("this system has no /dev/full")
@@ -129,6 +130,15 @@ def test_a_real_full_disk_is_one_sentence(tmp_path):
         staging.symlink_to(device)
         staging.write_text("anything")
     assert names(tmp_path) == []
+
+
+def test_a_full_disk_is_one_sentence_when_safetensors_writes(tmp_path):
+    """Safetensors reports the system's error as a kind of its own, with this text (seen on a full tmpfs)."""
+    said = "Error while serializing: I/O error: No space left on device (os error 28)"
+    with pytest.raises(UserError, match="is full"), replacing(tmp_path / "target"):
+        raise SafetensorError(said)
+    with pytest.raises(SafetensorError, match="header"), replacing(tmp_path / "target"):
+        raise SafetensorError("invalid header")
 
 
 def test_a_workspace_that_cannot_be_made_is_a_sentence(tmp_path, monkeypatch):

@@ -176,3 +176,9 @@ def test_a_full_disk_is_said_plainly(home, llama, some_neurons, monkeypatch):
     monkeypatch.setattr(KeptAnswers, "_append", append)
     with pytest.raises(UserError, match="is full"):
         build_pairs(llama, some_neurons(llama), harmful_count=1, twin_count=0, benign_count=0)
+
+
+def test_a_line_separator_inside_a_text_survives_saving(tmp_path):
+    pair = PreferencePair("one\u2028line", "yes", "no")
+    save_pairs(tmp_path / "pairs.jsonl", [pair])
+    assert load_pairs(tmp_path / "pairs.jsonl") == (pair,)

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
+from safeneuron.errors import UserError
 from safeneuron.scores.es import effect_size
 from safeneuron.scores.sas import safety_activation_shift
 from safeneuron.scores.score import ScoreTable, scores
@@ -80,6 +81,13 @@ def test_sets_are_what_lies_above_the_thresholds_and_full_their_union(rows, es, 
     assert all(found.model == "m" and found.shape == (4, 60) for found in sets.values())
     assert sets["ES"].origin == {"method": "ES", "threshold": es, "pooling": "last", "harmful": "h", "benign": "b"}
     assert sets["FULL"].origin["threshold"] == {"ES": es, "SAS": sas}
+
+
+@pytest.mark.parametrize("threshold", [-1.0, float("nan"), float("inf")])
+def test_a_threshold_that_means_nothing_is_refused(rows, threshold):
+    table = ScoreTable("m", statistics(rows[0]), statistics(rows[1]))
+    with pytest.raises(UserError, match="threshold"):
+        table.select({"SAS": threshold})
 
 
 def test_a_threshold_left_out_is_the_scores_own(rows):

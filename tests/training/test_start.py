@@ -4,6 +4,7 @@ from safeneuron.errors import UserError
 from safeneuron.neurons import NeuronSet
 from safeneuron.runs import store
 from safeneuron.training import start
+from safeneuron.training.settings import MaskedDPOSettings
 from safeneuron.training.start import start_training
 
 
@@ -54,3 +55,9 @@ def test_a_run_that_cannot_be_launched_is_failed(home, model_folder, monkeypatch
         start_training(str(model_folder), "FULL")
     (info,) = store.list_runs()
     assert (info.status, info.message) == ("failed", "No process could be started.")
+
+
+@pytest.mark.parametrize("rate", [0.0, -1e-5, float("nan"), float("inf")])
+def test_a_learning_rate_that_means_nothing_is_refused(rate):
+    with pytest.raises(UserError, match="above 0"):
+        MaskedDPOSettings(learning_rate=rate)
