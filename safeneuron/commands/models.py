@@ -39,10 +39,7 @@ def models_prepare(
     model: Annotated[str, typer.Argument(help="Which model.")] = DEFAULT_MODEL, json: Json = False
 ) -> None:
     """Fetch and convert a model, so that it opens at once, then check it; exit 1 if it fails."""
-    with terminal.command() as progress:
-        result = _checked(opened(model, progress))
-    terminal.show(result, json, _check_text(result))
-    raise typer.Exit(0 if result["passed"] else 1)
+    models_check(model, json)
 
 
 @models_app.command("check")
