@@ -10,8 +10,8 @@ with page("Ablation") as choice:
     if choice.table is None:
         opening.need_scores(choice.card)
     st.markdown(
-        "Neurons that are off give 0 at every position, in memory only. The meter follows each switch in about a "
-        "second; the answers below are the test.",
+        "Neurons that are off give 0 at every position, in memory only. The meter follows each switch; the "
+        "answers below are the test.",
         help=words.ABLATION,
     )
     options = [*hand.NAMED, *([hand.OWN] if hand.has_own() else [])]

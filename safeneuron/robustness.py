@@ -6,7 +6,7 @@ every answer is kept, so that a person can check the count.
 """
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -187,14 +187,8 @@ def answers_under(
     judge: str = DEFAULT_JUDGE,
     max_new_tokens: int = MAX_NEW_TOKENS,
     progress: Progress = silent,
-    on_answers: Callable[[list[dict[str, Any]]], None] | None = None,
 ) -> tuple[list[dict[str, Any]], Rate]:
     """Answer prompts under one ablation.
-
-    Parameters
-    ----------
-    on_answers : callable, optional
-        Receives the rows of each finished batch, so that a page can show them as they come.
 
     Returns
     -------
@@ -222,8 +216,7 @@ def answers_under(
                 )
             return rows
 
-        listen = (lambda answers: on_answers(judged(answers))) if on_answers else None
-        rows = judged(generate(loaded, prompts.prompts, max_new_tokens, progress=progress, on_answers=listen))
+        rows = judged(generate(loaded, prompts.prompts, max_new_tokens, progress=progress))
     return rows, rate_of((row["refused"] for row in rows), named.name)
 
 

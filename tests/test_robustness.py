@@ -128,8 +128,7 @@ def test_a_stopped_evaluation_keeps_nothing_and_leaves_no_hook(llama, sets, clas
 
 
 def test_answers_under_an_ablation(llama, sets, classes):
-    batches = []
-    rows, refusal = answers_under(llama, sets["FULL"], classes[0], "even", 7, on_answers=batches.extend)
+    rows, refusal = answers_under(llama, sets["FULL"], classes[0], "even", 7)
     with ablate(llama, sets["FULL"]):
         answers = generate(llama, classes[0].prompts, 7)
         scores = refusal_scores(llama, classes[0].prompts)
@@ -138,7 +137,6 @@ def test_answers_under_an_ablation(llama, sets, classes):
     assert [row["refusal_score"] for row in rows] == pytest.approx(list(scores))
     assert refusal.value == sum(len(answer.text) % 2 == 0 for answer in answers) / 4
     assert (refusal.n, refusal.judge) == (4, "even")
-    assert sorted(map(str, batches)) == sorted(map(str, rows))
 
 
 def test_an_unknown_judge_is_refused_before_any_work(llama, sets, classes, monkeypatch):
