@@ -4,6 +4,7 @@ import json
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, redirect_stdout
+from math import isfinite
 from typing import Any
 
 import typer
@@ -68,7 +69,7 @@ def command() -> Iterator[ProgressLine]:
 
 def show(result: Mapping[str, Any], as_json: bool, text: str) -> None:
     """Print the result as one JSON object, or as text for people."""
-    print(json.dumps(result, ensure_ascii=False, default=float) if as_json else text, flush=True)
+    print(json.dumps(_plain(result), ensure_ascii=False) if as_json else text, flush=True)
 
 
 def table(rows: Sequence[Mapping[str, Any]], columns: Sequence[str]) -> str:
@@ -80,6 +81,16 @@ def table(rows: Sequence[Mapping[str, Any]], columns: Sequence[str]) -> str:
         for line in [list(columns), *cells]
     ]
     return "\n".join([lines[0], "  ".join("-" * width for width in widths), *lines[1:]])
+
+
+def _plain(value: Any) -> Any:
+    """Return a value as JSON has it: NumPy's numbers as numbers, and what is no number as null."""
+    if isinstance(value, Mapping):
+        return {str(key): _plain(item) for key, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_plain(item) for item in value]
+    value = value.item() if hasattr(value, "item") else value
+    return None if isinstance(value, float) and not isfinite(value) else value
 
 
 def _cell(value: Any) -> str:

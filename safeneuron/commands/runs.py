@@ -1,15 +1,31 @@
 """``train`` and ``runs``: masked DPO in the background, and what came of it."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
 from safeneuron import terminal
-from safeneuron.commands.options import Json, Model, TauES, TauSAS, thresholds
-from safeneuron.models.catalogue import DEFAULT_MODEL
+from safeneuron.commands.options import Json, Model, TauES, TauSAS, check_set_file, thresholds
+from safeneuron.models.catalogue import DEFAULT_MODEL, model_card
 
 Run = Annotated[str, typer.Argument(help="A run's id, or the first digits of it.")]
+
+CURVE_ROWS = 12
+CURVE_COLUMNS = ["step", "loss", "rewards/margins", "rewards/accuracies"]
+TABLE_COLUMNS = [
+    "table",
+    "condition",
+    "neurons",
+    "n",
+    "refusal_rate",
+    "interval",
+    "judge",
+    "benign_n",
+    "benign_refusal_rate",
+    "benign_interval",
+]
+"""What people read of a run; ``--json`` has everything."""
 
 runs_app = typer.Typer(invoke_without_command=True, help="List, show and cancel background runs.")
 
@@ -25,6 +41,15 @@ def train(
             "--pairs", help="JSONL with prompt, chosen, rejected; built from the built-in prompts by default."
         ),
     ] = None,
+    harmful_pairs: Annotated[
+        int, typer.Option(min=0, help="Built pairs from harmful prompts: a refusal is preferred.")
+    ] = 96,
+    twin_pairs: Annotated[
+        int, typer.Option(min=0, help="Built pairs from safe twins of harmful prompts: the answer is preferred.")
+    ] = 48,
+    benign_pairs: Annotated[
+        int, typer.Option(min=0, help="Built pairs from benign prompts: the answer is preferred.")
+    ] = 48,
     max_steps: Annotated[int, typer.Option("--max-steps", help="Optimiser steps.")] = 48,
     batch_size: Annotated[int, typer.Option("--batch-size", help="Pairs in a step.")] = 8,
     learning_rate: Annotated[float, typer.Option("--learning-rate", help="Peak of the cosine schedule.")] = 1e-5,
@@ -40,12 +65,19 @@ def train(
     json: Json = False,
 ) -> None:
     """Start masked DPO as a background run."""
+    from safeneuron.errors import UserError
+    from safeneuron.models.parity_report import refuse_if_red
     from safeneuron.prompts.pairs import load_pairs
     from safeneuron.runs.launcher import wait as wait_for
     from safeneuron.training.settings import MaskedDPOSettings, TrainingSettings
     from safeneuron.training.start import start_training
 
     with terminal.command() as progress:
+        own = load_pairs(pairs) if pairs else None
+        if own is None and not harmful_pairs + twin_pairs + benign_pairs:
+            raise UserError("There is nothing to train on; ask for at least one pair with --harmful-pairs.")
+        check_set_file(set_name)
+        refuse_if_red(model_card(model))
         dpo = MaskedDPOSettings(
             max_steps=max_steps,
             batch_size=batch_size,
@@ -53,8 +85,14 @@ def train(
             forward_zeroing=forward_zeroing,
             seed=seed,
         )
-        settings = TrainingSettings(dpo=dpo, thresholds=thresholds(tau_es, tau_sas))
-        run = start_training(model, set_name, settings, load_pairs(pairs) if pairs else None)
+        settings = TrainingSettings(
+            dpo=dpo,
+            harmful_pairs=harmful_pairs,
+            twin_pairs=twin_pairs,
+            benign_pairs=benign_pairs,
+            thresholds=thresholds(tau_es, tau_sas),
+        )
+        run = start_training(model, set_name, settings, own)
         typer.echo(f"Run {run} has started.", err=True)
         if wait:
             try:
@@ -89,7 +127,7 @@ def runs_list(json: Json = False) -> None:
 
 @runs_app.command("show")
 def runs_show(run: Run, json: Json = False) -> None:
-    """Show a run: where it stands, its frozen neurons, and its tables before and after."""
+    """Show a run: where it stands, its curves, its frozen neurons, and its tables before and after."""
     _show_run(run, json)
 
 
@@ -108,16 +146,31 @@ def runs_cancel(run: Run, json: Json = False) -> None:
 
 
 def _show_run(run: str, json: bool) -> None:
-    from safeneuron.training.summary import run_summary
+    from safeneuron.training.summary import run_curves, run_summary
 
     with terminal.command():
         result = run_summary(run)
-    columns = ["table", "condition", "neurons", "n", "refusal_rate", "interval", "judge", "benign_refusal_rate"]
-    rows = [{"table": name} | row for name, rows in result["tables"].items() for row in rows]
-    facts = [
-        f"{key}: {result[key]}"
-        for key in ("run", "name", "status", "phase", "message", "model", "frozen")
-        if result[key]
-    ]
-    terminal.show(result, json, "\n".join([*facts, *(["", terminal.table(rows, columns)] if rows else [])]))
+        result["curves"] = run_curves(result["run"])
+    terminal.show(result, json, _run_text(result))
     raise typer.Exit(1 if result["status"] == "failed" else 0)
+
+
+def _run_text(result: dict[str, Any]) -> str:
+    keys = ("run", "name", "status", "phase", "message", "model", "frozen", "counts")
+    parts = ["\n".join(f"{key}: {result[key]}" for key in keys if result[key])]
+    if result["curves"]:
+        shown = _evenly(result["curves"], CURVE_ROWS)
+        left_out = len(result["curves"]) - len(shown)
+        note = f"\n({left_out} more steps, and more curves, with --json)" if left_out else ""
+        parts.append(terminal.table(shown, CURVE_COLUMNS) + note)
+    rows = [{"table": name} | row for name, rows in result["tables"].items() for row in rows]
+    if rows:
+        parts.append(terminal.table(rows, TABLE_COLUMNS))
+    return "\n\n".join(parts)
+
+
+def _evenly(rows: list[dict[str, float]], count: int) -> list[dict[str, float]]:
+    """Return at most so many rows, the first and the last among them."""
+    if len(rows) <= count:
+        return rows
+    return [rows[round(number * (len(rows) - 1) / (count - 1))] for number in range(count)]

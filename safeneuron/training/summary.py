@@ -1,5 +1,6 @@
-"""Everything a run has to say for itself, in one JSON-ready dictionary."""
+"""Everything a run has to say for itself, in JSON-ready values."""
 
+from dataclasses import asdict
 from typing import Any
 
 from safeneuron.runs import store
@@ -17,7 +18,8 @@ def run_summary(run_id: str) -> dict[str, Any]:
         until the run has finished); ``frozen`` (slices, max_abs_diff, or None); ``counts`` of the
         sets on the parent and the trained model; ``tables``: the rows of the evaluations ``before``
         (parent, its own sets), ``static`` (trained model, the parent's sets) and ``adaptive``
-        (trained model, sets found on it anew), as far as they were made.
+        (trained model, sets found on it anew), as far as they were made; ``parameters`` it was started
+        with; ``events`` (time in seconds since the epoch, text), oldest first.
     """
     info = store.get_run(run_id)
 
@@ -36,4 +38,19 @@ def run_summary(run_id: str) -> dict[str, Any]:
         "frozen": kept("frozen"),
         "counts": kept("counts"),
         "tables": {name: table["rows"] for name, table in found.items() if table},
+        "parameters": dict(info.parameters),
+        "events": [asdict(event) for event in store.events(info.id)],
     }
+
+
+def run_curves(run_id: str) -> list[dict[str, float]]:
+    """Return what the trainer logged, a row per optimiser step, under the names that MLflow keeps.
+
+    Apart from :func:`run_summary`, since it takes seconds to import MLflow and pages read summaries.
+    """
+    rows: dict[int, dict[str, float]] = {}
+    for key in store.metric_keys(run_id):
+        curve = store.metric_history(run_id, key)
+        for step, value in zip(curve.steps.tolist(), curve.values.tolist(), strict=True):
+            rows.setdefault(step, {"step": step})[key] = value
+    return [rows[step] for step in sorted(rows)]

@@ -1,0 +1,46 @@
+"""``runs show`` has every number that the Training and Robustness pages show of a run."""
+
+import pytest
+
+from safeneuron.runs import store
+
+STEPS = 30
+
+
+@pytest.fixture
+def run(home):
+    info = store.create_run("a run", "masked-dpo", {"max_steps": STEPS}, {"Training": 1.0})
+    for step in range(1, STEPS + 1):
+        store.log_metrics(info.id, step, {"loss": 1 / step, "rewards/margins": step, "grad_norm": 0.5})
+    store.log_metrics(info.id, 2, {"logps/chosen": float("nan")})
+    row = {"condition": "ORI", "neurons": 0, "n": 4, "refusal_rate": 0.75, "interval": [0.3, 0.95]}
+    row |= {"judge": "arditi", "benign_n": 2, "benign_refusal_rate": 0.0, "benign_interval": [0.0, 0.66], "draws": 1}
+    store.put_json(info.id, "before", {"model": "parent", "rows": [row]})
+    store.finish(info.id)
+    return info.id
+
+
+def test_the_curves_are_rows_in_order_of_step(run, call_json):
+    found = call_json("runs", "show", run)
+    assert [row["step"] for row in found["curves"]] == list(range(1, STEPS + 1))
+    assert found["curves"][0] == {"step": 1, "loss": 1.0, "rewards/margins": 1.0, "grad_norm": 0.5}
+    assert found["curves"][1]["logps/chosen"] is None  # JSON knows no NaN
+    assert found["tables"]["before"][0]["refusal_rate"] == 0.75
+    assert found["parameters"] == {"max_steps": STEPS}
+    assert [event["text"] for event in found["events"]] == ["Queued", "Finished"]
+
+
+def test_people_read_a_dozen_steps_from_the_first_to_the_last(run, call):
+    text = call("runs", "show", run).stdout
+    facts, curves, table = text.strip().split("\n\n")
+    lines = curves.splitlines()
+    assert lines[0].split() == ["step", "loss", "rewards/margins", "rewards/accuracies"]
+    assert [line.split()[0] for line in (lines[2], lines[-2])] == ["1", str(STEPS)]
+    assert lines[-1] == "(18 more steps, and more curves, with --json)"
+    assert table.splitlines()[2].split()[:3] == ["before", "ORI", "0"]
+
+
+def test_a_run_without_curves_shows_where_it_stands(home, call_json, call):
+    info = store.create_run("a run", "masked-dpo", {}, {"Training": 1.0})
+    assert call_json("runs", "show", info.id)["curves"] == []
+    assert call("runs", "show", info.id).stdout.startswith(f"run: {info.id}\nname: a run\nstatus: queued")
