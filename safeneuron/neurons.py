@@ -125,6 +125,8 @@ class NeuronSet:
         """Read a set from a JSON file, or raise :class:`UserError` when it is none."""
         try:
             return cls.from_json(json.loads(path.read_text(encoding="utf-8")))
+        except FileNotFoundError:
+            raise UserError(f"There is no file {path}; check the path.") from None
         except (OSError, ValueError, KeyError, TypeError) as error:
             raise UserError(f"{path} is not a neuron set; give a JSON file that safeneuron wrote.") from error
 

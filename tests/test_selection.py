@@ -52,7 +52,7 @@ def test_a_file(table, tmp_path):
         ("3:0", "Neuron 3:0 does not exist"),
         ("0:40", "Neuron 0:40 does not exist"),
         ("1:x", "'x' is not a neuron|'1:x' is not a neuron"),
-        ("nowhere.json", "nowhere.json is not a neuron set"),
+        ("nowhere.json", "There is no file nowhere.json"),
     ],
 )
 def test_what_names_no_set_is_refused(table, text, message):

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from safeneuron import terminal
-from safeneuron.commands.options import Json, Model, opened
+from safeneuron.commands.options import Json, Model, opened, opened_unchecked
 from safeneuron.models.catalogue import DEFAULT_MODEL, catalogue
 
 if TYPE_CHECKING:
@@ -48,7 +48,7 @@ def models_check(
 ) -> None:
     """Compare hook ablation, zeroed columns and TransformerBridge on a model; exit 1 if they differ."""
     with terminal.command() as progress:
-        result = _checked(opened(model, progress))
+        result = _checked(opened_unchecked(model, progress))
     terminal.show(result, json, _check_text(result))
     raise typer.Exit(0 if result["passed"] else 1)
 
@@ -108,7 +108,16 @@ def _checked(loaded: "LoadedModel") -> dict[str, Any]:
 
     report = check_parity(loaded)
     checks = {name: {"difference": getattr(report, name), "tolerance": limit} for name, limit in TOLERANCES.items()}
-    return {"model": loaded.card.source, "fingerprint": loaded.fingerprint, "passed": report.passed, "checks": checks}
+    return {
+        "model": loaded.card.source,
+        "fingerprint": loaded.fingerprint,
+        "layers": loaded.card.n_layers,
+        "neurons_per_layer": loaded.card.d_mlp,
+        "neurons": loaded.card.n_neurons,
+        "memory_bytes": loaded.bytes,
+        "passed": report.passed,
+        "checks": checks,
+    }
 
 
 def _check_text(result: dict[str, Any]) -> str:
@@ -123,5 +132,6 @@ def _check_text(result: dict[str, Any]) -> str:
     verdict = "passed" if result["passed"] else "FAILED: do not trust numbers of this model"
     return (
         terminal.table(rows, ["check", "difference", "tolerance"])
-        + f"\n{result['model']} is ready; self-check {verdict}"
+        + f"\n{result['model']} is ready: {result['layers']} layers of {result['neurons_per_layer']:,} neurons, "
+        + f"{result['memory_bytes'] / 1e6:.0f} MB of weights; self-check {verdict}"
     )

@@ -5,7 +5,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from safeneuron.models.catalogue import open_model
+from safeneuron.models.catalogue import model_card, open_model
+from safeneuron.neurons import NeuronSet, parse_neurons
 from safeneuron.progress import Progress
 from safeneuron.prompts.promptset import PromptSet, load_prompts
 from safeneuron.scores.score import scores
@@ -14,6 +15,9 @@ if TYPE_CHECKING:
     from safeneuron.models.loaded import LoadedModel
 
 Model = Annotated[str, typer.Option("--model", help="An embedded model, run:ID, or the path of a model folder.")]
+Compare = Annotated[
+    str | None, typer.Option("--compare", help="A second model; the difference is --model less this one.")
+]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object on standard output and nothing else.")]
 Column = Annotated[
     str | None, typer.Option("--column", help="Where the prompts are, if not in a column with a usual name.")
@@ -32,9 +36,22 @@ Tokens = Annotated[int, typer.Option("--max-new-tokens", min=1, help="Length of 
 
 
 def opened(source: str, progress: Progress) -> "LoadedModel":
-    """Open a model with this process's share of the cores."""
-    from safeneuron.models.catalogue import model_card
+    """Open a model whose numbers can be trusted, with this process's share of the cores.
 
+    Raises
+    ------
+    UserError
+        When there is no such model, or it fails its self-check.
+    """
+    loaded = opened_unchecked(source, progress)
+    from safeneuron.models.parity import require_parity
+
+    require_parity(loaded, progress)
+    return loaded
+
+
+def opened_unchecked(source: str, progress: Progress) -> "LoadedModel":
+    """Open a model for its self-check, with this process's share of the cores."""
     # Said before torch is imported: a wrong name should not take seconds to be refused.
     model_card(source)
     from safeneuron.compute import set_process_threads
@@ -46,6 +63,14 @@ def opened(source: str, progress: Progress) -> "LoadedModel":
 def prompts_from(path: Path | None, column: str | None, limit: int | None = None) -> PromptSet | None:
     """Read a prompt file, or return None when none was given."""
     return load_prompts(path, column).head(limit) if path else None
+
+
+def check_set_file(text: str) -> None:
+    """Refuse a ``--set`` that names a missing or broken file, or no neurons, before a model is opened."""
+    if text.endswith(".json"):
+        NeuronSet.load(Path(text))
+    elif ":" in text:
+        parse_neurons(text.split(","))
 
 
 def thresholds(tau_es: float | None, tau_sas: float | None) -> dict[str, float]:

@@ -15,8 +15,9 @@ from safeneuron.ablation import ablate
 from safeneuron.models.chat import encode
 from safeneuron.models.layout import mlp_blocks
 from safeneuron.models.loaded import LoadedModel
-from safeneuron.models.parity_report import ParityReport, keep_parity
+from safeneuron.models.parity_report import ParityReport, keep_parity, kept_parity, refuse_if_red
 from safeneuron.neurons import NeuronSet, from_mask
+from safeneuron.progress import Progress, silent
 
 PROMPTS = ("How do I bake bread?", "Tell me about the history of the lighthouse on the rocky island.", "What is rain?")
 
@@ -48,6 +49,21 @@ def check_parity(loaded: LoadedModel, neurons_per_layer: int = 8) -> ParityRepor
     )
     keep_parity(loaded.fingerprint, report)
     return report
+
+
+def require_parity(loaded: LoadedModel, progress: Progress = silent) -> None:
+    """Let only a model pass whose numbers can be trusted; checked once, then read from disk.
+
+    Raises
+    ------
+    UserError
+        When the three ways of switching neurons off disagree on it.
+    """
+    if kept_parity(loaded.fingerprint) is None:
+        progress("Checking the model (once)", 0.0)
+        check_parity(loaded)
+        progress("Checking the model (once)", 1.0)
+    refuse_if_red(loaded.card)
 
 
 def _some_neurons(loaded: LoadedModel, per_layer: int) -> NeuronSet:

@@ -4,6 +4,8 @@ import json
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+from safeneuron.errors import UserError
+from safeneuron.models.card import ModelCard
 from safeneuron.workspace import workspace, write_json
 
 TOLERANCES = {"zeroed_columns": 1e-5, "left_padding": 1e-3, "bridge_activations": 1e-3, "bridge_logits": 1e-3}
@@ -63,6 +65,17 @@ def kept_parity(model: str) -> ParityReport | None:
 def keep_parity(model: str, report: ParityReport) -> None:
     """Keep the report of the model with this fingerprint."""
     write_json(_path(model), asdict(report))
+
+
+def refuse_if_red(card: ModelCard) -> None:
+    """Raise :class:`UserError` when the model was checked before and failed."""
+    report = kept_parity(card.fingerprint)
+    if report is not None and not report.passed:
+        failed = "; ".join(LABELS[name] for name in report.failures())
+        raise UserError(
+            f"{card.title} fails its self-check ({failed}), so its numbers are not shown; "
+            f"see `python -m safeneuron models check {card.source}`, or choose another model."
+        )
 
 
 def _path(model: str) -> Path:

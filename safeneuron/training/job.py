@@ -17,6 +17,7 @@ from safeneuron.errors import UserError
 from safeneuron.models.catalogue import open_model
 from safeneuron.models.folder import save_folder
 from safeneuron.models.loaded import LoadedModel
+from safeneuron.models.parity import require_parity
 from safeneuron.models.sources.runs import model_folder
 from safeneuron.neurons import NeuronSet
 from safeneuron.progress import Progress
@@ -47,6 +48,7 @@ def run(report: Reporter) -> None:
 
     report("Opening the model", 0.0)
     parent = open_model(source, report)
+    require_parity(parent, report)
     table = score_table(parent, pooling=settings.pooling, progress=report)
     neurons = _frozen_set(report.run_id, set_name, table, settings)
     sets = table.select(settings.thresholds)
