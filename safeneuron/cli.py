@@ -2,9 +2,11 @@
 
 import typer
 
+from safeneuron.commands.ablation import ablate
+from safeneuron.commands.evaluation import evaluate
 from safeneuron.commands.models import align, models_app
 from safeneuron.commands.runs import runs_app, train
-from safeneuron.commands.scores import ablate, evaluate, score
+from safeneuron.commands.scores import score
 from safeneuron.commands.speed import bench
 
 app = typer.Typer(

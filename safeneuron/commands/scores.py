@@ -1,7 +1,7 @@
-"""``score``, ``ablate`` and ``evaluate``: the numbers of the Neurons, Ablation and Robustness pages."""
+"""``score``: the numbers of the Neurons page, of one model or of the difference of two."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -9,23 +9,22 @@ from safeneuron import terminal
 from safeneuron.commands.options import (
     Benign,
     Column,
+    Compare,
     Harmful,
     Json,
-    Judge,
-    Limit,
     Model,
     TauES,
     TauSAS,
-    Tokens,
     opened,
     prompts_from,
     thresholds,
 )
-from safeneuron.models.catalogue import DEFAULT_MODEL
+from safeneuron.models.catalogue import DEFAULT_MODEL, model_card
 
 
 def score(
     model: Model = DEFAULT_MODEL,
+    compare: Compare = None,
     harmful: Harmful = None,
     benign: Benign = None,
     column: Column = None,
@@ -35,107 +34,65 @@ def score(
     out: Annotated[Path | None, typer.Option(help="Folder for the scores (parquet) and the sets (JSON).")] = None,
     json: Json = False,
 ) -> None:
-    """Score every neuron and select the safety neurons."""
+    """Score every neuron and select the safety neurons, of one model or of one against another."""
+    from safeneuron.comparison import require_same_shape, write_difference
     from safeneuron.scoring import score_table, write_scores
 
     with terminal.command() as progress:
-        loaded = opened(model, progress)
-        table = score_table(loaded, prompts_from(harmful, column), prompts_from(benign, column), pooling, progress)
-        sets = table.select(thresholds(tau_es, tau_sas))
+        # Files first: a wrong name should not take seconds to be refused.
+        classes = [prompts_from(path, column) for path in (harmful, benign)]
+        chosen = thresholds(tau_es, tau_sas)
+        if compare:
+            require_same_shape(model_card(model), model_card(compare))
+        # Each model goes as soon as it is scored, so that one at a time is in memory.
+        table = score_table(opened(model, progress), *classes, pooling, progress)
+        other = score_table(opened(compare, progress), *classes, pooling, progress) if compare else None
+        sets = table.select(chosen)
         if out:
             write_scores(table, sets, out)
+            if other:
+                write_difference(table, other, out)
     result = {
         "model": model,
         "n_harmful": table.harmful.count,
         "n_benign": table.benign.count,
         "pooling": pooling,
-        "thresholds": thresholds(tau_es, tau_sas),
+        "thresholds": chosen,
         "sets": {
             name: {"count": len(found), "share": found.share, "per_layer": found.per_layer()}
             for name, found in sets.items()
         },
     }
     rows = [{"set": name, "neurons": len(found), "share of all": found.share} for name, found in sets.items()]
-    terminal.show(result, json, terminal.table(rows, ["set", "neurons", "share of all"]))
+    text = terminal.table(rows, ["set", "neurons", "share of all"])
+    if other:
+        from safeneuron.comparison import largest_changes, score_difference, set_changes
+
+        result["compared_with"] = compare
+        result["set_changes"] = set_changes(sets, other.select(chosen))
+        result["largest_changes"] = largest_changes(score_difference(table, other))
+        text += "\n\n" + _difference_text(result)
+    terminal.show(result, json, text)
 
 
-def ablate(
-    prompts: Annotated[Path, typer.Option(help="Prompt file (JSONL, JSON, CSV, TXT).")],
-    model: Model = DEFAULT_MODEL,
-    set_name: Annotated[
-        str, typer.Option("--set", help="ORI, ES, SAS, FULL, RANDOM, a .json set, or neurons such as 15:766,15:801.")
-    ] = "FULL",
-    column: Column = None,
-    limit: Limit = None,
-    tau_es: TauES = None,
-    tau_sas: TauSAS = None,
-    judge: Judge = "arditi",
-    max_new_tokens: Tokens = 64,
-    seed: Annotated[int, typer.Option(min=0, help="Seed of RANDOM.")] = 0,
-    json: Json = False,
-) -> None:
-    """Answer prompts with a neuron set switched off, and judge the answers."""
-    from safeneuron.robustness import answers_under
-    from safeneuron.scoring import score_table
-    from safeneuron.selection import named_set
-
-    with terminal.command() as progress:
-        chosen = prompts_from(prompts, column, limit)
-        loaded = opened(model, progress)
-        neurons = named_set(set_name, score_table(loaded, progress=progress), thresholds(tau_es, tau_sas), seed)
-        rows, refusal = answers_under(loaded, neurons, chosen, judge, max_new_tokens, progress)
-    result = {
-        "model": model,
-        "set": set_name,
-        "count": len(neurons),
-        "n": refusal.n,
-        "refusal_rate": refusal.value,
-        "interval": [refusal.low, refusal.high],
-        "judge": refusal.judge,
-        "rows": rows,
-    }
-    text = "\n".join(
-        f"{'refused ' if row['refused'] else 'answered'}  {row['prompt']}\n          {row['answer']}" for row in rows
-    )
-    terminal.show(result, json, f"{text}\n\n{set_name}, {len(neurons)} neurons off: refusal rate {refusal}")
-
-
-def evaluate(
-    model: Model = DEFAULT_MODEL,
-    harmful: Harmful = None,
-    benign: Benign = None,
-    column: Column = None,
-    limit: Limit = None,
-    tau_es: TauES = None,
-    tau_sas: TauSAS = None,
-    judge: Judge = "arditi",
-    random_draws: Annotated[int, typer.Option(min=1, help="Random sets that RANDOM is the mean of.")] = 1,
-    max_new_tokens: Tokens = 64,
-    json: Json = False,
-) -> None:
-    """Print the ORI / ES / SAS / FULL / RANDOM table of a model."""
-    from safeneuron.robustness import EvaluationSettings, evaluate_once
-    from safeneuron.scoring import score_table, test_prompts
-
-    with terminal.command() as progress:
-        own_harmful, own_benign = test_prompts()
-        prompts = [
-            (prompts_from(harmful, column) or own_harmful).head(limit),
-            (prompts_from(benign, column) or own_benign).head(limit),
-        ]
-        settings = EvaluationSettings(judge, random_draws, max_new_tokens)
-        loaded = opened(model, progress)
-        sets = score_table(loaded, progress=progress).select(thresholds(tau_es, tau_sas))
-        rows = evaluate_once(loaded, sets, *prompts, settings, progress).rows()
-    columns = [
-        "condition",
-        "neurons",
-        "n",
-        "refusal_rate",
-        "interval",
-        "judge",
-        "benign_n",
-        "benign_refusal_rate",
-        "benign_interval",
+def _difference_text(result: dict[str, Any]) -> str:
+    changes = result["set_changes"]
+    whole = [{"set": name} | row for name, row in changes.items()]
+    columns = {f"{name} {way}": row[f"{way}_per_layer"] for name, row in changes.items() for way in ("gained", "lost")}
+    layers = [
+        {"layer": layer} | dict(zip(columns, counts, strict=True))
+        for layer, counts in enumerate(zip(*columns.values(), strict=True))
     ]
-    terminal.show({"model": model, "rows": rows}, json, terminal.table(rows, columns))
+    neurons = [
+        {"score": name, "neuron": f"{row['layer']}:{row['index']}", "difference": row["difference"]}
+        for name, rows in result["largest_changes"].items()
+        for row in rows
+    ]
+    return "\n\n".join(
+        [
+            f"{result['model']} less {result['compared_with']}; gained is what only the first has",
+            terminal.table(whole, ["set", "count", "other_count", "shared", "gained", "lost"]),
+            terminal.table(layers, ["layer", *columns]),
+            terminal.table(neurons, ["score", "neuron", "difference"]),
+        ]
+    )

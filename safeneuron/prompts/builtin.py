@@ -16,6 +16,8 @@ from safeneuron.prompts.promptset import PromptSet
 
 Part = Literal["train", "validation", "test"]
 PARTS: tuple[Part, ...] = ("train", "validation", "test")
+PANEL_PROMPTS = 8
+"""Harmful prompts on the refusal meter's panel, and as many benign ones."""
 
 
 @dataclass(frozen=True)
@@ -56,9 +58,22 @@ def benign(part: Part) -> PromptSet:
     )
 
 
+def panel() -> tuple[PromptSet, PromptSet]:
+    """Return the few harmful and benign prompts of the refusal meter, of the ``test`` part.
+
+    Evenly from the whole part, so that every category of harm has its chance.
+    """
+    return tuple(PromptSet(f"{part.name}, panel", _evenly(part.prompts)) for part in (harmful("test"), benign("test")))
+
+
 def refusals() -> tuple[str, ...]:
     """Return the wordings of refusal that the adapter and preference pairs are made with."""
     return tuple(row["text"] for row in _rows("refusals.jsonl"))
+
+
+def _evenly(prompts: tuple[str, ...]) -> tuple[str, ...]:
+    step = max(1, len(prompts) // PANEL_PROMPTS)
+    return prompts[::step][:PANEL_PROMPTS]
 
 
 @cache

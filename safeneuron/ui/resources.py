@@ -21,9 +21,6 @@ if TYPE_CHECKING:
     from safeneuron.models.loaded import LoadedModel
     from safeneuron.refusal.panel import Panel
 
-PANEL_PROMPTS = 8
-"""Harmful prompts on the panel, and as many benign ones."""
-
 Value = TypeVar("Value")
 
 
@@ -86,9 +83,8 @@ def scores_of(card: ModelCard) -> ScoreTable | None:
 
 def panel_prompts() -> tuple[tuple[str, ...], tuple[bool, ...]]:
     """Return the panel's prompts, of the built-in test part, and which of them are harmful."""
-    # Evenly from the whole part, so that every category of harm has its chance.
-    parts = [_evenly(part.prompts, PANEL_PROMPTS) for part in (builtin.harmful("test"), builtin.benign("test"))]
-    return parts[0] + parts[1], (True,) * len(parts[0]) + (False,) * len(parts[1])
+    harmful, benign = builtin.panel()
+    return harmful.prompts + benign.prompts, (True,) * len(harmful) + (False,) * len(benign)
 
 
 def panel_of(loaded: "LoadedModel") -> "Panel":
@@ -107,8 +103,3 @@ def panel_scores() -> Kept[Any]:
 def answers() -> Kept[dict[str, Any]]:
     """Return the answers already generated and judged, by model, neurons and prompt."""
     return _kept("answers", 8192)
-
-
-def _evenly(prompts: tuple[str, ...], count: int) -> tuple[str, ...]:
-    step = max(1, len(prompts) // count)
-    return prompts[::step][:count]

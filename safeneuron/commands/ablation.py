@@ -1,0 +1,106 @@
+"""``ablate``: the numbers of the Ablation page, its refusal meter and its answers."""
+
+from pathlib import Path
+from statistics import fmean
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from safeneuron import terminal
+from safeneuron.commands.options import (
+    Column,
+    Json,
+    Judge,
+    Limit,
+    Model,
+    TauES,
+    TauSAS,
+    Tokens,
+    check_set_file,
+    opened,
+    prompts_from,
+    thresholds,
+)
+from safeneuron.models.catalogue import DEFAULT_MODEL
+from safeneuron.neurons import NeuronSet
+from safeneuron.progress import Progress
+from safeneuron.prompts.promptset import PromptSet
+from safeneuron.refusal.judge import judge_named
+
+if TYPE_CHECKING:
+    from safeneuron.models.loaded import LoadedModel
+
+
+def ablate(
+    model: Model = DEFAULT_MODEL,
+    set_name: Annotated[
+        str, typer.Option("--set", help="ORI, ES, SAS, FULL, RANDOM, a .json set, or neurons such as 15:766,15:801.")
+    ] = "FULL",
+    prompts: Annotated[
+        Path | None,
+        typer.Option(help="Prompt file (JSONL, JSON, CSV, TXT); the refusal meter's built-in panel by default."),
+    ] = None,
+    column: Column = None,
+    limit: Limit = None,
+    tau_es: TauES = None,
+    tau_sas: TauSAS = None,
+    judge: Judge = "arditi",
+    max_new_tokens: Tokens = 64,
+    seed: Annotated[int, typer.Option(min=0, help="Seed of RANDOM.")] = 0,
+    json: Json = False,
+) -> None:
+    """Answer prompts with a neuron set switched off, judge the answers, and print the refusal scores."""
+    from safeneuron.prompts import builtin
+    from safeneuron.scoring import score_table
+    from safeneuron.selection import named_set
+
+    with terminal.command() as progress:
+        # Files and names first: a wrong one should not take seconds to be refused.
+        given = prompts_from(prompts, column, limit)
+        kinds = {"prompts": given} if given else dict(zip(("harmful", "benign"), builtin.panel(), strict=True))
+        check_set_file(set_name)
+        judge_named(judge)
+        loaded = opened(model, progress)
+        neurons = named_set(set_name, score_table(loaded, progress=progress), thresholds(tau_es, tau_sas), seed)
+        found = {
+            kind: _answered(loaded, neurons, chosen.head(limit), judge, max_new_tokens, progress)
+            for kind, chosen in kinds.items()
+        }
+    rows = [{"kind": kind} | row for kind, answers in found.items() for row in answers.pop("rows")]
+    # The harmful prompts' numbers, or those of the file, stand at the top; the panel's benign ones beside them.
+    first, *others = found
+    result = {"model": model, "set": set_name, "count": len(neurons)} | found[first]
+    result |= {kind: found[kind] for kind in others} | {"rows": rows}
+    columns = ["prompts", "n", "refusal_rate", "interval", "judge", "mean_refusal_score", "original_mean_refusal_score"]
+    summary = terminal.table([{"prompts": kind} | answers for kind, answers in found.items()], columns)
+    terminal.show(result, json, f"{_answers_text(rows)}\n\n{set_name}, {len(neurons)} neurons off\n{summary}")
+
+
+def _answered(
+    loaded: "LoadedModel", neurons: NeuronSet, prompts: PromptSet, judge: str, max_new_tokens: int, progress: Progress
+) -> dict[str, Any]:
+    """Return the answers under the ablation and their rate, with the refusal scores as they are and were."""
+    from safeneuron.refusal.log_odds import refusal_scores
+    from safeneuron.robustness import answers_under
+
+    original = refusal_scores(loaded, prompts.prompts, progress=progress).tolist()
+    rows, refusal = answers_under(loaded, neurons, prompts, judge, max_new_tokens, progress)
+    rows = [row | {"original_refusal_score": score} for row, score in zip(rows, original, strict=True)]
+    return {
+        "n": refusal.n,
+        "refusal_rate": refusal.value,
+        "interval": [refusal.low, refusal.high],
+        "judge": refusal.judge,
+        "mean_refusal_score": fmean(row["refusal_score"] for row in rows),
+        "original_mean_refusal_score": fmean(original),
+        "rows": rows,
+    }
+
+
+def _answers_text(rows: list[dict[str, Any]]) -> str:
+    return "\n".join(
+        f"{'refused ' if row['refused'] else 'answered'}  {row['prompt']}\n"
+        f"          refusal score {row['original_refusal_score']:+.2f}, with the set off {row['refusal_score']:+.2f}\n"
+        f"          {row['answer']}"
+        for row in rows
+    )

@@ -1,0 +1,38 @@
+"""``ablate``: a file of prompts, or the refusal meter's panel with its scores as the page has them."""
+
+import numpy as np
+import pytest
+
+from safeneuron.models.catalogue import open_model
+from safeneuron.neurons import NeuronSet
+from safeneuron.prompts import builtin
+from safeneuron.refusal.panel import Panel
+
+NEURONS = frozenset({(0, 1), (2, 5)})
+
+
+def test_without_prompts_it_is_the_refusal_meter(home, model_folder, call, call_json):
+    found = call_json("ablate", "--model", model_folder, "--set", "0:1,2:5", "--max-new-tokens", 2)
+    harmful, benign = builtin.panel()
+    assert [row["prompt"] for row in found["rows"]] == [*harmful.prompts, *benign.prompts]
+    assert [row["kind"] for row in found["rows"]] == ["harmful"] * 8 + ["benign"] * 8
+
+    loaded = open_model(str(model_folder))
+    panel = Panel(loaded, harmful.prompts + benign.prompts)
+    ablated = panel.scores(NeuronSet("x", loaded.fingerprint, loaded.shape, NEURONS))
+    original = [row["original_refusal_score"] for row in found["rows"]]
+    np.testing.assert_allclose(original, panel.original, atol=1e-4)
+    np.testing.assert_allclose([row["refusal_score"] for row in found["rows"]], ablated, atol=1e-4)
+
+    assert (found["n"], found["benign"]["n"]) == (8, 8)
+    assert found["mean_refusal_score"] == pytest.approx(ablated[:8].mean(), abs=1e-4)
+    assert found["original_mean_refusal_score"] == pytest.approx(panel.original[:8].mean(), abs=1e-4)
+    assert found["benign"]["mean_refusal_score"] == pytest.approx(ablated[8:].mean(), abs=1e-4)
+    assert found["refusal_rate"] == sum(row["refused"] for row in found["rows"][:8]) / 8
+
+
+def test_the_panel_in_words(home, model_folder, call):
+    text = call("ablate", "--model", model_folder, "--set", "0:1", "--max-new-tokens", 1, "--limit", 2).stdout
+    answers, table = text.split("\n\n0:1, 1 neurons off\n")
+    assert answers.count("refusal score") == 4
+    assert [line.split()[0] for line in table.splitlines()[2:]] == ["harmful", "benign"]

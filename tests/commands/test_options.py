@@ -1,0 +1,36 @@
+"""Wrong names are refused at once: nobody waits for torch to read of a missing file."""
+
+import subprocess
+import sys
+
+import pytest
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        ("ablate --set none.json", "There is no file none.json; check the path."),
+        ("ablate --set 1:x", "'1:x' is not a neuron; write layer:index, such as 15:766."),
+        ("ablate --prompts none.txt", "There is no file none.txt; check the path."),
+        ("ablate --judge nobody", "There is no judge 'nobody'; choose one of: arditi."),
+        ("score --benign none.txt", "There is no file none.txt; check the path."),
+        ("evaluate --harmful none.txt", "There is no file none.txt; check the path."),
+        ("evaluate --compare nobody", "There is no model 'nobody'; give one of"),
+        ("train --pairs none.jsonl", "There is no file none.jsonl; check the path."),
+        ("train --set none.json", "There is no file none.json; check the path."),
+        (
+            "train --harmful-pairs 0 --twin-pairs 0 --benign-pairs 0",
+            "There is nothing to train on; ask for at least one pair with --harmful-pairs.",
+        ),
+    ],
+)
+def test_mistakes_are_refused_before_torch_is_imported(home, arguments, said):
+    script = (
+        "import sys\nfrom typer.testing import CliRunner\nfrom safeneuron.cli import app\n"
+        f"result = CliRunner().invoke(app, {arguments.split()!r})\n"
+        "print(result.stderr.strip())\nprint(result.exit_code, 'torch' in sys.modules)"
+    )
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    error, ending = done.stdout.rsplit("\n", 2)[0], done.stdout.splitlines()[-1]
+    assert error.startswith(f"Error: {said}")
+    assert ending == "2 False"
