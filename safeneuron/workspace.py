@@ -4,7 +4,10 @@ import errno
 import hashlib
 import json
 import os
+import re
 import shutil
+import socket
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -12,9 +15,13 @@ from typing import Any
 from uuid import uuid4
 
 import platformdirs
+import psutil
 from safetensors import SafetensorError
 
 from safeneuron.errors import UserError
+
+PART_OWNER = re.compile(r"\.(?P<pid>[0-9]+)@(?P<host>[^@]*)\.part$")
+ABANDONED_SECONDS = 86_400.0
 
 
 def workspace() -> Path:
@@ -65,7 +72,7 @@ def replacing(target: Path) -> Iterator[Path]:
     Works for files and folders. An interruption, an error or a full disk leaves the earlier
     ``target`` as it was and nothing half-written.
     """
-    staging = target.parent / f".{target.name}.{uuid4().hex[:8]}.part"
+    staging = _part(target)
     try:
         with clear_disk_errors(target.parent):
             target.parent.mkdir(parents=True, exist_ok=True)
@@ -78,6 +85,54 @@ def replacing(target: Path) -> Iterator[Path]:
             shutil.rmtree(staging, ignore_errors=True)
         else:
             staging.unlink(missing_ok=True)
+
+
+@contextmanager
+def scratch_folder(target: Path) -> Iterator[Path]:
+    """Yield a new folder beside ``target``, for files on their way there; it goes when the block ends."""
+    folder = _part(target)
+    with clear_disk_errors(target.parent):
+        folder.mkdir(parents=True)
+    try:
+        yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def remove_abandoned(folder: Path) -> None:
+    """Delete what killed processes left half-written in a folder.
+
+    What a living process of this machine is writing stays; what another machine writes, of whose
+    processes nothing can be known, stays until nobody has touched it for a day.
+    """
+    for part in folder.glob(".*.part"):
+        try:
+            touched = max(path.stat().st_mtime for path in (part, *part.rglob("*")))
+        except FileNotFoundError:  # whoever writes it is just finishing
+            continue
+        if _is_owned(part, touched):
+            continue
+        if part.is_dir():
+            shutil.rmtree(part, ignore_errors=True)
+        else:
+            part.unlink(missing_ok=True)
+
+
+def _part(target: Path) -> Path:
+    """Return a new hidden path beside ``target`` that tells which process of which machine writes it."""
+    return target.parent / f".{target.name}.{uuid4().hex[:8]}.{os.getpid()}@{socket.gethostname()}.part"
+
+
+def _is_owned(part: Path, touched: float) -> bool:
+    owner = PART_OWNER.search(part.name)
+    if not owner or owner["host"] != socket.gethostname():
+        return time.time() - touched < ABANDONED_SECONDS
+    try:
+        process = psutil.Process(int(owner["pid"]))
+        # Numbers are given out again: a process that began after the last touch is not the owner.
+        return process.status() != psutil.STATUS_ZOMBIE and process.create_time() <= touched + 1.0
+    except psutil.NoSuchProcess:
+        return False
 
 
 def write_json(path: Path, value: Any) -> None:

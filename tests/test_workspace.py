@@ -1,15 +1,30 @@
 """Writing into the workspace: whole or not at all, and a full disk is a sentence."""
 
+import contextlib
 import errno
 import json
+import os
+import subprocess
+import sys
+import time
 from pathlib import Path
 
+import psutil
 import pytest
 from safetensors import SafetensorError
 
 from safeneuron import workspace as module
 from safeneuron.errors import UserError
-from safeneuron.workspace import clear_disk_errors, file_sha256, fingerprint, replacing, workspace, write_json
+from safeneuron.workspace import (
+    clear_disk_errors,
+    file_sha256,
+    fingerprint,
+    remove_abandoned,
+    replacing,
+    scratch_folder,
+    workspace,
+    write_json,
+)
 
 
 def names(folder):
@@ -70,6 +85,86 @@ def test_a_failure_before_anything_was_written_is_its_own_error(tmp_path):
     with pytest.raises(ValueError, match="mine"), replacing(tmp_path / "target"):
         raise ValueError("mine")
     assert names(tmp_path) == []
+
+
+def writer(folder, end):
+    """Return a process that has half-written a folder; ``end`` is what it does then."""
+    script = (
+        "import sys, time\nfrom pathlib import Path\nfrom safeneuron.workspace import replacing\n"
+        "with replacing(Path(sys.argv[1]) / 'model') as staging:\n"
+        f"    staging.mkdir(); (staging / 'weights').write_text('half'); print(flush=True); {end}"
+    )
+    process = subprocess.Popen([sys.executable, "-c", script, str(folder)], stdout=subprocess.PIPE)
+    process.stdout.readline()
+    return process
+
+
+def test_what_a_killed_process_left_goes_and_what_a_living_one_writes_stays(tmp_path):
+    living = writer(tmp_path, "time.sleep(60)")
+    killed = writer(tmp_path, "time.sleep(60)")
+    try:
+        assert len(names(tmp_path)) == 2
+        killed.kill()  # and not waited for: a zombie writes nothing either
+        while psutil.Process(killed.pid).status() != psutil.STATUS_ZOMBIE:
+            time.sleep(0.01)
+        remove_abandoned(tmp_path)
+        (left,) = names(tmp_path)
+        assert f".{living.pid}@" in left
+        killed.wait()
+        remove_abandoned(tmp_path)
+        assert names(tmp_path) == [left]
+    finally:
+        for process in (living, killed):
+            process.kill()
+            process.wait()
+    remove_abandoned(tmp_path)
+    assert names(tmp_path) == []
+
+
+def test_a_number_given_out_again_owns_nothing(tmp_path):
+    """This process has the number, but the file was last touched before it began."""
+    part = module._part(tmp_path / "facts.json")
+    part.write_text("{")
+    remove_abandoned(tmp_path)
+    assert part.exists()
+    os.utime(part, (1.0, 1.0))
+    remove_abandoned(tmp_path)
+    assert not part.exists()
+
+
+@pytest.mark.parametrize("name", [".model.0123abcd.1@another-machine.part", ".model.0123abcd.part"])
+def test_what_nothing_is_known_of_stays_for_a_day(tmp_path, name):
+    part = tmp_path / name
+    part.mkdir()
+    (part / "weights").write_text("half")
+    remove_abandoned(tmp_path)
+    assert part.exists()
+    day_before = time.time() - module.ABANDONED_SECONDS - 60
+    os.utime(part / "weights", (day_before, day_before))
+    remove_abandoned(tmp_path)
+    assert part.exists(), "the folder itself was touched just now"
+    os.utime(part, (day_before, day_before))
+    remove_abandoned(tmp_path)
+    assert names(tmp_path) == []
+
+
+def test_other_files_are_left_alone(tmp_path):
+    for name in ("model.part", ".hidden", "model", ".part"):
+        (tmp_path / name).write_text("x")
+        os.utime(tmp_path / name, (1.0, 1.0))
+    remove_abandoned(tmp_path)
+    assert names(tmp_path) == [".hidden", ".part", "model", "model.part"]
+    remove_abandoned(tmp_path / "nowhere")
+
+
+@pytest.mark.parametrize("failure", [None, KeyboardInterrupt])
+def test_a_scratch_folder_goes_with_its_block(tmp_path, failure):
+    with contextlib.suppress(KeyboardInterrupt), scratch_folder(tmp_path / "new" / "wheel") as folder:
+        (folder / "half").write_text("x")
+        assert folder.parent == tmp_path / "new"
+        if failure:
+            raise failure
+    assert names(tmp_path / "new") == []
 
 
 @pytest.mark.parametrize("code", [errno.ENOSPC, errno.EDQUOT])

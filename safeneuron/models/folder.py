@@ -17,7 +17,7 @@ from safeneuron.errors import UserError
 from safeneuron.models.card import CARD, ModelCard, read_card
 from safeneuron.models.layout import layout_of_type, mlp_blocks
 from safeneuron.models.loaded import LoadedModel
-from safeneuron.workspace import file_sha256, fingerprint, replacing, write_json
+from safeneuron.workspace import file_sha256, fingerprint, remove_abandoned, replacing, write_json
 
 
 def load_folder(folder: Path, card: ModelCard) -> LoadedModel:
@@ -104,6 +104,7 @@ def save_folder(
         written weights are hashed.
     """
     blocks = mlp_blocks(model)
+    remove_abandoned(target.parent)
     with replacing(target) as staging:
         model.save_pretrained(staging)
         tokenizer.save_pretrained(staging)

