@@ -10,6 +10,7 @@ from typing import Any
 import typer
 
 from safeneuron.errors import Cancelled, UserError
+from safeneuron.quiet import quiet_libraries
 
 
 class ProgressLine:
@@ -51,6 +52,7 @@ def command() -> Iterator[ProgressLine]:
     Everything that is printed inside the block goes to standard error; :func:`show` writes the
     result to standard output afterwards.
     """
+    quiet_libraries()
     line = ProgressLine()
     try:
         with redirect_stdout(sys.stderr):

@@ -17,6 +17,7 @@ from pathlib import Path
 import safeneuron
 from safeneuron.compute import shared_threads
 from safeneuron.errors import UserError
+from safeneuron.quiet import ENVIRONMENT
 from safeneuron.runs import store
 from safeneuron.runs.info import RunInfo, run_folder
 from safeneuron.workspace import clear_disk_errors, workspace
@@ -92,19 +93,16 @@ def wait(run_id: str, on_change: Callable[[RunInfo], None] | None = None, interv
 
 
 def _environment(threads: int) -> dict[str, str]:
-    """Return the job's environment: its threads, no progress bars, and where safeneuron lies.
+    """Return the job's environment: its threads, quiet libraries, and where safeneuron lies.
 
     The last, because the job may be started from any folder, by a server or a test.
     """
     package_parent = str(Path(safeneuron.__file__).resolve().parents[1])
     path = os.pathsep.join(part for part in (package_parent, os.environ.get("PYTHONPATH")) if part)
-    return os.environ | {
+    own = {
         "PYTHONPATH": path,
         "SAFENEURON_HOME": str(workspace()),
         "SAFENEURON_THREADS": str(threads),
         "OMP_NUM_THREADS": str(threads),
-        "TOKENIZERS_PARALLELISM": "false",
-        "TQDM_DISABLE": "1",
-        "MLFLOW_DISABLE_TELEMETRY": "true",
-        "DO_NOT_TRACK": "true",
     }
+    return os.environ | ENVIRONMENT | own
