@@ -1,9 +1,11 @@
 """Greedy answers, in batches, streamed to whoever listens."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 import torch
+from transformers import GenerationConfig
 from transformers.generation.streamers import BaseStreamer
 
 from safeneuron.models.chat import batches_by_length, pad, prompt_ids
@@ -125,15 +127,32 @@ def _generate_ids(
     loaded: LoadedModel, rows: list[list[int]], max_new_tokens: int, listener: TokenListener
 ) -> list[list[int]]:
     batch = pad(loaded, rows)
-    with loaded.lock:
-        output = loaded.model.generate(
-            **batch,
-            max_new_tokens=max_new_tokens,
-            do_sample=False,
-            streamer=listener,
-            pad_token_id=loaded.tokenizer.pad_token_id,
-        )
+    with loaded.lock, _greedy(loaded, max_new_tokens) as config:
+        output = loaded.model.generate(**batch, generation_config=config, streamer=listener)
     return output[:, batch["input_ids"].shape[1] :].tolist()
+
+
+@contextmanager
+def _greedy(loaded: LoadedModel, max_new_tokens: int) -> Iterator[GenerationConfig]:
+    """Set aside how the model's folder wants it to answer (sampling, beams, penalties, forced tokens).
+
+    Only its special tokens are kept. Transformers fills whatever a call leaves open from the
+    model's own configuration, so that has to go for the duration of the call.
+    """
+    own = loaded.model.generation_config
+    greedy = GenerationConfig(
+        max_new_tokens=max_new_tokens,
+        do_sample=False,
+        num_beams=1,
+        bos_token_id=own.bos_token_id,
+        eos_token_id=own.eos_token_id,
+        pad_token_id=loaded.tokenizer.pad_token_id,
+    )
+    loaded.model.generation_config = greedy
+    try:
+        yield greedy
+    finally:
+        loaded.model.generation_config = own
 
 
 def _answer(loaded: LoadedModel, prompt: str, ids: list[int], max_new_tokens: int) -> Answer:

@@ -6,6 +6,7 @@ import torch
 from safeneuron.ablation import ablate
 from safeneuron.errors import Cancelled
 from safeneuron.generation import generate, stream
+from safeneuron.models.chat import prompt_ids
 
 TOKENS = 12
 
@@ -78,6 +79,34 @@ def test_a_streamed_answer_grows_and_is_the_generated_one(tiny, prompts):
     assert len(seen) == TOKENS
     assert seen[-1].strip() == answer.text
     assert all(len(later) >= len(earlier) for earlier, later in zip(seen, seen[1:], strict=False))
+
+
+WISHES = [
+    {"do_sample": True, "temperature": 5.0, "top_k": 0, "top_p": 0.9},
+    {"repetition_penalty": 3.0, "no_repeat_ngram_size": 1},
+    {"num_beams": 3, "length_penalty": -2.0, "early_stopping": True},
+    {"suppress_tokens": list(range(3, 120)), "forced_eos_token_id": 2, "min_length": 30},
+    {"max_length": 3, "use_cache": False, "bad_words_ids": [[5]]},
+]
+
+
+@pytest.mark.parametrize("wishes", WISHES, ids=lambda wishes: next(iter(wishes)))
+def test_answers_are_greedy_whatever_the_folder_asks_for(spare, prompts, wishes):
+    """Checked against an arg-max loop of our own, one prompt at a time and without a cache."""
+    for name, value in wishes.items():
+        setattr(spare.model.generation_config, name, value)
+    own = spare.model.generation_config
+    for prompt, answer in zip(prompts, generate(spare, prompts, TOKENS, 3), strict=True):
+        ids, expected = prompt_ids(spare, prompt), []
+        for _ in range(TOKENS):
+            with torch.inference_mode():
+                token = int(spare.model(torch.tensor([ids + expected])).logits[0, -1].argmax())
+            if token == spare.tokenizer.eos_token_id:
+                break
+            expected.append(token)
+        assert list(answer.token_ids) == expected
+    assert spare.model.generation_config is own
+    assert all(getattr(own, name) == value for name, value in wishes.items())
 
 
 def test_no_prompts_have_no_answers(llama):
