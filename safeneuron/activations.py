@@ -6,7 +6,7 @@ kept by the streaming update of Chan, Golub and LeVeque (1979) in float64. Memor
 on the number of prompts.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import get_args
 
 import torch
@@ -65,7 +65,7 @@ def collect(
     moments = StreamingMoments(shape, loaded.device)
     for batch in batches_by_length([len(row) for row in rows], batch_size):
         encoded = pad(loaded, [rows[row] for row in batch], padding_side)
-        moments.update(pooled_activations(loaded, encoded["input_ids"], encoded["attention_mask"], pooling))
+        moments.update(pooled_activations(loaded, encoded, pooling))
         progress(step, moments.count / len(prompts))
     return ActivationStatistics(
         count=moments.count,
@@ -76,15 +76,13 @@ def collect(
     )
 
 
-def pooled_activations(
-    loaded: LoadedModel, input_ids: torch.Tensor, attention_mask: torch.Tensor, pooling: Pooling
-) -> torch.Tensor:
-    """Return every neuron's pooled activation ``[batch, n_layers, d_mlp]``, in the model's dtype."""
+def pooled_activations(loaded: LoadedModel, batch: Mapping[str, torch.Tensor], pooling: Pooling) -> torch.Tensor:
+    """Return every neuron's pooled activation ``[n, n_layers, d_mlp]`` on a padded batch, in the model's dtype."""
     blocks = mlp_blocks(loaded.model)
     pooled = torch.empty(
-        input_ids.shape[0], len(blocks), blocks[0].down.in_features, dtype=loaded.model.dtype, device=loaded.device
+        len(batch["input_ids"]), len(blocks), blocks[0].down.in_features, dtype=loaded.model.dtype, device=loaded.device
     )
-    pool = _pooler(attention_mask, pooling)
+    pool = _pooler(batch["attention_mask"], pooling)
 
     def reading(layer: int):
         def hook(module: torch.nn.Module, inputs: tuple[torch.Tensor, ...]) -> None:
@@ -95,7 +93,7 @@ def pooled_activations(
     with loaded.lock:
         handles = [block.down.register_forward_pre_hook(reading(layer)) for layer, block in enumerate(blocks)]
         try:
-            loaded.model.base_model(input_ids=input_ids, attention_mask=attention_mask, use_cache=False)
+            loaded.model.base_model(**batch, use_cache=False)
         finally:
             for handle in handles:
                 handle.remove()

@@ -90,8 +90,8 @@ def test_what_stands_in_the_padding_is_never_pooled(tiny, prompts, pooling, side
     assert (mask == 0).any()
     noise = torch.randint(3, 200, ids.shape, generator=torch.Generator().manual_seed(0))
     with torch.inference_mode():
-        clean = pooled_activations(tiny, ids, mask, pooling)
-        dirty = pooled_activations(tiny, torch.where(mask.bool(), ids, noise), mask, pooling)
+        clean = pooled_activations(tiny, batch, pooling)
+        dirty = pooled_activations(tiny, {**batch, "input_ids": torch.where(mask.bool(), ids, noise)}, pooling)
     torch.testing.assert_close(dirty, clean, rtol=0, atol=0)
 
 
@@ -99,7 +99,7 @@ def test_ablated_neurons_are_read_as_zero(llama, some_neurons, prompts):
     neurons = some_neurons(llama)
     batch = encode(llama, prompts)
     with torch.inference_mode(), ablate(llama, neurons):
-        pooled = pooled_activations(llama, batch["input_ids"], batch["attention_mask"], "last")
+        pooled = pooled_activations(llama, batch, "last")
     zero = (pooled == 0).all(dim=0).numpy()
     np.testing.assert_array_equal(zero, neurons.mask())
 

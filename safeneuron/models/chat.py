@@ -6,6 +6,7 @@ safeneuron starts from this file.
 """
 
 from collections.abc import Sequence
+from inspect import signature
 
 import torch
 from transformers import BatchEncoding
@@ -25,14 +26,25 @@ def prompt_ids(loaded: LoadedModel, prompt: str) -> list[int]:
 
 
 def pad(loaded: LoadedModel, rows: Sequence[Sequence[int]], side: str = "left") -> BatchEncoding:
-    """Return ``input_ids`` and ``attention_mask`` ``[n, longest]`` on the model's device."""
+    """Return ``input_ids`` and ``attention_mask`` ``[n, longest]`` on the model's device.
+
+    And ``position_ids`` where the model takes them: without, a model with absolute positions counts
+    the padding on the left too.
+    """
     encoded = loaded.tokenizer.pad({"input_ids": [list(row) for row in rows]}, padding_side=side, return_tensors="pt")
+    if "position_ids" in signature(type(loaded.model).forward).parameters:
+        encoded["position_ids"] = positions(encoded["attention_mask"])
     return encoded.to(loaded.device)
 
 
 def encode(loaded: LoadedModel, prompts: Sequence[str], side: str = "left") -> BatchEncoding:
     """Return the padded batch of templated prompts, ready for ``model(**batch)``."""
     return pad(loaded, [prompt_ids(loaded, prompt) for prompt in prompts], side)
+
+
+def positions(attention_mask: torch.Tensor) -> torch.Tensor:
+    """Return each real token's position in its row ``[n, longest]``; padding has 0, which nothing attends to."""
+    return (attention_mask.long().cumsum(dim=-1) - 1).clamp(min=0)
 
 
 def last_positions(attention_mask: torch.Tensor) -> torch.Tensor:

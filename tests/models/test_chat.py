@@ -3,6 +3,7 @@
 import pytest
 import torch
 
+from safeneuron.generation import generate
 from safeneuron.models.chat import batches_by_length, encode, last_positions, pad, prompt_ids, templated
 
 
@@ -24,6 +25,38 @@ def test_batches_are_padded_on_one_side_with_their_mask(llama, prompts, side):
         assert (padded[~real] == llama.tokenizer.pad_token_id).all()
         assert real[-1 if side == "left" else 0]
         assert padded[last_positions(real.long()[None])].item() == row[-1]
+
+
+@pytest.mark.parametrize("side", ["left", "right"])
+def test_positions_count_real_tokens_only(tiny, prompts, side):
+    batch = encode(tiny, prompts, side)
+    for positions, real in zip(batch["position_ids"], batch["attention_mask"].bool(), strict=True):
+        assert positions[real].tolist() == list(range(int(real.sum())))
+        assert (positions >= 0).all()
+
+
+ABSOLUTE = {"gpt2": {}, "opt": {"word_embed_proj_dim": 32, "ffn_dim": 40}}
+
+
+@pytest.fixture(params=ABSOLUTE)
+def absolute(request, make_tiny):
+    """A model whose positions are embedded one by one, so that a shift by the padding shows."""
+    return make_tiny(request.param, **ABSOLUTE[request.param])
+
+
+@torch.inference_mode()
+@pytest.mark.parametrize("side", ["left", "right"])
+def test_padding_changes_nothing_where_positions_are_absolute(absolute, prompts, side):
+    batch = encode(absolute, prompts, side)
+    rows = torch.arange(len(prompts))
+    together = absolute.model(**batch).logits[rows, last_positions(batch["attention_mask"])]
+    alone = torch.cat([absolute.model(**encode(absolute, [prompt])).logits[:, -1] for prompt in prompts])
+    torch.testing.assert_close(together, alone, rtol=1e-4, atol=1e-4)
+
+
+def test_generation_under_left_padding_where_positions_are_absolute(absolute, prompts):
+    alone = [generate(absolute, [prompt], 8)[0].token_ids for prompt in prompts]
+    assert [answer.token_ids for answer in generate(absolute, prompts, 8)] == alone
 
 
 def test_rows_of_one_length_are_not_padded(llama):

@@ -93,7 +93,7 @@ def test_the_bridges_cache_is_what_we_pool(tiny, spare, prompts):
     from transformer_lens.model_bridge import TransformerBridge
 
     batch = encode(tiny, prompts)
-    pooled = pooled_activations(tiny, batch["input_ids"], batch["attention_mask"], "last")
+    pooled = pooled_activations(tiny, batch, "last")
     bridge = TransformerBridge.boot_transformers("tiny", hf_model=spare.model, tokenizer=spare.tokenizer, device="cpu")
     _, cache = bridge.run_with_cache(batch["input_ids"], attention_mask=batch["attention_mask"])
     for layer in range(tiny.shape[0]):
