@@ -1,5 +1,6 @@
 """From the one string that names a model to its card, or to the model itself."""
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
 from safeneuron.errors import UserError
@@ -22,6 +23,10 @@ class Source(Protocol):
 
     def card(self, source: str) -> ModelCard | None:
         """Return the card of one model, or None when the name is not of this kind."""
+        ...
+
+    def folder(self, card: ModelCard) -> Path:
+        """Return where a model's config and weights lie, or will lie once it is ready."""
         ...
 
     def load(self, card: ModelCard, progress: Progress) -> "LoadedModel":
@@ -49,6 +54,11 @@ def open_model(source: str, progress: Progress = silent) -> "LoadedModel":
     """Open a model; what must be fetched or converted first is reported step by step."""
     kind, card = _find(source)
     return kind.load(card, progress)
+
+
+def weights_folder(card: ModelCard) -> Path:
+    """Return where a model's config and weights lie, or will lie once it is ready."""
+    return _find(card.source)[0].folder(card)
 
 
 def _find(source: str) -> tuple[Source, ModelCard]:

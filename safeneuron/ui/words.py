@@ -52,7 +52,11 @@ MODEL = (
     "An embedded model, a finished run (run:…), or the path of a folder with a Llama, Mistral or Qwen2 model; "
     "type the path and press Enter."
 )
-COMPARE = "Another model of the same shape. Neurons shows the difference of the two, Robustness both."
+COMPARE = (
+    "Another model of the same shape. Model shows both side by side, Neurons the difference of their scores, Ablation "
+    "both refusal meters, Training both runs' curves, Robustness both models' bars."
+)
+CHANGED = "A neuron counts when any weight of its gate row, up row or down column differs."
 STATIC = "The trained model with the parent's neurons switched off."
 ADAPTIVE = "The trained model with neurons switched off that were found on it anew: the stricter test."
 FROZEN = "Rows and columns of weights that belong to the frozen neurons, compared bit for bit with their start."
