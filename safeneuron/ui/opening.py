@@ -21,7 +21,7 @@ def opened(card: ModelCard) -> "LoadedModel":
         return resources.shelf().get(card)
     if not card.ready and not offer_to_prepare(card):
         st.stop()
-    with long_work(f"{'Opening' if card.ready else 'Preparing'} {card.title}", "open") as progress:
+    with long_work(f"{'Opening' if card.ready else 'Preparing'} {card.title}", f"open_{card.fingerprint}") as progress:
         loaded = resources.shelf().get(card, progress)
     if not card.ready:
         # What the sidebar says of the model is no longer true.
