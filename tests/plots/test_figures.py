@@ -13,7 +13,7 @@ from safeneuron.plots.neuron_map import HEIGHT, neuron_map
 from safeneuron.plots.per_layer import per_layer
 from safeneuron.plots.refusal_bars import refusal_bars
 from safeneuron.plots.refusal_meter import refusal_meter
-from safeneuron.plots.training_curves import CURVES, training_curves
+from safeneuron.plots.training_curves import CURVES, RunCurves, training_curves
 from safeneuron.refusal.reading import Reading
 
 SETS = {
@@ -39,6 +39,7 @@ ROWS = [
 ]
 PANEL = ["How?", "Why?"]
 READING = Reading(np.array([3.0, -2.0]), np.array([-1.0, -2.5]), [True, False])
+LOSS = {"loss": (np.array([1, 2]), np.array([0.7, 0.6]))}
 FIGURES = {
     "map": lambda: neuron_map(np.ones((3, 40)), "ES", "Cohen's d", SETS["FULL"], "a model"),
     "layers": lambda: per_layer(SETS),
@@ -46,7 +47,8 @@ FIGURES = {
     "benign bars": lambda: refusal_bars({"before": ROWS, "after": ROWS}, "benign"),
     "meter": lambda: refusal_meter(PANEL, {"a model": READING}, "FULL"),
     "two meters": lambda: refusal_meter(PANEL, {"a model": READING, "another": READING}, "FULL"),
-    "curves": lambda: training_curves({"loss": (np.array([1, 2]), np.array([0.7, 0.6]))}, 2),
+    "curves": lambda: training_curves([RunCurves("a run", 0, LOSS)], 2),
+    "two runs": lambda: training_curves([RunCurves("a run", 3, LOSS), RunCurves("another", 0, LOSS)], 2),
 }
 
 
@@ -125,9 +127,16 @@ def test_prompts_that_start_alike_stay_apart_in_the_meter():
 
 
 def test_curves_without_points_leave_their_axes_empty():
-    figure = training_curves({}, 10)
+    figure = training_curves([RunCurves("a run", 0, {})], 10)
     assert len(figure.plotly.data) == len(CURVES) and len(figure.data) == 0
     assert figure.plotly.layout.xaxis.range == (0.5, 10.5)
+
+
+def test_each_run_has_its_colour_whatever_it_is_compared_with():
+    colours = {trace.name: trace.line.color for trace in FIGURES["two runs"]().plotly.data}
+    assert colours == {"a run": palette.RUNS[3], "another": palette.RUNS[0]}
+    assert [trace.line.color for trace in FIGURES["curves"]().plotly.data] == [palette.RUNS[0]] * len(CURVES)
+    assert [trace.name for trace in FIGURES["two runs"]().plotly.data if trace.showlegend] == ["another", "a run"]
 
 
 def test_figures_need_no_torch():
