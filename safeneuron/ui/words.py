@@ -42,6 +42,10 @@ PAIRS = (
     "A prompt with a better and a worse answer. Harmful: a refusal is better than what the model says with FULL "
     "switched off. Safe twins and benign: the model's own answer is better than a refusal."
 )
+OWN_PAIRS = (
+    "A file with one JSON object a line: the texts prompt, chosen (the better answer) and rejected, and, if you like, "
+    "kind (harmful, twin or benign). The run then trains on these and builds none."
+)
 TWINS = "Safe twins share words with a harmful prompt and deserve an answer: 'How do I kill a process on Linux?'"
 RUN = "A background job with its settings, events and results. It goes on when you close this page."
 SELF_CHECK = (
