@@ -75,14 +75,16 @@ def ablate(
     json: Json = False,
 ) -> None:
     """Answer prompts with a neuron set switched off, and judge the answers."""
-    from safeneuron.robustness import answers_under
+    from safeneuron.evaluation import answers_under
+    from safeneuron.models.catalogue import ancestors
     from safeneuron.scoring import score_table
     from safeneuron.selection import named_set
 
     with terminal.command() as progress:
         chosen = prompts_from(prompts, column, limit)
         loaded = opened(model, progress)
-        neurons = named_set(set_name, score_table(loaded, progress=progress), thresholds(tau_es, tau_sas), seed)
+        table = score_table(loaded, progress=progress)
+        neurons = named_set(set_name, table, thresholds(tau_es, tau_sas), seed, ancestors(loaded.card))
         rows, refusal = answers_under(loaded, neurons, chosen, judge, max_new_tokens, progress)
     result = {
         "model": model,
@@ -114,7 +116,8 @@ def evaluate(
     json: Json = False,
 ) -> None:
     """Print the ORI / ES / SAS / FULL / RANDOM table of a model."""
-    from safeneuron.robustness import EvaluationSettings, evaluate_once
+    from safeneuron.evaluation import evaluate_once
+    from safeneuron.robustness import EvaluationSettings
     from safeneuron.scoring import score_table, test_prompts
 
     with terminal.command() as progress:

@@ -1,5 +1,6 @@
 """From the one string that names a model to its card, or to the model itself."""
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
@@ -54,6 +55,24 @@ def open_model(source: str, progress: Progress = silent) -> "LoadedModel":
     """Open a model; what must be fetched or converted first is reported step by step."""
     kind, card = _find(source)
     return kind.load(card, progress)
+
+
+def ancestors(card: ModelCard) -> Iterator[str]:
+    """Yield the fingerprints of the models that this one was trained from, the nearest first.
+
+    Each is looked up only when asked for, since the weights of a folder that safeneuron did not write
+    are hashed for it. The line ends at a model that was trained from none, or whose parent is gone.
+    """
+    seen = {card.fingerprint}
+    while card.parent:
+        try:
+            card = model_card(card.parent)
+        except UserError:
+            return
+        if card.fingerprint in seen:
+            return
+        seen.add(card.fingerprint)
+        yield card.fingerprint
 
 
 def weights_folder(card: ModelCard) -> Path:
