@@ -5,6 +5,7 @@ import shutil
 
 import numpy as np
 import pytest
+import streamlit as st
 
 from safeneuron.models.card import CARD
 from safeneuron.ui import resources
@@ -66,6 +67,10 @@ def test_answers_are_generated_judged_and_kept(visit, metric):
     at.segmented_control(key="preset").set_value("ES").run()
     # ES is the same five neurons here, so its answers are known too.
     assert "generate" not in [button.key for button in at.button]
+    # As after a restart of the server, which has nothing in memory.
+    st.cache_resource.clear()
+    again = visit("ablation")
+    assert metric(again, "Harmful refused, FULL") == metric(at, "Harmful refused, ES")
 
 
 def test_a_prompt_of_ones_own_is_answered_twice(visit):
