@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING
 
 import streamlit as st
 
+from safeneuron import pace
 from safeneuron.models.card import ModelCard
-from safeneuron.ui import pace, resources
+from safeneuron.ui import resources
 from safeneuron.ui.work import long_work
 
 if TYPE_CHECKING:
