@@ -23,7 +23,7 @@ with page("Training", monitor=False) as choice:
         own_set = hand.own(choice.table) if choice.table else None
         name = first.segmented_control(
             "Freeze",
-            ["FULL", "ES", "SAS", *([hand.OWN] if own_set else [])],
+            ["FULL", "ES", "SAS", *([] if own_set is None else [hand.OWN])],
             default="FULL",
             required=True,
             key="freeze",

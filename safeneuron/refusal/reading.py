@@ -22,18 +22,18 @@ class Reading:
     ablated: np.ndarray
     harmful: Sequence[bool]
 
-    def mean(self, harmful: bool, ablated: bool = True) -> float:
+    def average(self, harmful: bool, ablated: bool = True) -> float:
         """Return the mean score of the harmful prompts, or of the benign ones."""
         rows = np.asarray(self.harmful, dtype=bool) == harmful
         return float((self.ablated if ablated else self.original)[rows].mean())
 
     def shift(self, harmful: bool) -> float:
         """Return by how much the ablation moves the mean."""
-        return self.mean(harmful) - self.mean(harmful, ablated=False)
+        return self.average(harmful) - self.average(harmful, ablated=False)
 
     def above(self, other: "Reading", harmful: bool) -> float:
         """Return by how much the mean under ablation lies above another model's."""
-        return self.mean(harmful) - other.mean(harmful)
+        return self.average(harmful) - other.average(harmful)
 
     def count(self, harmful: bool) -> int:
         """Return the number of harmful prompts, or of benign ones."""

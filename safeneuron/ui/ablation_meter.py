@@ -23,7 +23,7 @@ def show(choice: Choice, off: NeuronSet, name: str) -> None:
     for column, (kind, harmful) in zip(columns, KINDS.items(), strict=True):
         column.metric(
             f"Mean log-odds, {first.count(harmful)} {kind} prompts",
-            f"{first.mean(harmful):+.2f}",
+            f"{first.average(harmful):+.2f}",
             f"{first.shift(harmful):+.2f} against ORI" if len(off) else None,
             delta_color="off",
             help=words.LOG_ODDS,
@@ -31,7 +31,7 @@ def show(choice: Choice, off: NeuronSet, name: str) -> None:
         for other, reading in zip(list(readings)[1:], others, strict=True):
             column.metric(
                 f"the same, {other}",
-                f"{reading.mean(harmful):+.2f}",
+                f"{reading.average(harmful):+.2f}",
                 f"{reading.above(first, harmful):+.2f} against {short_name(choice.card.source)}",
                 delta_color="off",
                 help="The compared model with the same neurons off.",
