@@ -49,7 +49,8 @@ def show(report: ParityReport) -> None:
         st.error(
             "Failed: the three ways differ, so the other pages show no numbers of this model", icon=":material/error:"
         )
-    st.dataframe(
+    # A table, not a data frame: on a narrow window its words wrap where those of a data frame are cut.
+    st.table(
         [
             {
                 "comparison": LABELS[name],
@@ -60,5 +61,4 @@ def show(report: ParityReport) -> None:
             for name, tolerance in TOLERANCES.items()
         ],
         hide_index=True,
-        column_config={"comparison": st.column_config.Column(width="large")},
     )
