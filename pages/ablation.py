@@ -25,7 +25,8 @@ with page("Ablation") as choice:
         help="\n\n".join(words.SETS[name] for name in options),
     )
     name = hand.name_in_hand()
-    meter, table = st.columns([3, 2], gap="medium")
+    # Two models' meters need the whole width; the table of switches then stands below them.
+    meter, table = (st.container(), st.container()) if choice.other else st.columns([3, 2], gap="medium")
     with table:
         st.markdown(f"**{name}: {len(choice.hand):,} neurons**, strongest first", help=words.NEURON_SET)
         off = choice.hand
@@ -44,7 +45,7 @@ with page("Ablation") as choice:
             )
     with meter:
         loaded = opening.opened(choice.card)
-        ablation_meter.show(loaded, off, name)
+        ablation_meter.show(choice, off, name)
     st.divider()
     ablation_answers.on_prompts(loaded, off, name)
     st.divider()

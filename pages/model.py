@@ -3,7 +3,7 @@
 import streamlit as st
 
 from safeneuron.models.parity_report import kept_parity
-from safeneuron.ui import opening, resources, self_check, words
+from safeneuron.ui import model_comparison, opening, resources, self_check, words
 from safeneuron.ui.page import page
 from safeneuron.ui.work import long_work
 
@@ -36,6 +36,9 @@ with page("Model", checked=False) as choice:
         with long_work(f"Preparing {card.title}", "prepare") as progress:
             resources.shelf().get(card, progress)
         st.rerun()
+
+    if choice.other:
+        model_comparison.show(choice, choice.other)
 
     st.subheader("Self-check", anchor=False, help=words.SELF_CHECK)
     report = kept_parity(card.fingerprint)

@@ -61,7 +61,7 @@ with page("Neurons") as choice:
                 icon=":material/query_stats:",
             )
         else:
-            values, other = values - table.values(name), choice.other.title
+            values, other = choice.table.change(name, table), choice.other.title
     drawing = neuron_map(values, name, score.unit, choice.hand, choice.card.title, other)
     left, right = st.columns([3.4, 1], gap="small")
     with left:

@@ -2,10 +2,11 @@
 
 import streamlit as st
 
+from safeneuron import pace
 from safeneuron.runs import store
 from safeneuron.training.settings import MaskedDPOSettings, TrainingSettings
 from safeneuron.training.start import KIND, start_training
-from safeneuron.ui import hand, pace, run_monitor, words
+from safeneuron.ui import hand, own_pairs, run_monitor, words
 from safeneuron.ui.page import page
 from safeneuron.ui.run_table import run_table
 
@@ -19,17 +20,17 @@ with page("Training", monitor=False) as choice:
     active = run_monitor.active_run()
     with st.expander("A new run", expanded=active is None, icon=":material/add:"):
         first, second, third = st.columns(3)
-        own = [hand.OWN] if hand.name_in_hand() == hand.OWN and choice.hand is not None else []
+        own_set = hand.own(choice.table) if choice.table else None
         name = first.segmented_control(
             "Freeze",
-            ["FULL", "ES", "SAS", *own],
+            ["FULL", "ES", "SAS", *([] if own_set is None else [hand.OWN])],
             default="FULL",
             required=True,
             key="freeze",
             help=words.MASKED_DPO,
         )
         if choice.sets:
-            frozen = choice.hand if name == hand.OWN else choice.sets[name]
+            frozen = own_set if name == hand.OWN else choice.sets[name]
             first.caption(f"{len(frozen):,} neurons of {choice.card.title} ({frozen.share:.2%})")
         else:
             first.caption("The run scores the model's neurons first, since nobody has yet.")
@@ -46,11 +47,23 @@ with page("Training", monitor=False) as choice:
             help="The peak of a cosine that rises over the first tenth of the steps.",
         )
         second.caption(f"{usual.dpo.batch_size} pairs in each step, beta {usual.dpo.beta}")
-        harmful = third.number_input(
-            "Pairs on harmful prompts", 0, 500, usual.harmful_pairs, key="harmful_pairs", help=words.PAIRS
+        built = third.container()
+        pairs = own_pairs.choose()
+        harmful = built.number_input(
+            "Pairs on harmful prompts",
+            0,
+            500,
+            usual.harmful_pairs,
+            key="harmful_pairs",
+            help=words.PAIRS,
+            disabled=bool(pairs),
         )
-        twins = third.number_input("Pairs on safe twins", 0, 500, usual.twin_pairs, key="twin_pairs", help=words.TWINS)
-        benign = third.number_input("Pairs on benign prompts", 0, 500, usual.benign_pairs, key="benign_pairs")
+        twins = built.number_input(
+            "Pairs on safe twins", 0, 500, usual.twin_pairs, key="twin_pairs", help=words.TWINS, disabled=bool(pairs)
+        )
+        benign = built.number_input(
+            "Pairs on benign prompts", 0, 500, usual.benign_pairs, key="benign_pairs", disabled=bool(pairs)
+        )
         settings = TrainingSettings(
             dpo=MaskedDPOSettings(max_steps=steps, learning_rate=rate, forward_zeroing=zeroing),
             harmful_pairs=harmful,
@@ -67,7 +80,7 @@ with page("Training", monitor=False) as choice:
         ):
             with st.spinner("Starting the background process …"):
                 st.session_state["watched"] = start_training(
-                    choice.card.source, choice.hand if name == hand.OWN else name, settings
+                    choice.card.source, own_set if name == hand.OWN else name, settings, pairs
                 )
             st.rerun()
 
@@ -79,7 +92,7 @@ with page("Training", monitor=False) as choice:
         )
         st.stop()
     chosen = run_table(runs)
-    run_monitor.in_page(chosen.id)
+    run_monitor.in_page(chosen.id, choice.other)
     if chosen.status == "finished":
         st.page_link(
             "pages/robustness.py",

@@ -11,9 +11,7 @@ from transformers.generation.streamers import BaseStreamer
 from safeneuron.models.chat import batches_by_length, pad, prompt_ids
 from safeneuron.models.loaded import LoadedModel
 from safeneuron.progress import Progress, silent
-
-MAX_NEW_TOKENS = 64
-"""Answers to harmful prompts are kept short (design.md, "Safety of the tool itself")."""
+from safeneuron.prompts.answers import MAX_NEW_TOKENS
 
 
 @dataclass(frozen=True)

@@ -1,8 +1,8 @@
-"""What ablation does to refusals: the ORI / ES / SAS / FULL / RANDOM table.
+"""What ablation does to refusals: the ORI / ES / SAS / FULL / RANDOM table, and how it is kept.
 
 The conditions of SafeNeuron's Table 1 (arXiv 2602.12158), with the control that it lacks: as many
-random neurons per layer as FULL has. Refusal rates are of answers generated greedily and judged;
-every answer is kept, so that a person can check the count.
+random neurons per layer as FULL has. The table is made by evaluation.py; reading a kept one needs no
+torch.
 """
 
 import json
@@ -13,15 +13,11 @@ from typing import Any
 
 import pandas as pd
 
-from safeneuron.ablation import ablate
-from safeneuron.generation import MAX_NEW_TOKENS, Answer, generate
-from safeneuron.models.loaded import LoadedModel
-from safeneuron.neurons import NeuronSet, random_like
-from safeneuron.progress import Progress, silent
+from safeneuron.neurons import NeuronSet
+from safeneuron.prompts.answers import MAX_NEW_TOKENS
 from safeneuron.prompts.promptset import PromptSet
-from safeneuron.refusal.judge import DEFAULT_JUDGE, Judge, judge_named
-from safeneuron.refusal.log_odds import refusal_scores
-from safeneuron.refusal.rates import Rate, rate, rate_of
+from safeneuron.refusal.judge import DEFAULT_JUDGE
+from safeneuron.refusal.rates import Rate
 from safeneuron.workspace import fingerprint, replacing, workspace, write_json
 
 CONDITIONS = ("ORI", "ES", "SAS", "FULL", "RANDOM")
@@ -111,120 +107,16 @@ class EvaluationSettings:
     max_new_tokens: int = MAX_NEW_TOKENS
     batch_size: int = 64
 
-
-def evaluate(
-    loaded: LoadedModel,
-    sets: Mapping[str, NeuronSet],
-    harmful: PromptSet,
-    benign: PromptSet,
-    settings: EvaluationSettings = EvaluationSettings(),
-    progress: Progress = silent,
-) -> RobustnessTable:
-    """Answer both prompt sets under every condition and judge the answers.
-
-    Parameters
-    ----------
-    loaded : LoadedModel
-    sets : mapping
-        ES, SAS and FULL, from :meth:`safeneuron.scores.score.ScoreTable.select`.
-    harmful, benign : PromptSet
-    settings : EvaluationSettings
-    progress : Progress
-        Told "ORI", "ES", ... as step, with the share of the whole evaluation done.
-    """
-    judge = judge_named(settings.judge)
-    plan = _plan(sets, settings.random_draws)
-    rows: list[dict[str, Any]] = []
-    for number, (condition, draw, neurons) in enumerate(plan):
-
-        def report(step: str, fraction: float) -> None:
-            progress(f"Answering under {condition}", (number + fraction) / len(plan))
-
-        with ablate(loaded, neurons):
-            prompts = harmful.prompts + benign.prompts
-            answers = generate(loaded, prompts, settings.max_new_tokens, settings.batch_size, report)
-        for position, answer in enumerate(answers):
-            verdict = judge.verdict(answer.prompt, answer.text)
-            kind = "harmful" if position < len(harmful) else "benign"
-            rows.append(
-                {
-                    "condition": condition,
-                    "draw": draw,
-                    "kind": kind,
-                    "prompt": answer.prompt,
-                    "answer": answer.text,
-                    "refused": verdict.refused,
-                    "because": verdict.because,
-                }
-            )
-    frame = pd.DataFrame(rows)
-    counts = {condition: len(neurons) if neurons else 0 for condition, _, neurons in plan}
-    results = tuple(_result(frame, condition, counts[condition], judge) for condition in CONDITIONS)
-    return RobustnessTable(loaded.fingerprint, results, frame)
-
-
-def evaluate_once(
-    loaded: LoadedModel,
-    sets: Mapping[str, NeuronSet],
-    harmful: PromptSet,
-    benign: PromptSet,
-    settings: EvaluationSettings = EvaluationSettings(),
-    progress: Progress = silent,
-) -> RobustnessTable:
-    """Return the kept evaluation, or make it and keep it; see :func:`evaluate`."""
-    kept = kept_evaluation(loaded.fingerprint, sets, harmful, benign, settings)
-    if kept:
-        return kept
-    table = evaluate(loaded, sets, harmful, benign, settings, progress)
-    save_table(table, _folder(table.model, sets, harmful, benign, settings))
-    return table
-
-
-def answers_under(
-    loaded: LoadedModel,
-    neurons: NeuronSet | None,
-    prompts: PromptSet,
-    judge: str = DEFAULT_JUDGE,
-    max_new_tokens: int = MAX_NEW_TOKENS,
-    progress: Progress = silent,
-) -> tuple[list[dict[str, Any]], Rate]:
-    """Answer prompts under one ablation.
-
-    Returns
-    -------
-    rows : list of dict
-        prompt, answer, refused, because (the deciding phrase) and refusal_score (first-token
-        log-odds), in the order of the prompts.
-    refusal : Rate
-    """
-    named = judge_named(judge)
-    with ablate(loaded, neurons):
-        scores = dict(zip(prompts.prompts, refusal_scores(loaded, prompts.prompts, progress=progress), strict=True))
-
-        def judged(answers: list[Answer]) -> list[dict[str, Any]]:
-            rows = []
-            for answer in answers:
-                verdict = named.verdict(answer.prompt, answer.text)
-                rows.append(
-                    {
-                        "prompt": answer.prompt,
-                        "answer": answer.text,
-                        "refused": verdict.refused,
-                        "because": verdict.because,
-                        "refusal_score": float(scores[answer.prompt]),
-                    }
-                )
-            return rows
-
-        rows = judged(generate(loaded, prompts.prompts, max_new_tokens, progress=progress))
-    return rows, rate_of((row["refused"] for row in rows), named.name)
+    def answers(self, harmful: PromptSet, benign: PromptSet) -> int:
+        """Return how many answers such an evaluation generates."""
+        return (len(CONDITIONS) - 1 + self.random_draws) * (len(harmful) + len(benign))
 
 
 def kept_evaluation(
     model: str, sets: Mapping[str, NeuronSet], harmful: PromptSet, benign: PromptSet, settings: EvaluationSettings
 ) -> RobustnessTable | None:
     """Return an evaluation that was kept, or None; needs no model in memory."""
-    folder = _folder(model, sets, harmful, benign, settings)
+    folder = evaluation_folder(model, sets, harmful, benign, settings)
     if not folder.is_dir():
         return None
     return load_table(folder)
@@ -245,29 +137,10 @@ def load_table(folder: Path) -> RobustnessTable:
     return RobustnessTable(facts["model"], results, pd.read_parquet(folder / "answers.parquet"))
 
 
-def _plan(sets: Mapping[str, NeuronSet], draws: int) -> list[tuple[str, int, NeuronSet | None]]:
-    fixed: list[tuple[str, int, NeuronSet | None]] = [
-        ("ORI", 0, None),
-        ("ES", 0, sets["ES"]),
-        ("SAS", 0, sets["SAS"]),
-        ("FULL", 0, sets["FULL"]),
-    ]
-    return fixed + [("RANDOM", draw, random_like(sets["FULL"], draw)) for draw in range(draws)]
-
-
-def _result(frame: pd.DataFrame, condition: str, neurons: int, judge: Judge) -> ConditionResult:
-    chosen = frame[frame["condition"] == condition]
-    draws = chosen["draw"].nunique()
-    rates = {}
-    for kind in ("harmful", "benign"):
-        refused = chosen.loc[chosen["kind"] == kind, "refused"]
-        rates[kind] = rate(float(refused.mean()), len(refused) // draws, judge.name)
-    return ConditionResult(condition, neurons, rates["harmful"], rates["benign"], draws)
-
-
-def _folder(
+def evaluation_folder(
     model: str, sets: Mapping[str, NeuronSet], harmful: PromptSet, benign: PromptSet, settings: EvaluationSettings
 ) -> Path:
+    """Return where the evaluation that answers exactly this question is kept, or will be."""
     chosen = {name: sorted(neurons.neurons) for name, neurons in sets.items()}
     name = fingerprint("evaluation", model, chosen, harmful.prompts, benign.prompts, asdict(settings))
     return workspace() / "evaluations" / name

@@ -98,10 +98,24 @@ def score_frame(table: ScoreTable) -> pd.DataFrame:
 
 def strongest_neurons(table: ScoreTable, chosen: NeuronSet, by: str, limit: int = 200) -> pd.DataFrame:
     """Return the rows of the ``limit`` neurons with the highest score ``by``, and whether each is in a set."""
-    frame = score_frame(table).nlargest(limit, by).rename(columns={"index": "neuron"})
-    frame.columns = [column.replace("_", " ") for column in frame.columns]
+    frame = _for_people(score_frame(table).nlargest(limit, by))
     members = [(layer, index) in chosen for layer, index in zip(frame["layer"], frame["neuron"], strict=True)]
     return frame.assign(**{"in set": members})
+
+
+def strongest_members(table: ScoreTable, chosen: NeuronSet, limit: int) -> pd.DataFrame:
+    """Return the rows of a set's neurons, strongest first, at most ``limit``.
+
+    By the score that selects more of them: one of the two may select none at all.
+    """
+    members = score_frame(table)[chosen.mask().ravel()]
+    by = max(scores(), key=lambda name: (members[name] > scores()[name].default_threshold).sum())
+    return _for_people(members.nlargest(limit, by))
+
+
+def _for_people(frame: pd.DataFrame) -> pd.DataFrame:
+    """Return the rows with the names of columns that tables on pages have."""
+    return frame.rename(columns={"index": "neuron", "mean_harmful": "mean harmful", "mean_benign": "mean benign"})
 
 
 def shipped_statistics() -> Path:

@@ -5,17 +5,71 @@ from pathlib import Path
 
 from safeneuron.errors import UserError
 from safeneuron.neurons import Neuron, NeuronSet, parse_neurons, random_like
-from safeneuron.scores.score import ScoreTable
+from safeneuron.scores.score import ScoreTable, scores
 
 
-def named_set(text: str, table: ScoreTable, thresholds: dict[str, float] | None = None, seed: int = 0) -> NeuronSet:
-    """Return the set that a text names.
+def understood(text: str, model: str, shape: tuple[int, int], ancestors: Iterable[str] = ()) -> str | NeuronSet:
+    """Return the set that a text spells out, or the text where it names a set that the model's scores give.
 
     Parameters
     ----------
     text : str
         ORI (the empty set), ES, SAS, FULL, RANDOM (as many per layer as FULL), the path of a JSON
         neuron set, or neurons as ``layer:index`` with commas between them.
+    model : str
+        Fingerprint of the model that the set is for.
+    shape : tuple of int
+        ``(n_layers, d_mlp)`` of it.
+    ancestors : iterable of str
+        Fingerprints of the models that it was trained from (:func:`safeneuron.models.catalogue.ancestors`),
+        whose sets hold for it too; asked for only where a file says that its set is of another model.
+
+    Raises
+    ------
+    UserError
+        When the text names no set, or the set is of another model.
+    """
+    names = ("ORI", *scores(), "FULL", "RANDOM")
+    if text in names:
+        return text
+    if text.endswith(".json"):
+        return checked(NeuronSet.load(Path(text)), model, shape, ancestors)
+    if ":" in text:
+        return NeuronSet("custom", model, shape, parse_neurons(text.split(",")), {"typed": text})
+    raise UserError(
+        f"There is no set {text!r}; give one of {', '.join(names)}, the path of a .json neuron set, "
+        "or neurons such as 15:766,15:801."
+    )
+
+
+def checked(found: NeuronSet, model: str, shape: tuple[int, int], ancestors: Iterable[str] = ()) -> NeuronSet:
+    """Return the set if it is of this model or of one that it was trained from; see :func:`understood`."""
+    if found.shape != shape:
+        raise UserError(
+            f"The set {found.name} is of a model of shape {found.shape}, this one has {shape}; "
+            "choose a set of this model."
+        )
+    if found.model != model and found.model not in ancestors:
+        raise UserError(
+            f"The set {found.name} was found on another model (fingerprint {found.model}), neither this one ({model}) "
+            "nor one that it was trained from; choose a set of this model."
+        )
+    return found
+
+
+def named_set(
+    text: str,
+    table: ScoreTable,
+    thresholds: dict[str, float] | None = None,
+    seed: int = 0,
+    ancestors: Iterable[str] = (),
+) -> NeuronSet:
+    """Return the set that a text names.
+
+    Parameters
+    ----------
+    text, ancestors
+        See :func:`understood`.
     table : ScoreTable
         Scores of the model that the set is for.
     thresholds, seed
@@ -28,21 +82,14 @@ def named_set(text: str, table: ScoreTable, thresholds: dict[str, float] | None 
     """
     sets = table.select(thresholds)
     shape = sets["FULL"].shape
+    found = understood(text, table.model, shape, ancestors)
+    if isinstance(found, NeuronSet):
+        return found
     if text == "ORI":
         return NeuronSet("ORI", table.model, shape, frozenset())
     if text == "RANDOM":
         return random_like(sets["FULL"], seed)
-    if text in sets:
-        return sets[text]
-    if text.endswith(".json"):
-        return _of_this_model(NeuronSet.load(Path(text)), table.model, shape)
-    if ":" in text:
-        return NeuronSet("custom", table.model, shape, parse_neurons(text.split(",")), {"typed": text})
-    known = ", ".join(["ORI", *sets, "RANDOM"])
-    raise UserError(
-        f"There is no set {text!r}; give one of {known}, the path of a .json neuron set, "
-        "or neurons such as 15:766,15:801."
-    )
+    return sets[text]
 
 
 def changed_set(
@@ -84,12 +131,3 @@ def toggled(named: NeuronSet, hand: NeuronSet, picked: set[Neuron]) -> frozenset
 def written(neurons: Iterable[Neuron]) -> str:
     """Return neurons as people write them, which :func:`safeneuron.neurons.parse_neurons` reads."""
     return ",".join(f"{layer}:{index}" for layer, index in sorted(neurons))
-
-
-def _of_this_model(found: NeuronSet, model: str, shape: tuple[int, int]) -> NeuronSet:
-    if found.shape != shape:
-        raise UserError(
-            f"The set {found.name} is of a model of shape {found.shape}, this one has {shape}; "
-            "choose a set of this model."
-        )
-    return found

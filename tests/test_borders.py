@@ -8,6 +8,11 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[1]
+MATHEMATICS = {"numpy", "scipy", "math", "statistics", "random"}
+REDUCTIONS = set(
+    "mean sum std var median quantile max min argmax argmin argsort abs nlargest nsmallest cumsum dot clip".split()
+)
+"""Methods of arrays and tables that make numbers out of numbers."""
 HEAVY = {"torch", "transformers", "transformer_lens", "trl", "peft", "datasets", "accelerate"}
 
 
@@ -45,6 +50,47 @@ def test_plots_import_neither_streamlit_nor_models():
 
 def test_pages_import_no_models():
     assert offenders(files("pages/**/*.py", "app.py"), HEAVY) == {}
+
+
+def computed(path):
+    """Return every call of a method of an array or table that makes a number, with its line."""
+    return [
+        f"{node.lineno}: {ast.unparse(node)}"
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"), str(path)))
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr in REDUCTIONS
+    ]
+
+
+def differences(path):
+    """Return every arithmetic on what a call returned a matrix of scores from, with its line."""
+    return [
+        f"{node.lineno}: {ast.unparse(node)}"
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"), str(path)))
+        if isinstance(node, ast.BinOp)
+        for side in (node.left, node.right)
+        if isinstance(side, ast.Call) and ast.unparse(side.func).endswith((".values", ".scores")) and side.args
+    ]
+
+
+SHOWN = files("safeneuron/ui/**/*.py", "pages/**/*.py", "app.py")
+
+
+def test_pages_and_what_they_share_hold_no_mathematics():
+    """What a page shows is computed by a function that the command line can call too."""
+    assert offenders(SHOWN, MATHEMATICS) == {}
+    found = {str(path.relative_to(ROOT)): computed(path) + differences(path) for path in SHOWN}
+    assert {path: bad for path, bad in found.items() if bad} == {}
+
+
+def test_that_mathematics_is_seen(tmp_path):
+    path = tmp_path / "x.py"
+    for line in ("y = ablated[rows].mean()", "y = (a > 1).sum()", "z = table.harmful.mean.argmax(axis=0)"):
+        path.write_text(line)
+        assert computed(path), line
+    path.write_text("y = table.values(name) - other.values(name)")
+    assert differences(path)
+    path.write_text("y = max(names)\nz = sum(map(len, prompts))\nx = list(found.values()) + names")
+    assert not computed(path) and not differences(path)
 
 
 def test_the_program_imports_nothing_of_the_tests():
@@ -85,6 +131,7 @@ def loaded_after(code):
         "import safeneuron.scoring, safeneuron.models.catalogue",
         "from safeneuron.models.catalogue import catalogue; catalogue()",
         "from safeneuron.scoring import kept_score_table; kept_score_table('unknown')",
+        "import safeneuron.robustness, safeneuron.prompts.answers, safeneuron.models.difference, safeneuron.pace",
         "import safeneuron.cli",
         "import safeneuron.prompts.builtin as b; b.harmful_prompts()",
     ],

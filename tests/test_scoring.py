@@ -10,12 +10,13 @@ from safeneuron import scoring
 from safeneuron.compute import shared_threads, threads
 from safeneuron.neurons import NeuronSet
 from safeneuron.prompts.promptset import PromptSet
-from safeneuron.scores.score import ScoreTable
+from safeneuron.scores.score import ScoreTable, scores
 from safeneuron.scoring import (
     kept_score_table,
     score_frame,
     score_table,
     shipped_statistics,
+    strongest_members,
     strongest_neurons,
     write_scores,
 )
@@ -122,3 +123,14 @@ def test_the_first_page_needs_no_model_work(default_model, home):
     table = kept_score_table(default_model.fingerprint)
     assert table is not None
     assert 0 < table.select()["FULL"].share <= 0.015
+
+
+def test_a_sets_neurons_come_strongest_first_by_the_score_that_selects_more(llama, classes, home):
+    table = score_table(llama, *classes)
+    chosen = NeuronSet("x", llama.fingerprint, llama.shape, frozenset((layer, 3 * layer) for layer in range(3)))
+    frame = strongest_members(table, chosen, 2)
+    assert list(frame) == ["layer", "neuron", *scores(), "mean harmful", "mean benign"]
+    assert set(zip(frame["layer"], frame["neuron"], strict=True)) < chosen.neurons and len(frame) == 2
+    members = score_frame(table)[chosen.mask().ravel()]
+    more = max(scores(), key=lambda name: (members[name] > scores()[name].default_threshold).sum())
+    assert list(frame[more]) == sorted(members[more], reverse=True)[:2]

@@ -6,7 +6,7 @@ import pytest
 from safeneuron.errors import UserError
 from safeneuron.neurons import NeuronSet
 from safeneuron.scores.score import ScoreTable
-from safeneuron.selection import changed_set, named_set
+from safeneuron.selection import changed_set, named_set, understood
 from safeneuron.statistics import ActivationStatistics
 
 
@@ -64,6 +64,37 @@ def test_a_file_of_another_model_is_refused(table, tmp_path):
     NeuronSet("theirs", "other", (3, 41), frozenset({(1, 40)})).save(tmp_path / "theirs.json")
     with pytest.raises(UserError, match=r"theirs.*\(3, 41\).*\(3, 40\)"):
         named_set(str(tmp_path / "theirs.json"), table)
+
+
+def test_a_set_of_another_model_of_the_same_shape_is_refused(table, tmp_path):
+    path = tmp_path / "theirs.json"
+    NeuronSet("theirs", "stranger", (3, 40), frozenset({(1, 1)})).save(path)
+    with pytest.raises(UserError, match="theirs was found on another model .fingerprint stranger."):
+        named_set(str(path), table)
+    with pytest.raises(UserError, match="nor one that it was trained from"):
+        named_set(str(path), table, ancestors=["parent"])
+
+
+def test_a_set_of_the_model_that_it_was_trained_from_is_taken(table, tmp_path):
+    path = tmp_path / "old.json"
+    NeuronSet("old", "grandparent", (3, 40), frozenset({(1, 1)})).save(path)
+    assert named_set(str(path), table, ancestors=iter(["parent", "grandparent"])).neurons == {(1, 1)}
+
+
+def test_ancestors_are_not_asked_for_without_need(table, tmp_path):
+    def ancestors():
+        pytest.fail("looked up")
+        yield
+
+    path = tmp_path / "mine.json"
+    NeuronSet("mine", "model", (3, 40), frozenset({(1, 1)})).save(path)
+    for text in ("FULL", "1:1", str(path)):
+        named_set(text, table, ancestors=ancestors())
+
+
+@pytest.mark.parametrize("text", ["ORI", "ES", "SAS", "FULL", "RANDOM"])
+def test_names_wait_for_the_scores(text):
+    assert understood(text, "model", (3, 40)) == text
 
 
 def test_changes_take_members_out_and_bring_others_in(table):

@@ -50,6 +50,7 @@ def ablate(
     json: Json = False,
 ) -> None:
     """Answer prompts with a neuron set switched off, judge the answers, and print the refusal scores."""
+    from safeneuron.models.catalogue import ancestors
     from safeneuron.prompts import builtin
     from safeneuron.scoring import score_table
     from safeneuron.selection import named_set
@@ -61,7 +62,8 @@ def ablate(
         check_set_file(set_name)
         judge_named(judge)
         loaded = opened(model, progress)
-        neurons = named_set(set_name, score_table(loaded, progress=progress), thresholds(tau_es, tau_sas), seed)
+        table = score_table(loaded, progress=progress)
+        neurons = named_set(set_name, table, thresholds(tau_es, tau_sas), seed, ancestors(loaded.card))
         found = {
             kind: _answered(loaded, neurons, chosen.head(limit), judge, max_new_tokens, progress)
             for kind, chosen in kinds.items()
@@ -80,8 +82,8 @@ def _answered(
     loaded: "LoadedModel", neurons: NeuronSet, prompts: PromptSet, judge: str, max_new_tokens: int, progress: Progress
 ) -> dict[str, Any]:
     """Return the answers under the ablation and their rate, with the refusal scores as they are and were."""
+    from safeneuron.evaluation import answers_under
     from safeneuron.refusal.log_odds import refusal_scores
-    from safeneuron.robustness import answers_under
 
     original = refusal_scores(loaded, prompts.prompts, progress=progress).tolist()
     rows, refusal = answers_under(loaded, neurons, prompts, judge, max_new_tokens, progress)

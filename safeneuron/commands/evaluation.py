@@ -81,7 +81,8 @@ def evaluate(
         judge_named(judge)
         for source in filter(None, (model, compare)):
             model_card(source)
-        from safeneuron.robustness import EvaluationSettings, evaluate_once
+        from safeneuron.evaluation import evaluate_once
+        from safeneuron.robustness import EvaluationSettings
 
         settings = EvaluationSettings(judge, random_draws, max_new_tokens)
 

@@ -1,5 +1,7 @@
 """From the one string that names a model to its card, or to the model itself."""
 
+from collections.abc import Iterator
+from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
 from safeneuron.errors import UserError
@@ -22,6 +24,10 @@ class Source(Protocol):
 
     def card(self, source: str) -> ModelCard | None:
         """Return the card of one model, or None when the name is not of this kind."""
+        ...
+
+    def folder(self, card: ModelCard) -> Path:
+        """Return where a model's config and weights lie, or will lie once it is ready."""
         ...
 
     def load(self, card: ModelCard, progress: Progress) -> "LoadedModel":
@@ -49,6 +55,29 @@ def open_model(source: str, progress: Progress = silent) -> "LoadedModel":
     """Open a model; what must be fetched or converted first is reported step by step."""
     kind, card = _find(source)
     return kind.load(card, progress)
+
+
+def ancestors(card: ModelCard) -> Iterator[str]:
+    """Yield the fingerprints of the models that this one was trained from, the nearest first.
+
+    Each is looked up only when asked for, since the weights of a folder that safeneuron did not write
+    are hashed for it. The line ends at a model that was trained from none, or whose parent is gone.
+    """
+    seen = {card.fingerprint}
+    while card.parent:
+        try:
+            card = model_card(card.parent)
+        except UserError:
+            return
+        if card.fingerprint in seen:
+            return
+        seen.add(card.fingerprint)
+        yield card.fingerprint
+
+
+def weights_folder(card: ModelCard) -> Path:
+    """Return where a model's config and weights lie, or will lie once it is ready."""
+    return _find(card.source)[0].folder(card)
 
 
 def _find(source: str) -> tuple[Source, ModelCard]:

@@ -1,5 +1,6 @@
 """The models in memory: each opened once, shared by every browser session, the oldest released first."""
 
+import gc
 import threading
 from collections import OrderedDict
 from typing import TYPE_CHECKING
@@ -32,8 +33,10 @@ class ModelShelf:
             if card.fingerprint not in self._models:
                 self._models[card.fingerprint] = open_model(card.source, progress)
             self._models.move_to_end(card.fingerprint)
-            while len(self._models) > self._capacity:
+            if len(self._models) > self._capacity:
                 self._models.popitem(last=False)
+                # A model may hold itself in a cycle, and its memory is wanted now.
+                gc.collect()
             return self._models[card.fingerprint]
 
     def holds(self, card: ModelCard) -> bool:

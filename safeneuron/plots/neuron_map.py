@@ -141,6 +141,10 @@ def _colours(pooled: Pooled, neurons: int, title: str, signed: bool) -> go.Heatm
             "tickvals": list(np.linspace(0, COLOUR_LEVELS, 5)),
             "ticktext": texts,
             "thickness": 12,
+            # Short of the top, where the tool bar is, in two rows on a narrow window.
+            "len": 0.9,
+            "y": 0.0,
+            "yanchor": "bottom",
             "outlinewidth": 0,
         },
     )

@@ -19,7 +19,7 @@ OUTLINE = "#7a7a7a"
 """Edge of light bars, which would vanish on a white page."""
 
 RUNS = ("#009988", "#ee3377", "#33bbee", "#997700", "#6699cc")
-"""Colours of runs and curves, given out in this order."""
+"""Colours of runs, given out in this order."""
 
 SCORE_SCALE = "Cividis"
 
@@ -36,6 +36,11 @@ MEMBER = "#ff4b2b"
 
 MEMBER_ON_DIFFERENCE = "#1f1f1f"
 """The same on a map of differences, whose cells are red themselves."""
+
+
+def run_colour(number: int) -> str:
+    """Return the colour of a run by its place among all runs, so that it has the same one on every plot."""
+    return RUNS[number % len(RUNS)]
 
 
 def condition_colour(name: str) -> str:

@@ -1,6 +1,6 @@
 """The refusal meter: log-odds of a refusal for each prompt of the panel, as it is and ablated."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import pandas as pd
@@ -9,54 +9,49 @@ from plotly.subplots import make_subplots
 
 from safeneuron.plots import palette
 from safeneuron.plots.figure import Figure, layout
+from safeneuron.refusal.reading import Reading
 
 LABEL_LENGTH = 44
 ROW_HEIGHT = 24
 
 
-def refusal_meter(
-    prompts: Sequence[str], harmful: Sequence[bool], original: np.ndarray, ablated: np.ndarray, condition: str
-) -> Figure:
+def refusal_meter(prompts: Sequence[str], readings: Mapping[str, Reading], condition: str) -> Figure:
     """Draw each prompt's log-odds: the original as a grey ghost, the ablated in the condition's colour.
 
     Parameters
     ----------
     prompts : sequence of str
-    harmful : sequence of bool
-        Which prompts are harmful.
-    original, ablated : numpy.ndarray
-        Refusal scores ``[n]`` in nats.
+    readings : mapping
+        By name of model, a column of dots each, with the same prompts in the same rows.
     condition : str
         Name of the set that is switched off.
     """
-    frame = pd.DataFrame(
-        {
-            "prompt": list(prompts),
-            "kind": np.where(np.asarray(harmful, dtype=bool), "harmful", "benign"),
-            "original": original,
-            "ablated": ablated,
-        }
-    )
-    groups = [(kind, frame[frame["kind"] == kind]) for kind in ("harmful", "benign")]
-    groups = [(kind, rows) for kind, rows in groups if len(rows)]
+    frame = pd.concat([_frame(prompts, model, reading) for model, reading in readings.items()], ignore_index=True)
+    kinds = [kind for kind in ("harmful", "benign") if (frame["kind"] == kind).any()]
+    heights = [int((frame["kind"] == kind).sum()) // len(readings) for kind in kinds]
+    several = len(readings) > 1
     figure = make_subplots(
-        rows=len(groups),
-        cols=1,
-        shared_xaxes=True,
+        rows=len(kinds),
+        cols=len(readings),
+        shared_xaxes="all",
+        shared_yaxes=True,
         vertical_spacing=0.09,
-        row_heights=[len(rows) for _, rows in groups],
-        subplot_titles=[f"{kind} prompts" for kind, _ in groups],
+        horizontal_spacing=0.03,
+        row_heights=heights,
+        subplot_titles=[f"{kind} prompts{f', {model}' if several else ''}" for kind in kinds for model in readings],
     )
-    for number, (_, rows) in enumerate(groups, start=1):
-        for trace in _traces(rows, condition, legend=number == 1):
-            figure.add_trace(trace, row=number, col=1)
-        # By number, since two long prompts may have the same label.
-        labels = [_short(prompt) for prompt in rows["prompt"]]
-        ends = [len(rows) - 0.5, -0.5]
-        figure.update_yaxes(tickvals=list(range(len(rows))), ticktext=labels, range=ends, row=number, col=1)
+    for row, (kind, height) in enumerate(zip(kinds, heights, strict=True), start=1):
+        for column, model in enumerate(readings, start=1):
+            rows = frame[(frame["kind"] == kind) & (frame["model"] == model)]
+            for trace in _traces(rows, condition, legend=row == column == 1):
+                figure.add_trace(trace, row=row, col=column)
+            # By number, since two long prompts may have the same label.
+            labels = [_short(prompt) for prompt in rows["prompt"]]
+            ends = [height - 0.5, -0.5]
+            figure.update_yaxes(tickvals=list(range(height)), ticktext=labels, range=ends, row=row, col=column)
     figure.update_layout(
         layout(
-            150 + ROW_HEIGHT * len(frame),
+            150 + ROW_HEIGHT * sum(heights),
             margin={"l": 12, "r": 12, "t": 40, "b": 84},
             # Below, since the tool bar comes up over the top.
             legend={"orientation": "h", "yref": "container", "yanchor": "bottom", "y": 0.0, "x": 0.0},
@@ -64,19 +59,29 @@ def refusal_meter(
     )
     figure.update_xaxes(zeroline=True, zerolinewidth=2, zerolinecolor="#888888")
     figure.update_yaxes(automargin=True, showgrid=False)
-    figure.update_xaxes(title="log-odds that the answer opens with a refusal (nats)", row=len(groups), col=1)
-    figure.update_annotations(font_size=13, x=0.0, xanchor="left")
+    axis = "log-odds of a refusal (nats)" if several else "log-odds that the answer opens with a refusal (nats)"
+    figure.update_xaxes(title=axis, row=len(kinds))
+    figure.update_annotations(font_size=13, xanchor="left")
+    for number, title in enumerate(figure.layout.annotations):
+        axis_of_column = figure.layout["xaxis" if (first := number % len(readings)) == 0 else f"xaxis{first + 1}"]
+        title.x = axis_of_column.domain[0]
     return Figure(
         name="refusal-meter",
         title=f"How each answer would open, with {condition} switched off",
         about="For each prompt of a fixed panel, the log-odds that the first word of the answer opens a refusal "
         "(I, Sorry, Unfortunately). Right of zero a refusal is likelier than not. Grey: the model as it is; coloured: "
-        "with the neurons switched off.",
+        "with the neurons switched off." + (" One column a model, the same neurons off in each." if several else ""),
         caveat="It looks at the first word alone and says nothing of what follows: an answer may open politely and "
         "then refuse, or open with 'I' and help. The rate from generated answers, below, is the test.",
         plotly=figure,
         data=frame,
     )
+
+
+def _frame(prompts: Sequence[str], model: str, reading: Reading) -> pd.DataFrame:
+    kinds = np.where(np.asarray(reading.harmful, dtype=bool), "harmful", "benign")
+    scores = {"original": reading.original, "ablated": reading.ablated}
+    return pd.DataFrame({"model": model, "prompt": list(prompts), "kind": kinds} | scores)
 
 
 def _traces(rows: pd.DataFrame, condition: str, legend: bool) -> list[go.Scatter]:

@@ -1,65 +1,97 @@
-"""A model's own answers, kept in the workspace by model and neuron set, one JSON line each."""
+"""A model's own answers, kept in the workspace by model and neuron set, one JSON line each.
+
+Whoever needs answers under an ablation (pages, preference pairs, ``ablate``) asks here, so none is
+generated twice, whatever ended in between.
+"""
 
 import json
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from safeneuron.neurons import NeuronSet
-from safeneuron.progress import Progress
+from safeneuron.progress import Progress, silent
 from safeneuron.workspace import clear_disk_errors, fingerprint, workspace
 
 if TYPE_CHECKING:
+    from safeneuron.generation import Answer
     from safeneuron.models.loaded import LoadedModel
 
-ANSWER_TOKENS = 64
+MAX_NEW_TOKENS = 64
+"""Answers to harmful prompts are kept short (design.md, "Safety of the tool itself")."""
+
 BATCH_SIZE = 32
 
 
+@dataclass(frozen=True)
+class KeptAnswer:
+    """One prompt's answer; ``finished`` is False when it was cut at the token limit."""
+
+    prompt: str
+    text: str
+    finished: bool
+
+
 class KeptAnswers:
-    """One model's answers under one ablation: those of earlier runs from disk, the others made now.
+    """One model's answers under one ablation: those of earlier runs from disk, the others made when asked for.
 
     Parameters
     ----------
-    loaded : LoadedModel
+    model : str
+        Fingerprint of the model.
     ablated : NeuronSet or None
         None or an empty set for the model as it is.
+    max_new_tokens : int
     """
 
-    def __init__(self, loaded: "LoadedModel", ablated: NeuronSet | None) -> None:
-        self._loaded = loaded
+    def __init__(self, model: str, ablated: NeuronSet | None, max_new_tokens: int = MAX_NEW_TOKENS) -> None:
         self._ablated = ablated
+        self._max_new_tokens = max_new_tokens
         neurons = sorted(ablated.neurons) if ablated else []
-        name = fingerprint("answers", loaded.fingerprint, neurons, ANSWER_TOKENS)
+        name = fingerprint("whole answers", model, neurons, max_new_tokens)
         self._path = workspace() / "answers" / f"{name}.jsonl"
-        self._texts = _read_answers(self._path)
+        self._answers = {answer.prompt: answer for answer in _read_answers(self._path)}
 
-    def answers(self, prompts: Sequence[str], progress: Progress) -> list[str]:
+    def get(self, prompt: str) -> KeptAnswer | None:
+        """Return the answer to a prompt if it was given before; needs no model."""
+        return self._answers.get(prompt)
+
+    def answers(self, loaded: "LoadedModel", prompts: Sequence[str], progress: Progress = silent) -> list[KeptAnswer]:
         """Return the answers in the order of ``prompts``; new ones are on disk as soon as their batch is done."""
         # Only here is torch needed; the pages import what is around this without it.
         from safeneuron.ablation import ablate
-        from safeneuron.generation import Answer, generate
+        from safeneuron.generation import generate
 
-        def keep(answers: list[Answer]) -> None:
-            texts = {
-                answer.prompt: answer.text if answer.finished else whole_sentences(answer.text) for answer in answers
-            }
-            self._texts |= texts
-            self._append(texts)
-
-        missing = [prompt for prompt in prompts if prompt not in self._texts]
+        missing = [prompt for prompt in dict.fromkeys(prompts) if prompt not in self._answers]
         if missing:
-            with ablate(self._loaded, self._ablated):
-                generate(self._loaded, missing, ANSWER_TOKENS, BATCH_SIZE, progress, on_answers=keep)
-        return [self._texts[prompt] for prompt in prompts]
+            with ablate(loaded, self._ablated):
+                generate(loaded, missing, self._max_new_tokens, BATCH_SIZE, progress, on_answers=self.keep)
+        return [self._answers[prompt] for prompt in prompts]
 
-    def _append(self, texts: dict[str, str]) -> None:
+    def stream(self, loaded: "LoadedModel", prompt: str, on_text: Callable[[str], None]) -> KeptAnswer:
+        """Return the answer to one prompt; a new one is handed to ``on_text`` word by word while it is made."""
+        from safeneuron.ablation import ablate
+        from safeneuron.generation import stream
+
+        if prompt not in self._answers:
+            with ablate(loaded, self._ablated):
+                self.keep([stream(loaded, prompt, on_text, self._max_new_tokens)])
+        return self._answers[prompt]
+
+    def keep(self, answers: "Iterable[Answer]") -> None:
+        """Keep answers that were generated under this ablation."""
+        new = [KeptAnswer(answer.prompt, answer.text, answer.finished) for answer in answers]
+        self._answers |= {answer.prompt: answer for answer in new}
+        self._append(new)
+
+    def _append(self, answers: Sequence[KeptAnswer]) -> None:
         with clear_disk_errors(self._path):
             self._path.parent.mkdir(parents=True, exist_ok=True)
             with self._path.open("a", encoding="utf-8") as stream:
-                for prompt, answer in texts.items():
-                    stream.write(json.dumps({"prompt": prompt, "answer": answer}) + "\n")
+                for answer in answers:
+                    stream.write(json.dumps(asdict(answer)) + "\n")
 
 
 def whole_sentences(text: str) -> str:
@@ -72,17 +104,16 @@ def whole_sentences(text: str) -> str:
     return text[: ends[-1]].strip() if ends and text[: ends[-1]].strip() else text
 
 
-def _read_answers(path: Path) -> dict[str, str]:
+def _read_answers(path: Path) -> list[KeptAnswer]:
     """Read kept answers; a line that a killed run left half-written is passed over."""
     try:
         lines = path.read_text(encoding="utf-8").splitlines()
     except FileNotFoundError:
-        return {}
-    found: dict[str, str] = {}
+        return []
+    found = []
     for line in lines:
         try:
-            row = json.loads(line)
+            found.append(KeptAnswer(**json.loads(line)))
         except json.JSONDecodeError:
             continue
-        found[row["prompt"]] = row["answer"]
     return found

@@ -21,7 +21,7 @@ from safeneuron.errors import UserError
 from safeneuron.neurons import NeuronSet
 from safeneuron.progress import Progress, silent
 from safeneuron.prompts import builtin
-from safeneuron.prompts.answers import KeptAnswers
+from safeneuron.prompts.answers import KeptAnswers, whole_sentences
 from safeneuron.refusal.judge import DEFAULT_JUDGE, judge_named
 from safeneuron.workspace import replacing
 
@@ -135,18 +135,20 @@ def load_pairs(path: Path) -> tuple[PreferencePair, ...]:
         When the file is missing, empty or malformed.
     """
     try:
-        text = path.read_text(encoding="utf-8-sig")
+        content = path.read_bytes()
     except FileNotFoundError:
         raise UserError(f"There is no file {path}; check the path.") from None
     except IsADirectoryError:
         raise UserError(f"{path} is a folder; give a .jsonl file with preference pairs.") from None
+    return parse_pairs(content, path.name)
+
+
+def parse_pairs(content: bytes, name: str) -> tuple[PreferencePair, ...]:
+    """Read the bytes of a pairs file called ``name``, from disk or as a page received them; see :func:`load_pairs`."""
+    try:
+        text = content.decode("utf-8-sig")
     except UnicodeDecodeError:
-        raise UserError(f"{path} is not UTF-8 text; save it as UTF-8 and try again.") from None
-    return parse_pairs(text, path.name)
-
-
-def parse_pairs(text: str, name: str) -> tuple[PreferencePair, ...]:
-    """Read the text of a pairs file called ``name``; see :func:`load_pairs`."""
+        raise UserError(f"{name} is not UTF-8 text; save it as UTF-8 and try again.") from None
     pairs = [_pair(line, name, number) for number, line in enumerate(text.split("\n"), start=1) if line.strip()]
     if not pairs:
         raise UserError(
@@ -188,18 +190,17 @@ def _answered(
     Only as many answers are generated as turn out to be needed.
     """
     judge = judge_named(DEFAULT_JUDGE)
-    kept = KeptAnswers(loaded, ablated)
+    kept = KeptAnswers(loaded.fingerprint, ablated)
     found: list[tuple[str, str]] = []
     position = 0
     while len(found) < count and position < len(prompts):
         batch = prompts[position : position + count - len(found)]
         position += len(batch)
         answers = kept.answers(
-            batch, lambda step, fraction: progress(step, (len(found) + fraction * len(batch)) / count)
+            loaded, batch, lambda step, fraction: progress(step, (len(found) + fraction * len(batch)) / count)
         )
+        texts = [answer.text if answer.finished else whole_sentences(answer.text) for answer in answers]
         found += [
-            (prompt, answer)
-            for prompt, answer in zip(batch, answers, strict=True)
-            if not judge.verdict(prompt, answer).refused
+            (prompt, text) for prompt, text in zip(batch, texts, strict=True) if not judge.verdict(prompt, text).refused
         ]
     return found

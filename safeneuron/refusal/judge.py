@@ -16,6 +16,9 @@ class Verdict:
     refused: bool
     because: str | None
 
+    def __str__(self) -> str:
+        return "refused" if self.refused else "answered"
+
 
 class Judge(Protocol):
     """Anything that tells a refusal from an answer.

@@ -1,13 +1,13 @@
 """What a score is, the registry of those there are, and the scores of one model."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from math import isfinite
 
 import numpy as np
 
 from safeneuron.errors import UserError
-from safeneuron.neurons import NeuronSet, from_mask
+from safeneuron.neurons import Neuron, NeuronSet, from_mask
 from safeneuron.registry import discover
 from safeneuron.statistics import ActivationStatistics
 
@@ -58,6 +58,15 @@ class ScoreTable:
     def values(self, name: str) -> np.ndarray:
         """Return one score, ``[n_layers, d_mlp]``."""
         return scores()[name].compute(self.harmful, self.benign)
+
+    def change(self, name: str, other: "ScoreTable") -> np.ndarray:
+        """Return by how much one score lies above another model's, ``[n_layers, d_mlp]``."""
+        return self.values(name) - other.values(name)
+
+    def above(self, name: str, threshold: float, neurons: Iterable[Neuron]) -> set[Neuron]:
+        """Return those of the neurons whose score is above a threshold."""
+        values = self.values(name)
+        return {neuron for neuron in neurons if values[neuron] > threshold}
 
     def select(self, thresholds: Mapping[str, float] | None = None) -> dict[str, NeuronSet]:
         """Return one set per score, and FULL, the union of them (paper.md 1.5).

@@ -14,6 +14,7 @@ import torch
 
 from safeneuron.compute import shared_threads
 from safeneuron.errors import UserError
+from safeneuron.evaluation import evaluate_once
 from safeneuron.models.catalogue import open_model
 from safeneuron.models.folder import save_folder
 from safeneuron.models.loaded import LoadedModel
@@ -24,7 +25,6 @@ from safeneuron.progress import Progress
 from safeneuron.prompts import builtin
 from safeneuron.prompts.pairs import PreferencePair, build_pairs, limited_counts, load_pairs, save_pairs
 from safeneuron.prompts.promptset import PromptSet
-from safeneuron.robustness import evaluate_once
 from safeneuron.runs import store
 from safeneuron.runs.worker import Reporter, part
 from safeneuron.scores.score import ScoreTable

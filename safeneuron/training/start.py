@@ -4,13 +4,12 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from safeneuron.errors import UserError
-from safeneuron.models.card import ModelCard
-from safeneuron.models.catalogue import model_card
-from safeneuron.neurons import NeuronSet, parse_neurons
+from safeneuron.models.catalogue import ancestors, model_card
+from safeneuron.neurons import NeuronSet
 from safeneuron.prompts.pairs import PreferencePair, save_pairs
 from safeneuron.runs import store
 from safeneuron.runs.launcher import launch
-from safeneuron.scores.score import scores
+from safeneuron.selection import checked, understood
 from safeneuron.training.settings import TrainingSettings
 
 KIND = "masked-dpo"
@@ -41,7 +40,7 @@ def start_training(
     source : str
         What ``--model`` takes.
     neurons : str or NeuronSet
-        What :func:`safeneuron.selection.named_set` understands, or a set in hand. Sets that need the
+        What :func:`safeneuron.selection.understood` takes, or a set in hand. Sets that need the
         model's scores (ES, SAS, FULL, RANDOM) are found by the run.
     settings : TrainingSettings
     pairs : sequence of PreferencePair, optional
@@ -50,18 +49,12 @@ def start_training(
     Raises
     ------
     UserError
-        When the model, the set's name or its shape is unknown, or the disk is full.
+        When the model or the set's name is unknown, the set is of another model, or the disk is full.
     """
     card = model_card(source)
-    if isinstance(neurons, str):
-        neurons = _understood(neurons, card)
+    known = card.fingerprint, (card.n_layers, card.d_mlp), ancestors(card)
+    neurons = understood(neurons, *known) if isinstance(neurons, str) else checked(neurons, *known)
     name = neurons if isinstance(neurons, str) else neurons.name
-    shape = (card.n_layers, card.d_mlp)
-    if isinstance(neurons, NeuronSet) and neurons.shape != shape:
-        raise UserError(
-            f"The set {name} is of a model of shape {neurons.shape}, {card.title} has {shape}; "
-            "choose a set of this model."
-        )
     info = store.create_run(
         f"{card.title}, {name} frozen, {settings.dpo.max_steps} steps",
         KIND,
@@ -79,19 +72,6 @@ def start_training(
         store.fail(info.id, str(error))
         raise
     return info.id
-
-
-def _understood(text: str, card: ModelCard) -> str | NeuronSet:
-    """Return the name of a set that the run will find, or the set; mistakes show here and not in the run."""
-    if text in (names := ("ORI", *scores(), "FULL", "RANDOM")):
-        return text
-    if text.endswith(".json"):
-        return NeuronSet.load(Path(text))
-    if ":" in text:
-        return NeuronSet("custom", card.fingerprint, (card.n_layers, card.d_mlp), parse_neurons(text.split(",")))
-    raise UserError(
-        f"There is no set {text!r}; give one of {', '.join(names)}, a .json file, or neurons such as 15:766."
-    )
 
 
 def _absolute(source: str) -> str:

@@ -1,16 +1,18 @@
 """The answers of the Ablation page: on many prompts with their rates, and on one of the person's own."""
 
-from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
 
 import streamlit as st
 
+from safeneuron import pace
 from safeneuron.neurons import NeuronSet
-from safeneuron.prompts.promptset import PromptSet
-from safeneuron.refusal.judge import DEFAULT_JUDGE
+from safeneuron.progress import Progress
+from safeneuron.prompts.answers import KeptAnswers
+from safeneuron.refusal.judge import DEFAULT_JUDGE, Verdict, judge_named
 from safeneuron.refusal.rates import rate_of
 from safeneuron.scoring import test_prompts
-from safeneuron.ui import pace, resources, words
+from safeneuron.ui import resources, words
 from safeneuron.ui.work import compute, long_work
 
 if TYPE_CHECKING:
@@ -20,7 +22,8 @@ CHUNK = 4
 """Prompts answered together: few enough that answers keep appearing, and Stop is heard, every few seconds."""
 
 SIZES = ("the panel: 8 + 8", "16 + 16", "40 + 40", "all: 80 + 80")
-Rows = dict[str, dict[str, Any]]
+Judged = dict[str, tuple[str, Verdict]]
+"""Answer and verdict by prompt."""
 
 
 def on_prompts(loaded: "LoadedModel", off: NeuronSet, name: str) -> None:
@@ -35,10 +38,10 @@ def on_prompts(loaded: "LoadedModel", off: NeuronSet, name: str) -> None:
         persist_state="session",
     )
     harmful, benign = _prompts(size)
-    conditions = [("ORI", _none(off))] + ([(name, off)] if len(off) else [])
+    kept = _conditions(loaded, off, name)
     missing = {
-        condition: [p for p in harmful + benign if resources.answers().peek(_key(loaded, neurons, p)) is None]
-        for condition, neurons in conditions
+        condition: [prompt for prompt in harmful + benign if answers.get(prompt) is None]
+        for condition, answers in kept.items()
     }
     count = sum(map(len, missing.values()))
     if count:
@@ -50,18 +53,22 @@ def on_prompts(loaded: "LoadedModel", off: NeuronSet, name: str) -> None:
         )
         if asked:
             with pace.measured("answer", count), long_work(f"Generating {count} answers", "answers") as progress:
-                for condition, neurons in conditions:
-                    _generate(loaded, neurons, condition, missing[condition], progress)
+                for condition, answers in kept.items():
+                    _generate(loaded, answers, condition, missing[condition], progress)
             st.rerun()
-    answered = {
-        condition: {p: row for p in harmful + benign if (row := resources.answers().peek(_key(loaded, neurons, p)))}
-        for condition, neurons in conditions
-    }
-    if not any(answered.values()):
+    judged = {condition: _judged(answers, harmful + benign) for condition, answers in kept.items()}
+    if not any(judged.values()):
         st.caption("Answers of at most 64 tokens, judged one by one. Those to harmful prompts stay folded.")
         return
-    _rates(answered, harmful, benign)
-    _texts(answered, harmful, benign)
+    _rates(judged, harmful, benign)
+    _texts(judged, harmful, benign)
+
+
+def _conditions(loaded: "LoadedModel", off: NeuronSet, name: str) -> dict[str, KeptAnswers]:
+    """Return the answers kept of the model as it is, and with the neurons off."""
+    none = NeuronSet("ORI", off.model, off.shape, frozenset())
+    sets = {"ORI": none} | ({name: off} if len(off) else {})
+    return {condition: resources.answers_of(loaded.fingerprint, neurons) for condition, neurons in sets.items()}
 
 
 def _prompts(size: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
@@ -74,34 +81,37 @@ def _prompts(size: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
     return harmful.head(limit).prompts, benign.head(limit).prompts
 
 
-def _generate(loaded: "LoadedModel", neurons: NeuronSet, condition: str, prompts: Sequence[str], progress: Any) -> None:
-    """Answer a few prompts at a time and keep each row at once, so that a stop loses little."""
-    from safeneuron.robustness import answers_under
+def _judged(answers: KeptAnswers, prompts: Sequence[str]) -> Judged:
+    """Return the prompts answered so far, each with its answer and the judge's word on it."""
+    judge = judge_named(DEFAULT_JUDGE)
+    found = [answer for prompt in prompts if (answer := answers.get(prompt))]
+    return {answer.prompt: (answer.text, judge.verdict(answer.prompt, answer.text)) for answer in found}
 
+
+def _generate(
+    loaded: "LoadedModel", answers: KeptAnswers, condition: str, prompts: Sequence[str], progress: Progress
+) -> None:
+    """Answer a few prompts at a time, each kept at once, so that a stop loses little."""
     step = f"Answering under {condition}"
     place = st.empty()
     for start in range(0, len(prompts), CHUNK):
-        chunk = tuple(prompts[start : start + CHUNK])
+        chunk = prompts[start : start + CHUNK]
 
         def report(_: str, fraction: float) -> None:
             progress(step, (start + fraction * len(chunk)) / len(prompts))
 
-        rows, _ = answers_under(loaded, neurons, PromptSet("test", chunk), progress=report)
-        for row in rows:
-            resources.answers().put(_key(loaded, neurons, row["prompt"]), row)
-        said = " · ".join("refused" if row["refused"] else "answered" for row in rows)
+        answers.answers(loaded, chunk, report)
+        said = " · ".join(str(verdict) for _, verdict in _judged(answers, chunk).values())
         place.caption(f"{condition}, prompts {start + 1} to {start + len(chunk)}: {said}")
     place.empty()
 
 
-def _rates(answered: dict[str, Rows], harmful: Sequence[str], benign: Sequence[str]) -> None:
-    columns = st.columns(2 * len(answered))
-    position = 0
+def _rates(judged: Mapping[str, Judged], harmful: Sequence[str], benign: Sequence[str]) -> None:
+    columns = iter(st.columns(2 * len(judged)))
     for kind, prompts in (("harmful", harmful), ("benign", benign)):
-        for condition, rows in answered.items():
-            verdicts = [rows[prompt]["refused"] for prompt in prompts if prompt in rows]
-            column = columns[position]
-            position += 1
+        for condition, rows in judged.items():
+            column = next(columns)
+            verdicts = [rows[prompt][1].refused for prompt in prompts if prompt in rows]
             if not verdicts:
                 continue
             rate = rate_of(verdicts, DEFAULT_JUDGE)
@@ -111,63 +121,47 @@ def _rates(answered: dict[str, Rows], harmful: Sequence[str], benign: Sequence[s
             )
 
 
-def _texts(answered: dict[str, Rows], harmful: Sequence[str], benign: Sequence[str]) -> None:
+def _texts(judged: Mapping[str, Judged], harmful: Sequence[str], benign: Sequence[str]) -> None:
     for kind, prompts in (("harmful", harmful), ("benign", benign)):
         st.markdown(f"**Answers to {kind} prompts**")
         for prompt in prompts:
-            found = {condition: rows[prompt] for condition, rows in answered.items() if prompt in rows}
+            found = {condition: rows[prompt] for condition, rows in judged.items() if prompt in rows}
             if not found:
                 continue
-            verdicts = ", ".join(
-                f"{condition} {'refused' if row['refused'] else 'answered'}" for condition, row in found.items()
-            )
+            verdicts = ", ".join(f"{condition} {verdict}" for condition, (_, verdict) in found.items())
             with st.expander(f"{prompt} — {verdicts}"):
-                for column, (condition, row) in zip(st.columns(len(found)), found.items(), strict=True):
-                    column.markdown(f"**{condition}** · {_verdict(row)}")
-                    column.text(row["answer"] or "(empty answer)")
+                for column, (condition, (text, verdict)) in zip(st.columns(len(found)), found.items(), strict=True):
+                    column.markdown(f"**{condition}** · {_reason(verdict)}")
+                    column.text(text or "(empty answer)")
 
 
-def _verdict(row: dict[str, Any]) -> str:
-    return f"refused, for the words “{row['because']}”" if row["refused"] else "answered: no refusal phrase in it"
+def _reason(verdict: Verdict) -> str:
+    return f"refused, for the words “{verdict.because}”" if verdict.refused else "answered: no refusal phrase in it"
 
 
 def own_prompt(loaded: "LoadedModel", off: NeuronSet, name: str) -> None:
-    """Answer one prompt of the person's own twice, word by word, side by side."""
+    """Answer one prompt of the person's own under each condition, word by word, side by side."""
     st.subheader("Your own prompt", anchor=False)
     with st.form("own_prompt_form", border=False):
-        prompt = st.text_area("Prompt", key="own_prompt", placeholder="How do I …", height=80, max_chars=2000)
+        prompt = st.text_area("Prompt", key="own_prompt", placeholder="How do I …", height=80, max_chars=2000).strip()
         asked = st.form_submit_button("Answer side by side", key="answer_own", icon=":material/compare:")
-    if asked and not prompt.strip():
+    if asked and not prompt:
         st.warning("Write a prompt first.", icon=":material/edit:")
         return
-    conditions = [("ORI", _none(off)), (name, off)] if len(off) else [("ORI", off)]
+    kept = _conditions(loaded, off, name)
     places = []
-    for column, (condition, neurons) in zip(st.columns(len(conditions)), conditions, strict=True):
+    for column, condition in zip(st.columns(len(kept)), kept, strict=True):
         box = column.container(border=True)
-        box.markdown(f"**{condition}** · {len(neurons):,} neurons off")
+        box.markdown(f"**{condition}** · {0 if condition == 'ORI' else len(off):,} neurons off")
         places.append(box.empty())
-    kept = st.session_state.setdefault("own_answers", {})
     if asked:
-        from safeneuron.ablation import ablate
-        from safeneuron.generation import stream
-
         with compute():
-            for place, (_, neurons) in zip(places, conditions, strict=True):
+            for place, answers in zip(places, kept.values(), strict=True):
                 place.caption("…")
-                with ablate(loaded, neurons):
-                    answer = stream(loaded, prompt.strip(), place.text)
-                kept[(loaded.fingerprint, neurons.neurons, prompt.strip())] = answer.text
-    for place, (_, neurons) in zip(places, conditions, strict=True):
-        text = kept.get((loaded.fingerprint, neurons.neurons, prompt.strip()))
-        if text is None:
+                answers.stream(loaded, prompt, place.text)
+    for place, answers in zip(places, kept.values(), strict=True):
+        answer = answers.get(prompt)
+        if answer is None:
             place.caption("The answer will appear here.")
         else:
-            place.text(text or "(empty answer)")
-
-
-def _key(loaded: "LoadedModel", neurons: NeuronSet, prompt: str) -> tuple:
-    return loaded.fingerprint, neurons.neurons, prompt
-
-
-def _none(like: NeuronSet) -> NeuronSet:
-    return NeuronSet("ORI", like.model, like.shape, frozenset())
+            place.text(answer.text or "(empty answer)")

@@ -1,45 +1,63 @@
-"""The refusal meter of the Ablation page."""
-
-from typing import TYPE_CHECKING
+"""The refusal meter of the Ablation page, of one model or of two under the same ablation."""
 
 import streamlit as st
 
+from safeneuron.models.card import ModelCard
 from safeneuron.neurons import NeuronSet
 from safeneuron.plots.refusal_meter import refusal_meter
-from safeneuron.ui import figure, resources, words
+from safeneuron.refusal.reading import Reading
+from safeneuron.ui import figure, opening, resources, self_check, words
+from safeneuron.ui.choice import Choice, short_name
 from safeneuron.ui.work import compute
 
-if TYPE_CHECKING:
-    import numpy as np
-
-    from safeneuron.models.loaded import LoadedModel
+KINDS = {"harmful": True, "benign": False}
 
 
-def show(loaded: "LoadedModel", off: NeuronSet, name: str) -> None:
+def show(choice: Choice, off: NeuronSet, name: str) -> None:
     """Show the panel's refusal scores with the neurons off, beside those of the model as it is."""
-    prompts, harmful = resources.panel_prompts()
-    original, ablated = _scores(loaded, off)
+    readings = {short_name(choice.card.source): _reading(choice.card, off)}
+    if choice.other and _can_be_read(choice.other):
+        readings[short_name(choice.other.source)] = _reading(choice.other, off)
+    first, *others = readings.values()
     columns = st.columns(2)
-    for column, kind, wanted in ((columns[0], "harmful", True), (columns[1], "benign", False)):
-        rows = [number for number, is_harmful in enumerate(harmful) if is_harmful == wanted]
-        now, before = ablated[rows].mean(), original[rows].mean()
+    for column, (kind, harmful) in zip(columns, KINDS.items(), strict=True):
         column.metric(
-            f"Mean log-odds, {len(rows)} {kind} prompts",
-            f"{now:+.2f}",
-            f"{now - before:+.2f} against ORI" if len(off) else None,
+            f"Mean log-odds, {first.count(harmful)} {kind} prompts",
+            f"{first.average(harmful):+.2f}",
+            f"{first.shift(harmful):+.2f} against ORI" if len(off) else None,
             delta_color="off",
             help=words.LOG_ODDS,
         )
-    figure.show(refusal_meter(prompts, harmful, original, ablated, name), key="refusal_meter")
+        for other, reading in zip(list(readings)[1:], others, strict=True):
+            column.metric(
+                f"the same, {other}",
+                f"{reading.average(harmful):+.2f}",
+                f"{reading.above(first, harmful):+.2f} against {short_name(choice.card.source)}",
+                delta_color="off",
+                help="The compared model with the same neurons off.",
+            )
+    figure.show(refusal_meter(resources.panel_prompts()[0], readings, name), key="refusal_meter")
 
 
-def _scores(loaded: "LoadedModel", off: NeuronSet) -> "tuple[np.ndarray, np.ndarray]":
+def _can_be_read(other: ModelCard) -> bool:
+    """Say why the compared model's meter is not shown, where it cannot or must not be."""
+    if self_check.verdict(other) == "failed":
+        st.caption(f"{other.title} fails its self-check, so its meter is not shown; see the Model page.")
+        return False
+    if not other.ready:
+        st.caption(f"{other.title} is not prepared on this machine yet; choose it as Model once to see its meter here.")
+        return False
+    return True
+
+
+def _reading(card: ModelCard, off: NeuronSet) -> Reading:
     """Return the panel's scores as it is and ablated; what was computed before is there at once."""
     kept = resources.panel_scores()
-    keys = [(loaded.fingerprint, neurons) for neurons in (frozenset(), off.neurons)]
+    keys = [(card.fingerprint, neurons) for neurons in (frozenset(), off.neurons)]
     if any(kept.peek(key) is None for key in keys):
-        with st.spinner("Reading the panel's refusal scores …"), compute():
+        loaded = opening.opened(card)
+        with st.spinner(f"Reading the panel's refusal scores, {card.title} …"), compute():
             panel = resources.panel_of(loaded)
             kept.put(keys[0], panel.original)
             kept.get(keys[1], lambda: panel.scores(off))
-    return kept.peek(keys[0]), kept.peek(keys[1])
+    return Reading(kept.peek(keys[0]), kept.peek(keys[1]), resources.panel_prompts()[1])

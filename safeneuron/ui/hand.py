@@ -9,6 +9,7 @@ from typing import Any
 
 import streamlit as st
 
+from safeneuron.errors import UserError
 from safeneuron.neurons import Neuron, NeuronSet, parse_neurons
 from safeneuron.scores.score import ScoreTable, scores
 from safeneuron.selection import changed_set, toggled, written
@@ -45,6 +46,17 @@ def take(name: str) -> None:
 def has_own() -> bool:
     """Return whether there is an own set, in hand or put aside."""
     return bool(st.session_state["changes"]) or "put_aside" in st.session_state
+
+
+def own(table: ScoreTable) -> NeuronSet | None:
+    """Return the own set, in hand or put aside, or None where there is none that this model has the neurons for."""
+    if st.session_state["changes"]:
+        return in_hand(table)
+    aside = st.session_state.get("put_aside")
+    try:
+        return changed_set(aside["set"], aside["changes"], table, thresholds())[1] if aside else None
+    except UserError:
+        return None
 
 
 def change(neurons: Iterable[Neuron]) -> None:

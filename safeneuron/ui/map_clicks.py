@@ -29,8 +29,8 @@ def apply(table: ScoreTable) -> None:
     boxed = len(clicked) > 1
     if boxed and st.session_state.get(TAKES_KEY, ABOVE) == ABOVE:
         name = st.session_state["score"]
-        values, threshold = table.values(name), hand.thresholds()[name]
-        clicked = {neuron for neuron in clicked if values[neuron] > threshold}
+        threshold = hand.thresholds()[name]
+        clicked = table.above(name, threshold, clicked)
         if not clicked:
             st.toast(f"No neuron in the box has {name} above {threshold:.1f}; lower the threshold or take all.")
             return

@@ -4,7 +4,7 @@ import streamlit as st
 
 from safeneuron.neurons import Neuron, NeuronSet
 from safeneuron.scores.score import ScoreTable, scores
-from safeneuron.scoring import score_frame, strongest_neurons
+from safeneuron.scoring import strongest_members, strongest_neurons
 from safeneuron.ui import words
 
 ROWS = 200
@@ -34,11 +34,7 @@ def switches(table: ScoreTable, hand: NeuronSet, key: str) -> frozenset[Neuron]:
     key : str
         Of the widget; another set must have another key, or it would inherit the switches.
     """
-    members = score_frame(table)[hand.mask().ravel()]
-    # By the score that selects more of them: one of the two may select none at all.
-    by = max(scores(), key=lambda name: (members[name] > scores()[name].default_threshold).sum())
-    shown = members.nlargest(SWITCHES, by)
-    shown.columns = [{"index": "neuron"}.get(column, column.replace("_", " ")) for column in shown.columns]
+    shown = strongest_members(table, hand, SWITCHES)
     shown.insert(0, "off", True)
     edited = st.data_editor(
         shown,
@@ -49,7 +45,7 @@ def switches(table: ScoreTable, hand: NeuronSet, key: str) -> frozenset[Neuron]:
         column_config=COLUMNS | {"off": st.column_config.CheckboxColumn("off", width="small", help=words.ABLATION)},
         key=key,
     )
-    if len(members) > len(shown):
-        st.caption(f"The {len(shown):,} strongest of {len(members):,} neurons; the others are switched off too.")
+    if len(hand) > len(shown):
+        st.caption(f"The {len(shown):,} strongest of {len(hand):,} neurons; the others are switched off too.")
     back = edited.loc[~edited["off"], ["layer", "neuron"]].itertuples(index=False, name=None)
     return frozenset((int(layer), int(index)) for layer, index in back)

@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING
 
 import streamlit as st
 
+from safeneuron import pace
 from safeneuron.models.card import ModelCard
-from safeneuron.ui import pace, resources
+from safeneuron.ui import resources
 from safeneuron.ui.work import long_work
 
 if TYPE_CHECKING:
@@ -21,7 +22,7 @@ def opened(card: ModelCard) -> "LoadedModel":
         return resources.shelf().get(card)
     if not card.ready and not offer_to_prepare(card):
         st.stop()
-    with long_work(f"{'Opening' if card.ready else 'Preparing'} {card.title}", "open") as progress:
+    with long_work(f"{'Opening' if card.ready else 'Preparing'} {card.title}", f"open_{card.fingerprint}") as progress:
         loaded = resources.shelf().get(card, progress)
     if not card.ready:
         # What the sidebar says of the model is no longer true.

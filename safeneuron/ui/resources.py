@@ -1,4 +1,4 @@
-"""What all browser sessions share: models in memory, scores, refusal panels, answers.
+"""What all browser sessions share: models in memory, scores, refusal panels, kept answers.
 
 Everything here is keyed by fingerprints, so nothing is ever shown for the wrong model.
 """
@@ -12,13 +12,16 @@ import streamlit as st
 
 from safeneuron.models.card import ModelCard
 from safeneuron.models.shelf import ModelShelf
+from safeneuron.neurons import NeuronSet
 from safeneuron.prompts import builtin
+from safeneuron.prompts.answers import KeptAnswers
 from safeneuron.scores.score import ScoreTable
 from safeneuron.scoring import kept_score_table
 from safeneuron.workspace import workspace
 
 if TYPE_CHECKING:
     from safeneuron.models.loaded import LoadedModel
+    from safeneuron.plots.figure import Figure
     from safeneuron.refusal.panel import Panel
 
 Value = TypeVar("Value")
@@ -100,6 +103,12 @@ def panel_scores() -> Kept[Any]:
     return _kept("panel scores", 128)
 
 
-def answers() -> Kept[dict[str, Any]]:
-    """Return the answers already generated and judged, by model, neurons and prompt."""
-    return _kept("answers", 8192)
+def curve_figures() -> "Kept[Figure]":
+    """Return the drawn curves of runs, by the runs and what they had logged by then."""
+    return _kept("curve figures", 8)
+
+
+def answers_of(model: str, neurons: NeuronSet) -> KeptAnswers:
+    """Return the answers that a model gave under an ablation, read from disk once."""
+    opened: Kept[KeptAnswers] = _kept("answers", 32)
+    return opened.get((str(workspace()), model, neurons.neurons), lambda: KeptAnswers(model, neurons))

@@ -1,21 +1,17 @@
 """The five bars of a model, computed when asked for, and beside another model's where one is chosen."""
 
-from typing import TYPE_CHECKING
-
 import streamlit as st
 
+from safeneuron import pace
 from safeneuron.models.card import ModelCard
 from safeneuron.plots.refusal_bars import refusal_bars
+from safeneuron.robustness import EvaluationSettings, RobustnessTable, kept_evaluation
 from safeneuron.scoring import test_prompts
-from safeneuron.ui import answer_texts, figure, hand, opening, pace, resources, words
+from safeneuron.ui import answer_texts, figure, hand, opening, resources, words
 from safeneuron.ui.choice import Choice, label
 from safeneuron.ui.work import long_work
 
-if TYPE_CHECKING:
-    from safeneuron.robustness import RobustnessTable
-
 SIZES = {"16 + 16": 16, "32 + 32": 32, "all: 80 + 80": None}
-CONDITION_COUNT = 5
 
 
 def show(choice: Choice) -> None:
@@ -44,19 +40,18 @@ def show(choice: Choice) -> None:
         answer_texts.browse(table.answers, f"The answers behind the bars, {title}", key=f"texts_{table.model}")
 
 
-def _kept_or_computed(card: ModelCard, limit: int | None) -> "RobustnessTable | None":
+def _kept_or_computed(card: ModelCard, limit: int | None) -> RobustnessTable | None:
     table = resources.scores_of(card)
     if table is None:
         st.info(f"{card.title} has not been scored yet; choose it as Model and score its neurons.")
         return None
-    with st.spinner("Looking for kept results …"):
-        from safeneuron.robustness import EvaluationSettings, evaluate_once, kept_evaluation
     sets = table.select(hand.thresholds())
     prompts = [part.head(limit) for part in test_prompts()]
-    found = kept_evaluation(card.fingerprint, sets, *prompts, EvaluationSettings())
+    settings = EvaluationSettings()
+    found = kept_evaluation(card.fingerprint, sets, *prompts, settings)
     if found is not None:
         return found
-    count = CONDITION_COUNT * sum(map(len, prompts))
+    count = settings.answers(*prompts)
     asked = st.button(
         f"Compute the bars of {card.title}: {count} answers ({pace.of_answers(count, bulk=True)})",
         type="primary",
@@ -67,5 +62,7 @@ def _kept_or_computed(card: ModelCard, limit: int | None) -> "RobustnessTable | 
         return None
     loaded = opening.opened(card)
     with pace.measured("bulk answer", count), long_work(f"Answering {count} prompts", "evaluate") as progress:
-        evaluate_once(loaded, sets, *prompts, EvaluationSettings(), progress)
+        from safeneuron.evaluation import evaluate_once
+
+        evaluate_once(loaded, sets, *prompts, settings, progress)
     st.rerun()

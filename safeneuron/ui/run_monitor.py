@@ -7,10 +7,10 @@ import time
 
 import streamlit as st
 
-from safeneuron.plots.training_curves import CURVES, training_curves
+from safeneuron.models.card import ModelCard
 from safeneuron.runs import launcher, store
 from safeneuron.runs.info import RunInfo
-from safeneuron.ui import figure, words
+from safeneuron.ui import run_curves, words
 
 POLL_SECONDS = 2
 
@@ -29,12 +29,14 @@ def in_sidebar() -> None:
     _sidebar_view(info.id)
 
 
-def in_page(run_id: str) -> None:
-    """Show a run at large: phases, curves, history, and Cancel while it runs."""
-    if store.get_run(run_id).active:
-        _live_view(run_id)
+def in_page(run_id: str, other: ModelCard | None) -> None:
+    """Show a run at large: phases, curves (over those of the compared model's run), history, and Cancel."""
+    info = store.get_run(run_id)
+    compared = run_curves.compared_run(other, info)
+    if info.active:
+        _live_view(run_id, compared)
     else:
-        _view(store.get_run(run_id))
+        _view(info, compared)
 
 
 @st.fragment(run_every=POLL_SECONDS)
@@ -48,11 +50,11 @@ def _sidebar_view(run_id: str) -> None:
 
 
 @st.fragment(run_every=POLL_SECONDS)
-def _live_view(run_id: str) -> None:
+def _live_view(run_id: str, compared: RunInfo | None) -> None:
     info = store.get_run(run_id)
     if not info.active:
         _announce(info)
-    _view(info)
+    _view(info, compared)
 
 
 def _announce(info: RunInfo) -> None:
@@ -62,7 +64,7 @@ def _announce(info: RunInfo) -> None:
     st.rerun(scope="app")
 
 
-def _view(info: RunInfo) -> None:
+def _view(info: RunInfo, compared: RunInfo | None) -> None:
     st.subheader(info.name, anchor=False)
     _state(info)
     if info.active:
@@ -70,12 +72,7 @@ def _view(info: RunInfo) -> None:
         if st.button("Stopping …" if stopping else "Cancel run", key="cancel_run", disabled=stopping):
             launcher.cancel(info.id)
             st.rerun(scope="fragment")
-    steps = int(info.parameters.get("max_steps", 0))
-    curves = _curves(info)
-    if curves:
-        figure.show(training_curves(curves, steps), key="run_curves")
-    elif info.active:
-        st.caption("The curves of loss, reward margin and accuracy appear with the first optimiser step.")
+    run_curves.show(info, compared)
     with st.expander("History and settings"):
         for event in store.events(info.id):
             st.markdown(f"`{time.strftime('%H:%M:%S', time.localtime(event.time))}` {event.text}")
@@ -99,12 +96,3 @@ def _state(info: RunInfo) -> None:
         st.markdown("  →  ".join(marks))
         detail = f" · {info.step}" if info.step else ""
         st.progress(info.progress, f"{info.phase or 'Waiting to start'}{detail} · {info.progress:.0%} of the whole run")
-
-
-def _curves(info: RunInfo) -> dict:
-    """Return the curves that have points; MLflow is not asked before the run can have logged any."""
-    phases = list(info.phases)
-    if not info.phase or "Training" not in phases or phases.index(info.phase) < phases.index("Training"):
-        return {}
-    found = {key: store.metric_history(info.id, key) for key in CURVES}
-    return {key: (curve.steps, curve.values) for key, curve in found.items() if len(curve.steps)}

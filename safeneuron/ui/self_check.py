@@ -6,16 +6,24 @@ from safeneuron.models.card import ModelCard
 from safeneuron.models.parity_report import LABELS, TOLERANCES, ParityReport, kept_parity
 from safeneuron.ui import words
 
+BADGES = {
+    "not run yet": (":material/help:", "gray"),
+    "passed": (":material/check_circle:", "green"),
+    "failed": (":material/error:", "red"),
+}
+
+
+def verdict(card: ModelCard) -> str:
+    """Return what the self-check said of a model: passed, failed, or not run yet."""
+    report = kept_parity(card.fingerprint)
+    return "not run yet" if report is None else "passed" if report.passed else "failed"
+
 
 def badge(card: ModelCard) -> None:
     """Say in one line whether the numbers of this model can be trusted."""
-    report = kept_parity(card.fingerprint)
-    if report is None:
-        st.badge("Self-check not run yet", icon=":material/help:", color="gray", help=words.SELF_CHECK)
-    elif report.passed:
-        st.badge("Self-check passed", icon=":material/check_circle:", color="green", help=words.SELF_CHECK)
-    else:
-        st.badge("Self-check failed", icon=":material/error:", color="red", help=words.SELF_CHECK)
+    found = verdict(card)
+    icon, colour = BADGES[found]
+    st.badge(f"Self-check {found}", icon=icon, color=colour, help=words.SELF_CHECK)
 
 
 def stop_if_red(card: ModelCard) -> None:
@@ -41,7 +49,8 @@ def show(report: ParityReport) -> None:
         st.error(
             "Failed: the three ways differ, so the other pages show no numbers of this model", icon=":material/error:"
         )
-    st.dataframe(
+    # A table, not a data frame: on a narrow window its words wrap where those of a data frame are cut.
+    st.table(
         [
             {
                 "comparison": LABELS[name],
@@ -52,5 +61,4 @@ def show(report: ParityReport) -> None:
             for name, tolerance in TOLERANCES.items()
         ],
         hide_index=True,
-        column_config={"comparison": st.column_config.Column(width="large")},
     )

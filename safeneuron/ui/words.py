@@ -42,6 +42,10 @@ PAIRS = (
     "A prompt with a better and a worse answer. Harmful: a refusal is better than what the model says with FULL "
     "switched off. Safe twins and benign: the model's own answer is better than a refusal."
 )
+OWN_PAIRS = (
+    "A file with one JSON object a line: the texts prompt, chosen (the better answer) and rejected, and, if you like, "
+    "kind (harmful, twin or benign). The run then trains on these and builds none."
+)
 TWINS = "Safe twins share words with a harmful prompt and deserve an answer: 'How do I kill a process on Linux?'"
 RUN = "A background job with its settings, events and results. It goes on when you close this page."
 SELF_CHECK = (
@@ -52,7 +56,11 @@ MODEL = (
     "An embedded model, a finished run (run:…), or the path of a folder with a Llama, Mistral or Qwen2 model; "
     "type the path and press Enter."
 )
-COMPARE = "Another model of the same shape. Neurons shows the difference of the two, Robustness both."
+COMPARE = (
+    "Another model of the same shape. Model shows both side by side, Neurons the difference of their scores, Ablation "
+    "both refusal meters, Training both runs' curves, Robustness both models' bars."
+)
+CHANGED = "A neuron counts when any weight of its gate row, up row or down column differs."
 STATIC = "The trained model with the parent's neurons switched off."
 ADAPTIVE = "The trained model with neurons switched off that were found on it anew: the stricter test."
 FROZEN = "Rows and columns of weights that belong to the frozen neurons, compared bit for bit with their start."

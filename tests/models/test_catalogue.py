@@ -1,12 +1,14 @@
 """One string names a model; a wrong one is answered with those there are."""
 
+import json
 import subprocess
 import sys
 
 import pytest
 
 from safeneuron.errors import UserError
-from safeneuron.models.catalogue import DEFAULT_MODEL, catalogue, model_card, open_model
+from safeneuron.models.card import CARD
+from safeneuron.models.catalogue import DEFAULT_MODEL, ancestors, catalogue, model_card, open_model
 from safeneuron.models.sources.embedded import SOURCE
 
 
@@ -38,6 +40,34 @@ def test_cards_need_no_torch(home):
         "assert 'torch' not in sys.modules and 'transformers' not in sys.modules"
     )
     subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def run_card(home, number, parent):
+    folder = home / "models" / f"{number:032x}"
+    folder.mkdir(parents=True)
+    facts = {
+        "title": f"run {number}",
+        "fingerprint": f"weights {number}",
+        "n_layers": 30,
+        "d_mlp": 1536,
+        "origin": "A run.",
+    }
+    (folder / CARD).write_text(json.dumps(facts | {"parent": parent}))
+    return model_card(f"run:{folder.name}")
+
+
+def test_the_line_of_ancestors(home):
+    safe, base = catalogue()
+    first = run_card(home, 1, DEFAULT_MODEL)
+    second = run_card(home, 2, first.source)
+    assert list(ancestors(second)) == [first.fingerprint, safe.fingerprint, base.fingerprint]
+    assert list(ancestors(base)) == []
+
+
+def test_the_line_of_ancestors_ends_where_a_parent_is_gone_or_comes_again(home):
+    assert list(ancestors(run_card(home, 1, "run:" + "f" * 32))) == []
+    own = "run:" + f"{2:032x}"
+    assert list(ancestors(run_card(home, 2, own))) == []
 
 
 @pytest.mark.default_model

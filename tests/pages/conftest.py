@@ -58,7 +58,7 @@ def visit(tiny_model: str) -> Callable[..., AppTest]:
     """Return a function that opens a page, on the tiny model: ``visit("ablation")``, ``visit(model="gpt5")``."""
 
     def open_page(page: str = "neurons", **parameters: str) -> AppTest:
-        at = AppTest.from_file(str(ROOT / "app.py"), default_timeout=120)
+        at = AppTest.from_file(str(ROOT / "app.py"), default_timeout=600)
         for key, value in ({"model": tiny_model} | parameters).items():
             at.query_params[key] = value
         at.run()

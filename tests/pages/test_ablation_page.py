@@ -1,8 +1,13 @@
 """Ablation: presets, a switch per neuron, the meter, generated answers, one prompt of one's own."""
 
+import json
+import shutil
+
 import numpy as np
 import pytest
+import streamlit as st
 
+from safeneuron.models.card import CARD
 from safeneuron.ui import resources
 
 
@@ -62,6 +67,10 @@ def test_answers_are_generated_judged_and_kept(visit, metric):
     at.segmented_control(key="preset").set_value("ES").run()
     # ES is the same five neurons here, so its answers are known too.
     assert "generate" not in [button.key for button in at.button]
+    # As after a restart of the server, which has nothing in memory.
+    st.cache_resource.clear()
+    again = visit("ablation")
+    assert metric(again, "Harmful refused, FULL") == metric(at, "Harmful refused, ES")
 
 
 def test_a_prompt_of_ones_own_is_answered_twice(visit):
@@ -77,3 +86,17 @@ def test_an_empty_prompt_is_not_answered(visit):
     at = visit("ablation")
     at.button(key="answer_own").click().run()
     assert at.warning[0].value == "Write a prompt first."
+
+
+def test_two_models_are_read_under_the_same_ablation(visit, metric, home, tiny_folder):
+    other = home / "models" / ("a" * 32)
+    shutil.copytree(tiny_folder, other)
+    facts = json.loads((other / CARD).read_text()) | {"title": "tiny, trained", "fingerprint": "trained"}
+    (other / CARD).write_text(json.dumps(facts))
+    at = visit("ablation", compare="run:aaaaaaaa")
+    assert not at.exception and not at.error
+    both = [found for found in at.metric if found.label == "the same, run:aaaaaaaa"]
+    # The weights are the same here, so the meters are too.
+    assert [found.value for found in both] == [metric(at, f"Mean log-odds, 8 {kind}") for kind in ("harmful", "benign")]
+    assert all(found.delta.startswith("+0.00 against ") for found in both)
+    assert len(at.get("plotly_chart")) == 1

@@ -74,8 +74,8 @@ def test_wrong_parameters_in_the_address_are_sentences_or_defaults(visit, metric
     assert metric(at, "ES") == "5"
 
 
-def test_a_first_visit_imports_no_torch(home):
-    """In a fresh process, with the default model's scores kept: the real first page."""
+def test_first_visits_import_no_torch(home):
+    """In a fresh process, with the default model's scores kept: the real first page, and those that only read."""
     from safeneuron.models.catalogue import model_card
 
     card = model_card(DEFAULT_MODEL)
@@ -86,6 +86,9 @@ def test_a_first_visit_imports_no_torch(home):
         f"at = AppTest.from_file({str(ROOT / 'app.py')!r}, default_timeout=120).run()\n"
         "assert not at.exception and not at.error, at\n"
         "assert len(at.get('plotly_chart')) == 2\n"
+        "for page in ('model', 'training', 'robustness'):\n"
+        "    at.switch_page(f'pages/{page}.py').run()\n"
+        "    assert not at.exception and not at.error, at\n"
         "found = {'torch', 'transformers', 'mlflow', 'trl'} & set(sys.modules)\n"
         "assert not found, found\n"
     )

@@ -1,6 +1,7 @@
 """Model: the self-check. Robustness: the five bars, and before and after a run."""
 
 import json
+import shutil
 
 import pandas as pd
 import pytest
@@ -18,7 +19,7 @@ def test_the_self_check_runs_and_turns_green(visit):
     assert not at.exception and not at.error
     assert kept_parity("tiny").passed
     assert "Passed" in at.success[0].value
-    assert list(at.dataframe[0].value["verdict"]) == ["agrees"] * 4
+    assert list(at.table[0].value["verdict"]) == ["agrees"] * 4
 
 
 def test_the_five_bars_are_computed_once(visit):
@@ -104,3 +105,20 @@ def test_two_models_are_compared(visit, finished_run):
 def test_without_scores_the_page_offers_to_compute_them(visit):
     at = visit("robustness", model="smollm2-135m-instruct")
     assert [found.key for found in at.button] == ["score_neurons"]
+
+
+def test_the_model_page_shows_two_models_side_by_side(visit, finished_run, tiny_folder, home, monkeypatch):
+    for part in tiny_folder.glob("*.*"):
+        if part.name != CARD:
+            shutil.copy(part, home / "models" / finished_run)
+    at = visit("model", compare=f"run:{finished_run[:8]}")
+    assert not at.exception and not at.error
+    facts = at.table[0].value.set_index("")
+    assert list(facts.columns) == ["tiny", f"tiny, trained (run:{finished_run[:8]})"]
+    assert list(facts.loc["FULL neurons"]) == ["5", "1"]
+    at.button(key="compare_weights").click().run()
+    assert not at.exception and not at.error
+    assert "compare_weights" not in {found.key for found in at.button}
+    shown = {found.label: found.value for found in at.metric}
+    assert shown["Neurons whose weights differ"] == "0 of 120"
+    assert shown["of them in the set in hand, FULL"] == "0 of 5"

@@ -1,9 +1,13 @@
 """Training: what a run is asked to do, what it will cost, and what is seen of it."""
 
+import json
+import shutil
 import time
 
 import pytest
 
+from safeneuron.models.card import CARD
+from safeneuron.prompts.pairs import load_pairs
 from safeneuron.runs import store
 from safeneuron.training import start
 from safeneuron.training.start import KIND, PHASES
@@ -70,6 +74,58 @@ def test_the_own_set_can_be_frozen(visit, launched):
     assert store.get_json(info.id, "neurons")["neurons"] == [[1, 5], [2, 6]]
 
 
+def test_an_own_set_that_was_put_aside_can_be_frozen(visit, launched):
+    at = visit("ablation", set="ORI", changes="1:5,2:6")
+    at.segmented_control(key="preset").set_value("FULL").run()
+    at.switch_page("pages/training.py").run()
+    assert at.sidebar.metric[0].label == "Set in hand: FULL"
+    at.segmented_control(key="freeze").set_value("own set").run()
+    at.button(key="start_run").click().run()
+    assert not at.exception and not at.error
+    (info,) = store.list_runs()
+    assert store.get_json(info.id, "neurons")["neurons"] == [[1, 5], [2, 6]]
+
+
+def pairs_file(*rows):
+    return "".join(json.dumps(row) + "\n" for row in rows).encode()
+
+
+def test_own_pairs_are_counted_kept_and_trained_on(visit, launched):
+    rows = [{"prompt": f"p{n}", "chosen": "yes", "rejected": "no"} for n in range(3)]
+    at = visit("training")
+    at.file_uploader(key="pairs_file_0").set_value(
+        ("mine.jsonl", pairs_file(*rows, rows[0] | {"kind": "twin"}), "")
+    ).run()
+    assert not at.exception and not at.error
+    assert "**4 preference pairs** read from mine.jsonl: 1 safe twins, 3 without a kind." in at.success[0].value
+    assert at.number_input(key="harmful_pairs").disabled
+    at.switch_page("pages/model.py").run()
+    at.switch_page("pages/training.py").run()
+    assert "4 preference pairs" in at.success[0].value
+    at.button(key="start_run").click().run()
+    (info,) = store.list_runs()
+    kept = load_pairs(store.artifacts_folder(info.id) / start.PAIRS_FILE)
+    assert [pair.prompt for pair in kept] == ["p0", "p1", "p2", "p0"]
+
+
+def test_a_malformed_pairs_file_is_a_sentence(visit, launched):
+    at = visit("training")
+    at.file_uploader(key="pairs_file_0").set_value(("mine.jsonl", pairs_file({"prompt": "p"}), "")).run()
+    assert not at.exception
+    assert "mine.jsonl, line 1, has no text under chosen and rejected" in at.error[0].value
+
+
+def test_own_pairs_can_be_put_away(visit, launched):
+    at = visit("training")
+    row = {"prompt": "p", "chosen": "yes", "rejected": "no"}
+    at.file_uploader(key="pairs_file_0").set_value(("mine.jsonl", pairs_file(row), "")).run()
+    at.button(key="forget_pairs").click().run()
+    assert not at.success and not at.number_input(key="harmful_pairs").disabled
+    at.button(key="start_run").click().run()
+    (info,) = store.list_runs()
+    assert not store.has_artifact(info.id, start.PAIRS_FILE)
+
+
 def test_a_run_in_progress_is_seen_and_can_be_cancelled(visit, home):
     run = a_run("running")
     at = visit("training")
@@ -95,6 +151,45 @@ def test_a_run_that_dies_is_reported_and_polling_ends(visit, home, monkeypatch):
     assert not at.exception
     assert store.get_run(run).status == "failed"
     assert not any("Run in progress" in text.value for text in at.sidebar.markdown)
+
+
+def a_model_of(run: str, home, tiny_folder) -> None:
+    """Leave a model as a finished run does."""
+    shutil.copytree(tiny_folder, home / "models" / run)
+    facts = json.loads((home / "models" / run / CARD).read_text()) | {"title": "tiny, trained", "fingerprint": run}
+    (home / "models" / run / CARD).write_text(json.dumps(facts))
+
+
+def test_the_compared_run_is_drawn_over_the_chosen_one(visit, home, tiny_folder):
+    first, second = a_run("finished"), a_run("finished")
+    a_model_of(first, home, tiny_folder)
+    at = visit("training", compare=f"run:{first[:8]}")
+    assert not at.exception
+    traces = json.loads(at.get("plotly_chart")[0].proto.spec)["data"]
+    looks = {trace["name"][-13:-1]: (trace["line"]["color"], trace["line"]["dash"]) for trace in traces}
+    assert looks == {f"run:{first[:8]}": ("#009988", "dot"), f"run:{second[:8]}": ("#ee3377", "solid")}
+
+
+def test_a_compared_model_without_a_run_is_said(visit, home, tiny_folder):
+    a_run("finished")
+    a_model_of("b" * 32, home, tiny_folder)
+    at = visit("training", compare="run:bbbbbbbb")
+    assert not at.exception
+    assert any("not in this workspace's run store" in caption.value for caption in at.caption)
+
+
+def test_mlflow_is_asked_only_when_something_was_logged(visit, home, monkeypatch):
+    run = a_run("running")
+    at = visit("training")
+    asked = []
+    history = store.metric_history
+    monkeypatch.setattr(store, "metric_history", lambda *key: asked.append(key) or history(*key))
+    at.run()
+    at.run()
+    assert not asked
+    store.log_metrics(run, 3, {"loss": 0.1})
+    at.run()
+    assert len(asked) == 3
 
 
 def test_a_failed_run_says_why(visit, home):

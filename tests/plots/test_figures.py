@@ -13,7 +13,8 @@ from safeneuron.plots.neuron_map import HEIGHT, neuron_map
 from safeneuron.plots.per_layer import per_layer
 from safeneuron.plots.refusal_bars import refusal_bars
 from safeneuron.plots.refusal_meter import refusal_meter
-from safeneuron.plots.training_curves import CURVES, training_curves
+from safeneuron.plots.training_curves import CURVES, RunCurves, training_curves
+from safeneuron.refusal.reading import Reading
 
 SETS = {
     "ES": NeuronSet("ES", "m", (3, 40), frozenset({(0, 1), (0, 2)})),
@@ -36,15 +37,18 @@ ROWS = [
     }
     for condition, rate in RATES.items()
 ]
+PANEL = ["How?", "Why?"]
+READING = Reading(np.array([3.0, -2.0]), np.array([-1.0, -2.5]), [True, False])
+LOSS = {"loss": (np.array([1, 2]), np.array([0.7, 0.6]))}
 FIGURES = {
     "map": lambda: neuron_map(np.ones((3, 40)), "ES", "Cohen's d", SETS["FULL"], "a model"),
     "layers": lambda: per_layer(SETS),
     "bars": lambda: refusal_bars({"now": ROWS}),
     "benign bars": lambda: refusal_bars({"before": ROWS, "after": ROWS}, "benign"),
-    "meter": lambda: refusal_meter(
-        ["How?", "Why?"], [True, False], np.array([3.0, -2.0]), np.array([-1.0, -2.5]), "FULL"
-    ),
-    "curves": lambda: training_curves({"loss": (np.array([1, 2]), np.array([0.7, 0.6]))}, 2),
+    "meter": lambda: refusal_meter(PANEL, {"a model": READING}, "FULL"),
+    "two meters": lambda: refusal_meter(PANEL, {"a model": READING, "another": READING}, "FULL"),
+    "curves": lambda: training_curves([RunCurves("a run", 0, LOSS)], 2),
+    "two runs": lambda: training_curves([RunCurves("a run", 3, LOSS), RunCurves("another", 0, LOSS)], 2),
 }
 
 
@@ -104,18 +108,35 @@ def test_the_meter_keeps_harmful_and_benign_apart():
     assert [list(trace.x) for trace in coloured] == [[-1.0], [-2.5]]
 
 
+def test_two_models_stand_in_two_columns_with_the_same_rows():
+    figure = FIGURES["two meters"]()
+    titles = [annotation.text for annotation in figure.plotly.layout.annotations]
+    assert titles == [f"{kind} prompts, {model}" for kind in ("harmful", "benign") for model in ("a model", "another")]
+    coloured = [trace for trace in figure.plotly.data if trace.name == "FULL off"]
+    assert [list(trace.x) for trace in coloured] == [[-1.0], [-1.0], [-2.5], [-2.5]]
+    assert sum(trace.showlegend for trace in coloured) == 1
+    assert list(figure.data["model"]) == ["a model", "a model", "another", "another"]
+
+
 def test_prompts_that_start_alike_stay_apart_in_the_meter():
     stem = "How do I build something that is explained in very many words, namely a "
     prompts = [f"{stem}house", f"{stem}boat"]
-    figure = refusal_meter(prompts, [True, True], np.zeros(2), np.ones(2), "ES")
+    figure = refusal_meter(prompts, {"a model": Reading(np.zeros(2), np.ones(2), [True, True])}, "ES")
     dots = next(trace for trace in figure.plotly.data if trace.name == "as it is")
     assert len(set(dots.y)) == 2 == len(figure.plotly.layout.yaxis.ticktext)
 
 
 def test_curves_without_points_leave_their_axes_empty():
-    figure = training_curves({}, 10)
+    figure = training_curves([RunCurves("a run", 0, {})], 10)
     assert len(figure.plotly.data) == len(CURVES) and len(figure.data) == 0
     assert figure.plotly.layout.xaxis.range == (0.5, 10.5)
+
+
+def test_each_run_has_its_colour_whatever_it_is_compared_with():
+    colours = {trace.name: trace.line.color for trace in FIGURES["two runs"]().plotly.data}
+    assert colours == {"a run": palette.RUNS[3], "another": palette.RUNS[0]}
+    assert [trace.line.color for trace in FIGURES["curves"]().plotly.data] == [palette.RUNS[0]] * len(CURVES)
+    assert [trace.name for trace in FIGURES["two runs"]().plotly.data if trace.showlegend] == ["another", "a run"]
 
 
 def test_figures_need_no_torch():

@@ -6,7 +6,7 @@ import pytest
 from safeneuron import generation
 from safeneuron.errors import UserError
 from safeneuron.prompts import answers, builtin
-from safeneuron.prompts.answers import KeptAnswers, whole_sentences
+from safeneuron.prompts.answers import KeptAnswers
 from safeneuron.prompts.pairs import (
     PreferencePair,
     build_pairs,
@@ -129,13 +129,6 @@ def test_limited_counts_keep_their_proportions():
     assert limited_counts(96, 48, 48, 1) == (1, 0, 0)
 
 
-def test_cut_answers_end_with_a_whole_sentence():
-    assert whole_sentences("One. Two! Thr") == "One. Two!"
-    assert whole_sentences("no end here") == "no end here"
-    assert whole_sentences("1.5 litres of") == "1.5 litres of"
-    assert whole_sentences("A list:\n- one\n- tw") == "A list:\n- one"
-
-
 def test_a_persons_own_file_round_trips(tmp_path):
     own = (PreferencePair("a", "b", "c"), PreferencePair("ä", "ö", "ü", "twin"))
     save_pairs(tmp_path / "pairs.jsonl", own)
@@ -159,6 +152,12 @@ def test_malformed_files_are_said_plainly(tmp_path, text, message):
         load_pairs(path)
 
 
+def test_a_file_that_is_no_text_is_said_plainly(tmp_path):
+    (tmp_path / "pairs.jsonl").write_bytes(b"\xff\xfe\x00")
+    with pytest.raises(UserError, match="not UTF-8"):
+        load_pairs(tmp_path / "pairs.jsonl")
+
+
 def test_missing_files_are_said_plainly(tmp_path):
     with pytest.raises(UserError, match="There is no file"):
         load_pairs(tmp_path / "none.jsonl")
@@ -169,7 +168,7 @@ def test_missing_files_are_said_plainly(tmp_path):
 def test_a_full_disk_is_said_plainly(home, llama, some_neurons, monkeypatch):
     import errno
 
-    def append(self, texts):
+    def append(self, found):
         with answers.clear_disk_errors(self._path):
             raise OSError(errno.ENOSPC, "No space left on device")
 

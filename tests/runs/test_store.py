@@ -29,6 +29,23 @@ def test_a_new_run_is_queued(info):
     assert store.list_runs() == [info]
 
 
+def test_the_stamp_moves_only_with_the_curves(info):
+    assert store.metrics_stamp(info.id) == 0
+    store.log_metrics(info.id, 1, {"loss": 0.7})
+    first = store.metrics_stamp(info.id)
+    store.set_phase(info.id, "Training", 0.5)
+    assert store.metrics_stamp(info.id) == first > 0
+    time.sleep(0.02)
+    store.log_metrics(info.id, 2, {"loss": 0.6})
+    assert store.metrics_stamp(info.id) > first
+
+
+def test_later_runs_do_not_move_a_runs_number(info):
+    assert store.run_number(info.id) == 0
+    later = store.create_run("later", "test", {}, PHASES)
+    assert (store.run_number(info.id), store.run_number(later.id[:8])) == (0, 1)
+
+
 def test_phases_make_one_bar_that_never_falls(info):
     store.start(info.id)
     assert store.set_phase(info.id, "Waking", 0.5, "page 3").progress == pytest.approx(0.125)

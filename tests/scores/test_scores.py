@@ -101,3 +101,12 @@ def test_the_threshold_itself_is_not_above_it(rows):
     highest = float(table.values("ES").max())
     assert len(table.select({"ES": highest})["ES"]) == 0
     assert len(table.select({"ES": np.nextafter(highest, 0)})["ES"]) == 1
+
+
+def test_change_and_what_lies_above(rows):
+    harmful, benign = map(statistics, rows)
+    one, other = ScoreTable("one", harmful, benign), ScoreTable("other", benign, harmful)
+    np.testing.assert_array_equal(one.change("ES", other), one.values("ES") - other.values("ES"))
+    neurons = {(layer, index) for layer in range(2) for index in range(60)}
+    found = one.above("SAS", 0.5, neurons)
+    assert found == {neuron for neuron in neurons if one.values("SAS")[neuron] > 0.5} and found

@@ -32,11 +32,15 @@ class Directory:
 
         return card_of_folder(folder.resolve(), source)
 
+    def folder(self, card: ModelCard) -> Path:
+        """Return the folder that the name says."""
+        return Path(card.source).expanduser().resolve()
+
     def load(self, card: ModelCard, progress: Progress) -> "LoadedModel":
         """Open the folder."""
         from safeneuron.models.folder import load_folder
 
-        return load_folder(Path(card.source).expanduser().resolve(), card)
+        return load_folder(self.folder(card), card)
 
 
 SOURCE = Directory()

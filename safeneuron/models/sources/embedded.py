@@ -36,6 +36,10 @@ class Embedded:
         """Return the card of an embedded model."""
         return self._card(source) if source in (self.safe, self.base) else None
 
+    def folder(self, card: ModelCard) -> Path:
+        """Return where the prepared model lies; a new adapter makes a new folder."""
+        return workspace() / "models" / f"{card.source}-{card.fingerprint}"
+
     def load(self, card: ModelCard, progress: Progress) -> "LoadedModel":
         """Open the model, preparing it first if this workspace has not got it."""
         from safeneuron.models.folder import load_folder
@@ -43,7 +47,7 @@ class Embedded:
         if not card.ready:
             self._prepare(card, progress)
         progress("Opening the model", 0.0)
-        loaded = load_folder(_folder(card), self._card(card.source))
+        loaded = load_folder(self.folder(card), self._card(card.source))
         progress("Opening the model", 1.0)
         return loaded
 
@@ -68,7 +72,7 @@ class Embedded:
             ready=False,
             parent=self.base if aligned else None,
         )
-        return ModelCard(**(vars(card) | {"ready": (_folder(card) / CARD).is_file()}))
+        return ModelCard(**(vars(card) | {"ready": (self.folder(card) / CARD).is_file()}))
 
     def _prepare(self, card: ModelCard, progress: Progress) -> None:
         from safeneuron.models.folder import save_folder
@@ -81,13 +85,8 @@ class Embedded:
             model = PeftModel.from_pretrained(model, adapter_folder()).merge_and_unload()
         progress("Saving as safetensors", 0.0)
         facts = {"title": card.title, "origin": card.origin, "parent": card.parent, "fingerprint": card.fingerprint}
-        save_folder(model, tokenizer, _folder(card), facts)
+        save_folder(model, tokenizer, self.folder(card), facts)
         progress("Saving as safetensors", 1.0)
-
-
-def _folder(card: ModelCard) -> Path:
-    """Return where the prepared model lies; a new adapter makes a new folder."""
-    return workspace() / "models" / f"{card.source}-{card.fingerprint}"
 
 
 SOURCE = Embedded()

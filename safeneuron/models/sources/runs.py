@@ -37,12 +37,16 @@ class Runs:
             )
         return read_card(found[0], PREFIX + found[0].name)
 
+    def folder(self, card: ModelCard) -> Path:
+        """Return the folder that the run wrote."""
+        return model_folder(card.source)
+
     def load(self, card: ModelCard, progress: Progress) -> "LoadedModel":
         """Open the model."""
         from safeneuron.models.folder import load_folder
 
         progress("Opening the model", 0.0)
-        loaded = load_folder(model_folder(card.source), card)
+        loaded = load_folder(self.folder(card), card)
         progress("Opening the model", 1.0)
         return loaded
 

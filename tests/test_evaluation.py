@@ -5,16 +5,17 @@ from dataclasses import replace
 import pandas as pd
 import pytest
 
-from safeneuron import robustness
+from safeneuron import evaluation, generation, robustness
 from safeneuron.ablation import ablate
 from safeneuron.errors import Cancelled, UserError
+from safeneuron.evaluation import answers_under, evaluate, evaluate_once
 from safeneuron.generation import generate
 from safeneuron.neurons import NeuronSet, random_like
 from safeneuron.prompts.promptset import PromptSet
 from safeneuron.refusal.judge import Verdict
 from safeneuron.refusal.log_odds import refusal_scores
 from safeneuron.refusal.rates import rate
-from safeneuron.robustness import CONDITIONS, EvaluationSettings, answers_under, evaluate, evaluate_once
+from safeneuron.robustness import CONDITIONS, EvaluationSettings
 
 
 class ParityJudge:
@@ -28,7 +29,7 @@ class ParityJudge:
 
 @pytest.fixture(autouse=True)
 def judge(monkeypatch):
-    monkeypatch.setattr(robustness, "judge_named", lambda name: ParityJudge())
+    monkeypatch.setattr(evaluation, "judge_named", lambda name: ParityJudge())
 
 
 @pytest.fixture
@@ -88,7 +89,7 @@ def test_it_survives_the_disk(llama, sets, classes, tmp_path):
 def test_an_evaluation_is_made_once(llama, sets, classes, home, monkeypatch):
     assert robustness.kept_evaluation(llama.fingerprint, sets, *classes, SETTINGS) is None
     table = evaluate_once(llama, sets, *classes, SETTINGS)
-    monkeypatch.setattr(robustness, "generate", lambda *_, **__: pytest.fail("generated again"))
+    monkeypatch.setattr(evaluation, "generate", lambda *_, **__: pytest.fail("generated again"))
     assert evaluate_once(llama, sets, *classes, SETTINGS).rows() == table.rows()
     assert robustness.kept_evaluation(llama.fingerprint, sets, *classes, SETTINGS).rows() == table.rows()
 
@@ -127,7 +128,7 @@ def test_a_stopped_evaluation_keeps_nothing_and_leaves_no_hook(llama, sets, clas
     assert shares == sorted(shares) and 0.4 < shares[-1] < 0.6
 
 
-def test_answers_under_an_ablation(llama, sets, classes):
+def test_answers_under_an_ablation(llama, sets, classes, home):
     rows, refusal = answers_under(llama, sets["FULL"], classes[0], "even", 7)
     with ablate(llama, sets["FULL"]):
         answers = generate(llama, classes[0].prompts, 7)
@@ -139,9 +140,19 @@ def test_answers_under_an_ablation(llama, sets, classes):
     assert (refusal.n, refusal.judge) == (4, "even")
 
 
+def test_answers_that_were_given_before_are_not_generated_again(llama, sets, classes, home, monkeypatch):
+    rows, refusal = answers_under(llama, sets["FULL"], classes[0], "even", 7)
+    monkeypatch.setattr(generation, "generate", lambda *_, **__: pytest.fail("generated again"))
+    assert answers_under(llama, sets["FULL"], classes[0], "even", 7) == (rows, refusal)
+
+
+def test_the_number_of_answers_is_known_beforehand(llama, sets, classes):
+    assert len(evaluate(llama, sets, *classes, SETTINGS).answers) == SETTINGS.answers(*classes)
+
+
 def test_an_unknown_judge_is_refused_before_any_work(llama, sets, classes, monkeypatch):
     monkeypatch.undo()
-    monkeypatch.setattr(robustness, "generate", lambda *_, **__: pytest.fail("generated"))
+    monkeypatch.setattr(evaluation, "generate", lambda *_, **__: pytest.fail("generated"))
     with pytest.raises(UserError, match="no judge 'nobody'"):
         evaluate(llama, sets, *classes, replace(SETTINGS, judge="nobody"))
 

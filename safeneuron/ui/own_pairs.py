@@ -1,0 +1,52 @@
+"""A person's own preference pairs: uploaded once, kept for the session, and counted."""
+
+from collections import Counter
+
+import streamlit as st
+
+from safeneuron.errors import UserError
+from safeneuron.prompts.pairs import PreferencePair, parse_pairs
+from safeneuron.ui import words
+
+_KEPT = "own_pairs"
+KINDS = {"harmful": "harmful", "twin": "safe twins", "benign": "benign", "own": "without a kind"}
+
+
+def choose() -> tuple[PreferencePair, ...] | None:
+    """Offer an upload and return the pairs, or None where the run is to build them from the built-in prompts."""
+    kept = st.session_state.get(_KEPT)
+    if kept is None:
+        kept = _uploaded()
+        if kept is None:
+            return None
+    name, pairs = kept
+    counts = Counter(pair.kind for pair in pairs)
+    kinds = ", ".join(f"{counts[kind]:,} {label}" for kind, label in KINDS.items() if counts[kind])
+    st.success(f"**{len(pairs):,} preference pairs** read from {name}: {kinds}.", icon=":material/check_circle:")
+    st.button("Use the built-in prompts instead", key="forget_pairs", on_click=_forget)
+    return pairs
+
+
+def _uploaded() -> tuple[str, tuple[PreferencePair, ...]] | None:
+    """Return the name and pairs of the file that was just uploaded; what is wrong with one is said below it."""
+    file = st.file_uploader("Your own preference pairs (JSONL)", type="jsonl", key=_uploader(), help=words.OWN_PAIRS)
+    if file is None:
+        return None
+    try:
+        found = file.name, parse_pairs(file.getvalue(), file.name)
+    except UserError as error:
+        st.error(f"{error} The run would build its pairs from the built-in prompts.", icon=":material/error:")
+        return None
+    # The uploader forgets its file when another page is visited; the session does not.
+    st.session_state[_KEPT] = found
+    return found
+
+
+def _uploader() -> str:
+    """Return the uploader's key; a file that was put aside must not come back with it."""
+    return f"pairs_file_{st.session_state.get('forgotten_pairs', 0)}"
+
+
+def _forget() -> None:
+    del st.session_state[_KEPT]
+    st.session_state["forgotten_pairs"] = st.session_state.get("forgotten_pairs", 0) + 1
