@@ -74,7 +74,7 @@ def refuse_if_red(card: ModelCard) -> None:
         failed = "; ".join(LABELS[name] for name in report.failures())
         raise UserError(
             f"{card.title} fails its self-check ({failed}), so its numbers are not shown; "
-            f"see `python -m safeneuron models check {card.source}`, or choose another model."
+            f"see the Model page or `python -m safeneuron models check {card.source}`, or choose another model."
         )
 
 

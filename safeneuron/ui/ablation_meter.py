@@ -6,7 +6,7 @@ from safeneuron.models.card import ModelCard
 from safeneuron.neurons import NeuronSet
 from safeneuron.plots.refusal_meter import refusal_meter
 from safeneuron.refusal.reading import Reading
-from safeneuron.ui import figure, opening, resources, self_check, words
+from safeneuron.ui import figure, opening, resources, words
 from safeneuron.ui.choice import Choice, short_name
 from safeneuron.ui.work import compute
 
@@ -40,10 +40,7 @@ def show(choice: Choice, off: NeuronSet, name: str) -> None:
 
 
 def _can_be_read(other: ModelCard) -> bool:
-    """Say why the compared model's meter is not shown, where it cannot or must not be."""
-    if self_check.verdict(other) == "failed":
-        st.caption(f"{other.title} fails its self-check, so its meter is not shown; see the Model page.")
-        return False
+    """Say why the compared model's meter is not shown, where it cannot be."""
     if not other.ready:
         st.caption(f"{other.title} is not prepared on this machine yet; choose it as Model once to see its meter here.")
         return False

@@ -6,7 +6,9 @@ from contextlib import contextmanager
 import streamlit as st
 
 from safeneuron.errors import UserError
-from safeneuron.ui import address, hand, map_clicks, navigation, resources, self_check, sidebar
+from safeneuron.models.parity_report import refuse_if_red
+from safeneuron.quiet import quiet_libraries
+from safeneuron.ui import address, hand, map_clicks, navigation, resources, sidebar
 from safeneuron.ui.choice import Choice, card_of
 
 NARROW = "<style>@media (max-width: 1000px) { [data-testid='stColumn'] { min-width: 16rem; } }</style>"
@@ -23,8 +25,9 @@ def page(title: str, monitor: bool = True, checked: bool = True) -> Iterator[Cho
     monitor : bool
         Whether the run in progress stands in the sidebar; the Training page shows it at large.
     checked : bool
-        Whether the page holds back numbers of a model that fails its self-check.
+        Whether the page holds back numbers of models that fail their self-check.
     """
+    quiet_libraries()
     navigation.ensure()
     address.read()
     st.html(NARROW)
@@ -45,7 +48,8 @@ def page(title: str, monitor: bool = True, checked: bool = True) -> Iterator[Cho
         )
         sidebar.rest(choice, monitor)
         if checked:
-            self_check.stop_if_red(card)
+            for shown in filter(None, (choice.card, choice.other)):
+                refuse_if_red(shown)
         yield choice
     except UserError as error:
         st.error(str(error), icon=":material/error:")

@@ -1,4 +1,4 @@
-"""The self-check's state, and the gate that keeps numbers of a failing model off the pages."""
+"""The self-check as pages show it: a badge in the sidebar, and every comparison on the Model page."""
 
 import streamlit as st
 
@@ -24,18 +24,6 @@ def badge(card: ModelCard) -> None:
     found = verdict(card)
     icon, colour = BADGES[found]
     st.badge(f"Self-check {found}", icon=icon, color=colour, help=words.SELF_CHECK)
-
-
-def stop_if_red(card: ModelCard) -> None:
-    """End the page with a sentence when the three ways of ablating disagree on this model."""
-    report = kept_parity(card.fingerprint)
-    if report is not None and not report.passed:
-        failed = "; ".join(LABELS[name] for name in report.failures())
-        st.error(
-            f"{card.title} fails its self-check ({failed}), so its numbers are not shown; "
-            "see the Model page, or choose another model."
-        )
-        st.stop()
 
 
 def show(report: ParityReport) -> None:
