@@ -59,7 +59,8 @@ def visit(tiny_model: str) -> Callable[..., AppTest]:
 
     def open_page(page: str = "neurons", **parameters: str) -> AppTest:
         at = AppTest.from_file(str(ROOT / "app.py"), default_timeout=600)
-        for key, value in ({"model": tiny_model} | parameters).items():
+        # Thresholds for a layer of 40 neurons, in which no z can reach the default model's.
+        for key, value in ({"model": tiny_model, "tau_ES": "2", "tau_SAS": "2.5"} | parameters).items():
             at.query_params[key] = value
         at.run()
         if page != "neurons":
