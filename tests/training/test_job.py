@@ -1,6 +1,7 @@
 """The whole run on a tiny model: once in a process of its own, and its ways of going wrong in this one."""
 
 import json
+from dataclasses import replace
 
 import pytest
 import torch
@@ -84,8 +85,8 @@ def test_the_whole_run_in_a_process_of_its_own(home, model_folder):
     assert not list((home / "models").glob(".*"))
 
 
-def test_a_persons_own_set_and_pairs(run_here, llama, some_neurons):
-    neurons = some_neurons(llama)
+def test_a_persons_own_set_and_pairs(run_here, model_folder, llama, some_neurons):
+    neurons = replace(some_neurons(llama), model=model_card(str(model_folder)).fingerprint)
     info = run_here(neurons)
     assert info.status == "finished"
     assert NeuronSet.from_json(store.get_json(info.id, "neurons")) == neurons
