@@ -29,6 +29,6 @@ SCORE = Score(
     unit="Cohen's d",
     description="How far a neuron's mean activation on harmful prompts lies above its mean on benign ones, in "
     "pooled standard deviations.",
-    default_threshold=1.3,
+    default_threshold=2.0,
     compute=effect_size,
 )

@@ -1,4 +1,4 @@
-"""The recipe of the default model's safety adapter: supervised fine-tuning of a few neurons.
+"""The recipe of the default model's safety adapter: supervised fine-tuning of a LoRA adapter.
 
 Harmful prompts are answered with a short refusal; benign prompts and safe twins with what the
 unaligned model answers by itself, so that refusing is all that is learned. Only the built-in
@@ -22,12 +22,9 @@ from safeneuron.progress import Progress, silent
 from safeneuron.prompts.builtin import benign, harmful, refusals, twins
 from safeneuron.refusal.judge import DEFAULT_JUDGE, judge_named
 from safeneuron.training.reporting import ProgressCallback
-from safeneuron.training.safety_neurons import tie_to_neurons, tunable_neurons
 from safeneuron.workspace import replacing
 
 ADAPTER_LIMIT_BYTES = 6_000_000
-JUDGED_TOKENS = 16
-"""Of the unaligned model's own answers, so that the few that are refusals are not learned as answers."""
 
 
 @dataclass(frozen=True)
@@ -36,31 +33,32 @@ class AlignSettings:
 
     Parameters
     ----------
-    neurons_per_layer : int
-        Neurons whose gate and up rows and down columns are trained; everything else stays as it is.
+    rank : int
+        LoRA rank, on the gate and up projections only. The down-projections stay as they are, so
+        that refusing is learned as a shift of neuron activations, which ES and SAS can see, and not
+        as another reading of unchanged ones, which they cannot.
     first_layer : int
-        Layers below it are left alone: a linear probe of the unaligned model's last token tells
-        harmful prompts from their safe twins only above the middle, and training is faster.
-    learning_rate, weight_decay, epochs, batch_size, warmup : number
-        AdamW, cosine schedule after a warm-up of that share of the steps. The rate is high because so
-        few weights move; the decay draws them back to the unaligned model's.
-    refusal_tokens, answer_tokens : int
-        How much of a refusal, and of the model's own answer, is learned. Whether it refuses is decided
-        in the first words, and the model goes on by itself; learning more of its own greedy answers
-        would make it surer of them, and every ablation then looks worse than it is.
+        Layers below it are left alone: they read words more than meaning, and training is faster.
+    learning_rate, epochs, batch_size, warmup : number
+        AdamW, cosine schedule after a warm-up of that share of the steps.
+    answer_tokens : int
+        How much of the model's own answers is learned: whether it refuses is decided in the first
+        words, and shorter examples leave time for more epochs.
+    strength : float
+        Share of the trained change that is added to the base weights: below 1 the model refuses a
+        little less of everything, safe twins included.
     seed : int
-        Orders the examples and assigns the refusals.
+        Orders the examples, assigns the refusals and initialises the adapter.
     """
 
-    neurons_per_layer: int = 44
-    first_layer: int = 20
-    learning_rate: float = 1e-2
-    weight_decay: float = 1.0
+    rank: int = 24
+    first_layer: int = 8
+    learning_rate: float = 1e-3
     epochs: int = 2
-    batch_size: int = 8
+    batch_size: int = 4
     warmup: float = 0.1
-    refusal_tokens: int = 6
-    answer_tokens: int = 2
+    answer_tokens: int = 16
+    strength: float = 0.95
     seed: int = 0
 
 
@@ -75,16 +73,15 @@ def training_rows(
     rows = []
     for number, prompt in enumerate(harmful("train").prompts):
         answer = base.tokenizer(wordings[number % len(wordings)], add_special_tokens=False)["input_ids"]
-        rows.append(_row(prompt_ids(base, prompt), [*answer, end][: settings.refusal_tokens]))
+        rows.append(_row(prompt_ids(base, prompt), [*answer, end]))
     judge = judge_named(DEFAULT_JUDGE)
     answerable = [*benign("train").prompts, *twins("train").prompts]
     for answer in generate(
-        base, answerable, JUDGED_TOKENS, batch_size=64, progress=progress, step="Answering benign prompts"
+        base, answerable, settings.answer_tokens, batch_size=64, progress=progress, step="Answering benign prompts"
     ):
         if judge.verdict(answer.prompt, answer.text).refused:
             continue
-        completion = [*answer.token_ids, *([end] if answer.finished else [])]
-        rows.append(_row(prompt_ids(base, answer.prompt), completion[: settings.answer_tokens]))
+        rows.append(_row(prompt_ids(base, answer.prompt), [*answer.token_ids, *([end] if answer.finished else [])]))
     return rows
 
 
@@ -104,7 +101,7 @@ def train_adapter(
     Returns
     -------
     dict
-        ``examples``, ``neurons``, ``steps``, ``loss`` (mean over training) and ``bytes``.
+        ``examples``, ``steps``, ``loss`` (mean over training) and ``bytes``.
 
     Raises
     ------
@@ -116,8 +113,6 @@ def train_adapter(
     from trl import SFTConfig, SFTTrainer
 
     torch.use_deterministic_algorithms(True)
-    layers = range(settings.first_layer, base.card.n_layers)
-    neurons = tunable_neurons(base, layers, settings.neurons_per_layer, progress)
     with replacing(target) as staging:
         trainer = SFTTrainer(
             model=base.model,
@@ -126,7 +121,6 @@ def train_adapter(
                 per_device_train_batch_size=settings.batch_size,
                 num_train_epochs=settings.epochs,
                 learning_rate=settings.learning_rate,
-                weight_decay=settings.weight_decay,
                 lr_scheduler_type="cosine",
                 warmup_steps=settings.warmup,
                 seed=settings.seed,
@@ -143,18 +137,19 @@ def train_adapter(
             train_dataset=Dataset.from_list(rows),
             processing_class=base.tokenizer,
             peft_config=LoraConfig(
-                r=settings.neurons_per_layer,
-                lora_alpha=settings.neurons_per_layer,
-                target_modules=["gate_proj", "up_proj", "down_proj"],
-                layers_to_transform=list(layers),
+                r=settings.rank,
+                lora_alpha=2 * settings.rank,
+                target_modules=["gate_proj", "up_proj"],
+                layers_to_transform=list(range(settings.first_layer, base.card.n_layers)),
                 task_type="CAUSAL_LM",
             ),
             callbacks=[ProgressCallback("Training the adapter", progress)],
         )
-        tie_to_neurons(trainer.model, neurons)
         outcome = trainer.train()
+        adapter = trainer.model.peft_config["default"]
+        adapter.lora_alpha = round(adapter.lora_alpha * settings.strength, 4)
         # PEFT would write the folder of this machine that the base model was opened from.
-        trainer.model.peft_config["default"].base_model_name_or_path = base.card.source
+        adapter.base_model_name_or_path = base.card.source
         trainer.model.save_pretrained(staging)
         weights = staging / "adapter_model.safetensors"
         save_file(
@@ -164,12 +159,6 @@ def train_adapter(
         if size > ADAPTER_LIMIT_BYTES:
             raise UserError(
                 f"The adapter has {size:,} bytes, more than the {ADAPTER_LIMIT_BYTES:,} that the package may carry; "
-                "train fewer neurons."
+                "choose a smaller --rank."
             )
-    return {
-        "examples": len(rows),
-        "neurons": len(neurons),
-        "steps": outcome.global_step,
-        "loss": outcome.training_loss,
-        "bytes": size,
-    }
+    return {"examples": len(rows), "steps": outcome.global_step, "loss": outcome.training_loss, "bytes": size}

@@ -13,7 +13,7 @@ from safeneuron.models.catalogue import DEFAULT_MODEL
 from safeneuron.scores.score import scores
 
 NOTHING = "nothing"
-HIGHEST_THRESHOLD = 20.0
+HIGHEST_THRESHOLD = 10.0
 SETS = ("ORI", "ES", "SAS", "FULL", "RANDOM")
 LONGEST = 1500
 """Characters of one value that an address still carries: about 180 clicked neurons."""
