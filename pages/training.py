@@ -3,9 +3,10 @@
 import streamlit as st
 
 from safeneuron import pace
+from safeneuron.errors import UserError
 from safeneuron.runs import store
 from safeneuron.training.settings import MaskedDPOSettings, TrainingSettings
-from safeneuron.training.start import KIND, start_training
+from safeneuron.training.start import KIND, check_pairs, start_training
 from safeneuron.ui import hand, own_pairs, run_monitor, words
 from safeneuron.ui.page import page
 from safeneuron.ui.run_table import run_table
@@ -75,6 +76,10 @@ with page("Training", monitor=False) as choice:
         st.markdown(f":material/schedule: The {steps} steps take {training}; {whole}.")
         if active:
             st.caption("A run is in progress; a second one would slow both down. Cancel it, or wait for its end.")
+        try:
+            check_pairs(settings, pairs)
+        except UserError as error:
+            hindrance = hindrance or str(error)
         if hindrance:
             st.warning(hindrance, icon=":material/block:")
         if st.button(

@@ -20,7 +20,7 @@ import pytest
         ("train --set none.json", "There is no file none.json; check the path."),
         (
             "train --harmful-pairs 0 --twin-pairs 0 --benign-pairs 0",
-            "There is nothing to train on; ask for at least one pair with --harmful-pairs.",
+            "There is nothing to train on; ask for at least one preference pair",
         ),
     ],
 )

@@ -119,6 +119,19 @@ def test_a_malformed_pairs_file_is_a_sentence_and_starts_nothing(visit, launched
     assert not at.warning and not at.button(key="start_run").disabled
 
 
+def test_a_run_without_any_pairs_cannot_be_started(visit, launched):
+    at = visit("training")
+    for kind in ("harmful", "twin", "benign"):
+        at.number_input(key=f"{kind}_pairs").set_value(0)
+    at.run()
+    assert not at.exception
+    assert "There is nothing to train on" in at.warning[0].value
+    assert at.button(key="start_run").disabled
+    row = {"prompt": "p", "chosen": "yes", "rejected": "no"}
+    at.file_uploader(key="pairs_file_0").set_value(("mine.jsonl", pairs_file(row), "")).run()
+    assert not at.warning and not at.button(key="start_run").disabled
+
+
 def test_own_pairs_can_be_put_away(visit, launched):
     at = visit("training")
     row = {"prompt": "p", "chosen": "yes", "rejected": "no"}
