@@ -6,7 +6,7 @@ from typing import Annotated, Any
 import typer
 
 from safeneuron import terminal
-from safeneuron.commands.options import Json, Model, TauES, TauSAS, check_set_file, thresholds
+from safeneuron.commands.options import Json, Model, TauES, TauSAS, thresholds
 from safeneuron.models.catalogue import DEFAULT_MODEL, model_card
 
 Run = Annotated[str, typer.Argument(help="A run's id, or the first digits of it.")]
@@ -68,12 +68,13 @@ def train(
     from safeneuron.models.parity_report import refuse_if_red
     from safeneuron.prompts.pairs import load_pairs
     from safeneuron.runs.launcher import wait as wait_for
+    from safeneuron.selection import check_set
     from safeneuron.training.settings import MaskedDPOSettings, TrainingSettings
     from safeneuron.training.start import check_pairs, start_training
 
     with terminal.command() as progress:
         own = load_pairs(pairs) if pairs else None
-        check_set_file(set_name)
+        check_set(set_name)
         dpo = MaskedDPOSettings(
             max_steps=max_steps,
             batch_size=batch_size,

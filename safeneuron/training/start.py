@@ -54,7 +54,7 @@ def start_training(
     """
     check_pairs(settings, pairs)
     card = model_card(source)
-    known = card.fingerprint, (card.n_layers, card.d_mlp), ancestors(card)
+    known = card.fingerprint, card.shape, ancestors(card)
     neurons = understood(neurons, *known) if isinstance(neurons, str) else checked(neurons, *known)
     name = neurons if isinstance(neurons, str) else neurons.name
     info = store.create_run(
