@@ -50,6 +50,8 @@ def understood(text: str, model: str, shape: tuple[int, int], ancestors: Iterabl
         When the text names no set, or the set is of another model.
     """
     check_set(text)
+    if text == "ORI":
+        return NeuronSet("ORI", model, shape, frozenset())
     if text in _names():
         return text
     if text.endswith(".json"):
@@ -99,16 +101,11 @@ def named_set(
     UserError
         When the text names no set, or the set is of another model.
     """
-    sets = table.select(thresholds)
-    shape = sets["FULL"].shape
-    found = understood(text, table.model, shape, ancestors)
+    found = understood(text, table.model, table.shape, ancestors)
     if isinstance(found, NeuronSet):
         return found
-    if text == "ORI":
-        return NeuronSet("ORI", table.model, shape, frozenset())
-    if text == "RANDOM":
-        return random_like(sets["FULL"], seed)
-    return sets[text]
+    sets = table.select(thresholds)
+    return random_like(sets["FULL"], seed) if found == "RANDOM" else sets[found]
 
 
 def changed_set(

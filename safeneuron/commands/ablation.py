@@ -61,10 +61,11 @@ def ablate(
         judge_named(judge)
         chosen_thresholds = thresholds(tau_es, tau_sas)
         card = model_card(model)
-        understood(set_name, card.fingerprint, card.shape, ancestors(card))
+        neurons = understood(set_name, card.fingerprint, card.shape, ancestors(card))
         loaded = opened(card, progress)
-        table = score_table(loaded, progress=progress)
-        neurons = named_set(set_name, table, chosen_thresholds, seed, ancestors(card))
+        if isinstance(neurons, str):
+            # Only now, since a set that is spelled out needs no scores, which may take a minute.
+            neurons = named_set(neurons, score_table(loaded, progress=progress), chosen_thresholds, seed)
         found = {
             kind: _answered(loaded, neurons, chosen.head(limit), judge, max_new_tokens, progress)
             for kind, chosen in kinds.items()

@@ -67,6 +67,11 @@ class ScoreTable:
     harmful: ActivationStatistics
     benign: ActivationStatistics
 
+    @property
+    def shape(self) -> tuple[int, int]:
+        """``(n_layers, d_mlp)``, the grid of neurons."""
+        return self.harmful.mean.shape
+
     def values(self, name: str) -> np.ndarray:
         """Return one score, ``[n_layers, d_mlp]``."""
         return scores()[name].compute(self.harmful, self.benign)
