@@ -2,6 +2,7 @@
 
 import streamlit as st
 
+from safeneuron.models.memory import memory_estimate
 from safeneuron.models.parity_report import kept_parity
 from safeneuron.ui import model_comparison, opening, resources, self_check, words
 from safeneuron.ui.page import page
@@ -18,12 +19,17 @@ with page("Model", checked=False) as choice:
     facts.metric("Layers", card.n_layers, width="content")
     facts.metric("Neurons per layer", f"{card.d_mlp:,}", width="content")
     facts.metric("Neurons", f"{card.n_neurons:,}", help=words.NEURON, width="content")
-    facts.metric(
-        "Memory",
-        f"{loaded.bytes / 1e6:.0f} MB" if loaded else "—",
-        help="Of the weights; known once the model is open.",
-        width="content",
-    )
+    if loaded:
+        facts.metric("Memory", f"{loaded.bytes / 1e6:,.0f} MB", help="Of the weights, in float32.", width="content")
+    else:
+        size = memory_estimate(card)
+        unknown = "weights missing" if card.ready else "known once prepared"
+        facts.metric(
+            "Memory once open",
+            f"{size / 1e6:,.0f} MB" if size else unknown,
+            help="Of the weights, in float32; reckoned from their shapes, which stand at the head of their files.",
+            width="content",
+        )
     facts.metric("State", state, width="content")
     st.caption(
         f"Named `{card.source}` on the command line · results are kept under the fingerprint `{card.fingerprint}`"

@@ -3,9 +3,10 @@
 import streamlit as st
 
 from safeneuron import pace
+from safeneuron.errors import UserError
 from safeneuron.runs import store
 from safeneuron.training.settings import MaskedDPOSettings, TrainingSettings
-from safeneuron.training.start import KIND, start_training
+from safeneuron.training.start import KIND, check_pairs, start_training
 from safeneuron.ui import hand, own_pairs, run_monitor, words
 from safeneuron.ui.page import page
 from safeneuron.ui.run_table import run_table
@@ -48,7 +49,7 @@ with page("Training", monitor=False) as choice:
         )
         second.caption(f"{usual.dpo.batch_size} pairs in each step, beta {usual.dpo.beta}")
         built = third.container()
-        pairs = own_pairs.choose()
+        pairs, hindrance = own_pairs.choose()
         harmful = built.number_input(
             "Pairs on harmful prompts",
             0,
@@ -75,8 +76,18 @@ with page("Training", monitor=False) as choice:
         st.markdown(f":material/schedule: The {steps} steps take {training}; {whole}.")
         if active:
             st.caption("A run is in progress; a second one would slow both down. Cancel it, or wait for its end.")
+        try:
+            check_pairs(settings, pairs)
+        except UserError as error:
+            hindrance = hindrance or str(error)
+        if hindrance:
+            st.warning(hindrance, icon=":material/block:")
         if st.button(
-            "Start the run", type="primary", key="start_run", icon=":material/play_arrow:", disabled=active is not None
+            "Start the run",
+            type="primary",
+            key="start_run",
+            icon=":material/play_arrow:",
+            disabled=active is not None or hindrance is not None,
         ):
             with st.spinner("Starting the background process …"):
                 st.session_state["watched"] = start_training(

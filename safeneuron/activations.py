@@ -7,7 +7,6 @@ on the number of prompts.
 """
 
 from collections.abc import Mapping, Sequence
-from typing import get_args
 
 import torch
 
@@ -16,7 +15,7 @@ from safeneuron.models.chat import batches_by_length, last_positions, pad, promp
 from safeneuron.models.layout import mlp_blocks
 from safeneuron.models.loaded import LoadedModel
 from safeneuron.progress import Progress, silent
-from safeneuron.statistics import ActivationStatistics, Pooling, statistics_fingerprint
+from safeneuron.statistics import ActivationStatistics, Pooling, check_pooling, statistics_fingerprint
 
 
 class StreamingMoments:
@@ -58,8 +57,7 @@ def collect(
     """
     if len(prompts) < 2:
         raise UserError("Activation statistics need at least two prompts; give a file with more.")
-    if pooling not in get_args(Pooling):
-        raise UserError(f"There is no pooling {pooling!r}; choose one of: {', '.join(get_args(Pooling))}.")
+    check_pooling(pooling)
     rows = [prompt_ids(loaded, prompt) for prompt in prompts]
     shape = loaded.shape
     moments = StreamingMoments(shape, loaded.device)

@@ -8,6 +8,26 @@ from safeneuron.neurons import Neuron, NeuronSet, parse_neurons, random_like
 from safeneuron.scores.score import ScoreTable, scores
 
 
+def check_set(text: str) -> None:
+    """Refuse a text that is a set of no model at all, or a missing or broken file, before a model is asked for.
+
+    Raises
+    ------
+    UserError
+        When no model could understand the text; see :func:`understood`.
+    """
+    names = _names()
+    if text.endswith(".json"):
+        NeuronSet.load(Path(text))
+    elif ":" in text:
+        parse_neurons(text.split(","))
+    elif text not in names:
+        raise UserError(
+            f"There is no set {text!r}; give one of {', '.join(names)}, the path of a .json neuron set, "
+            "or neurons such as 15:766,15:801."
+        )
+
+
 def understood(text: str, model: str, shape: tuple[int, int], ancestors: Iterable[str] = ()) -> str | NeuronSet:
     """Return the set that a text spells out, or the text where it names a set that the model's scores give.
 
@@ -29,17 +49,18 @@ def understood(text: str, model: str, shape: tuple[int, int], ancestors: Iterabl
     UserError
         When the text names no set, or the set is of another model.
     """
-    names = ("ORI", *scores(), "FULL", "RANDOM")
-    if text in names:
+    check_set(text)
+    if text == "ORI":
+        return NeuronSet("ORI", model, shape, frozenset())
+    if text in _names():
         return text
     if text.endswith(".json"):
         return checked(NeuronSet.load(Path(text)), model, shape, ancestors)
-    if ":" in text:
-        return NeuronSet("custom", model, shape, parse_neurons(text.split(",")), {"typed": text})
-    raise UserError(
-        f"There is no set {text!r}; give one of {', '.join(names)}, the path of a .json neuron set, "
-        "or neurons such as 15:766,15:801."
-    )
+    return NeuronSet("custom", model, shape, parse_neurons(text.split(",")), {"typed": text})
+
+
+def _names() -> tuple[str, ...]:
+    return "ORI", *scores(), "FULL", "RANDOM"
 
 
 def checked(found: NeuronSet, model: str, shape: tuple[int, int], ancestors: Iterable[str] = ()) -> NeuronSet:
@@ -80,16 +101,11 @@ def named_set(
     UserError
         When the text names no set, or the set is of another model.
     """
-    sets = table.select(thresholds)
-    shape = sets["FULL"].shape
-    found = understood(text, table.model, shape, ancestors)
+    found = understood(text, table.model, table.shape, ancestors)
     if isinstance(found, NeuronSet):
         return found
-    if text == "ORI":
-        return NeuronSet("ORI", table.model, shape, frozenset())
-    if text == "RANDOM":
-        return random_like(sets["FULL"], seed)
-    return sets[text]
+    sets = table.select(thresholds)
+    return random_like(sets["FULL"], seed) if found == "RANDOM" else sets[found]
 
 
 def changed_set(

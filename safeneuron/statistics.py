@@ -8,7 +8,7 @@ import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Literal, get_args
 
 import numpy as np
 from safetensors import SafetensorError
@@ -61,6 +61,18 @@ class ActivationStatistics:
         except (OSError, ValueError, SafetensorError) as error:
             raise UserError(f"{folder} holds no readable activation statistics; delete it and score again.") from error
         return cls(facts["count"], arrays["mean"], arrays["variance"], facts["pooling"], facts["fingerprint"])
+
+
+def check_pooling(pooling: str) -> None:
+    """Refuse a pooling that does not exist, before a model is asked for.
+
+    Raises
+    ------
+    UserError
+        When it is none of :data:`Pooling`.
+    """
+    if pooling not in get_args(Pooling):
+        raise UserError(f"There is no pooling {pooling!r}; choose one of: {', '.join(get_args(Pooling))}.")
 
 
 def statistics_fingerprint(model: str, prompts: Sequence[str], pooling: str) -> str:

@@ -92,7 +92,15 @@ def test_ancestors_are_not_asked_for_without_need(table, tmp_path):
         named_set(text, table, ancestors=ancestors())
 
 
-@pytest.mark.parametrize("text", ["ORI", "ES", "SAS", "FULL", "RANDOM"])
+@pytest.mark.parametrize("text", ["ORI", "2:39,0:1", "FILE"])
+def test_a_set_that_is_spelled_out_computes_no_scores(table, tmp_path, monkeypatch, text):
+    path = tmp_path / "mine.json"
+    NeuronSet("mine", "model", (3, 40), frozenset({(1, 1)})).save(path)
+    monkeypatch.setattr(ScoreTable, "values", lambda *of: pytest.fail("computed"))
+    assert named_set(str(path) if text == "FILE" else text, table).shape == (3, 40)
+
+
+@pytest.mark.parametrize("text", ["ES", "SAS", "FULL", "RANDOM"])
 def test_names_wait_for_the_scores(text):
     assert understood(text, "model", (3, 40)) == text
 

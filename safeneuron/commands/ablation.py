@@ -16,12 +16,11 @@ from safeneuron.commands.options import (
     TauES,
     TauSAS,
     Tokens,
-    check_set_file,
     opened,
     prompts_from,
     thresholds,
 )
-from safeneuron.models.catalogue import DEFAULT_MODEL
+from safeneuron.models.catalogue import DEFAULT_MODEL, ancestors, model_card
 from safeneuron.neurons import NeuronSet
 from safeneuron.progress import Progress
 from safeneuron.prompts.promptset import PromptSet
@@ -50,20 +49,23 @@ def ablate(
     json: Json = False,
 ) -> None:
     """Answer prompts with a neuron set switched off, judge the answers, and print the refusal scores."""
-    from safeneuron.models.catalogue import ancestors
     from safeneuron.prompts import builtin
     from safeneuron.scoring import score_table
-    from safeneuron.selection import named_set
+    from safeneuron.selection import check_set, named_set, understood
 
     with terminal.command() as progress:
         # Files and names first: a wrong one should not take seconds to be refused.
         given = prompts_from(prompts, column, limit)
         kinds = {"prompts": given} if given else dict(zip(("harmful", "benign"), builtin.panel(), strict=True))
-        check_set_file(set_name)
+        check_set(set_name)
         judge_named(judge)
-        loaded = opened(model, progress)
-        table = score_table(loaded, progress=progress)
-        neurons = named_set(set_name, table, thresholds(tau_es, tau_sas), seed, ancestors(loaded.card))
+        chosen_thresholds = thresholds(tau_es, tau_sas)
+        card = model_card(model)
+        neurons = understood(set_name, card.fingerprint, card.shape, ancestors(card))
+        loaded = opened(card, progress)
+        if isinstance(neurons, str):
+            # Only now, since a set that is spelled out needs no scores, which may take a minute.
+            neurons = named_set(neurons, score_table(loaded, progress=progress), chosen_thresholds, seed)
         found = {
             kind: _answered(loaded, neurons, chosen.head(limit), judge, max_new_tokens, progress)
             for kind, chosen in kinds.items()

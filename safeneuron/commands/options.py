@@ -5,11 +5,11 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from safeneuron.models.card import ModelCard
 from safeneuron.models.catalogue import model_card, open_model
-from safeneuron.neurons import NeuronSet, parse_neurons
 from safeneuron.progress import Progress
 from safeneuron.prompts.promptset import PromptSet, load_prompts
-from safeneuron.scores.score import scores
+from safeneuron.scores.score import check_thresholds, scores
 
 if TYPE_CHECKING:
     from safeneuron.models.loaded import LoadedModel
@@ -35,8 +35,14 @@ Judge = Annotated[str, typer.Option("--judge", help="Which judge tells refusals 
 Tokens = Annotated[int, typer.Option("--max-new-tokens", min=1, help="Length of the answers.")]
 
 
-def opened(source: str, progress: Progress) -> "LoadedModel":
+def opened(source: str | ModelCard, progress: Progress) -> "LoadedModel":
     """Open a model whose numbers can be trusted, with this process's share of the cores.
+
+    Parameters
+    ----------
+    source : str or ModelCard
+        Its card where that is known already: some folders are hashed to make one.
+    progress : Progress
 
     Raises
     ------
@@ -50,14 +56,14 @@ def opened(source: str, progress: Progress) -> "LoadedModel":
     return loaded
 
 
-def opened_unchecked(source: str, progress: Progress) -> "LoadedModel":
+def opened_unchecked(source: str | ModelCard, progress: Progress) -> "LoadedModel":
     """Open a model for its self-check, with this process's share of the cores."""
-    # Said before torch is imported: a wrong name should not take seconds to be refused.
-    model_card(source)
+    # Found before torch is imported: a wrong name should not take seconds to be refused.
+    card = source if isinstance(source, ModelCard) else model_card(source)
     from safeneuron.compute import set_process_threads
 
     set_process_threads()
-    return open_model(source, progress)
+    return open_model(card.source, progress)
 
 
 def prompts_from(path: Path | None, column: str | None, limit: int | None = None) -> PromptSet | None:
@@ -65,16 +71,10 @@ def prompts_from(path: Path | None, column: str | None, limit: int | None = None
     return load_prompts(path, column).head(limit) if path else None
 
 
-def check_set_file(text: str) -> None:
-    """Refuse a ``--set`` that names a missing or broken file, or no neurons, before a model is opened."""
-    if text.endswith(".json"):
-        NeuronSet.load(Path(text))
-    elif ":" in text:
-        parse_neurons(text.split(","))
-
-
 def thresholds(tau_es: float | None, tau_sas: float | None) -> dict[str, float]:
-    """Return every score's threshold: the one given, or the score's own."""
+    """Return every score's threshold, the one given or the score's own, or refuse one that means nothing."""
     given = {"ES": tau_es, "SAS": tau_sas}
     found = {name: given.get(name) for name in scores()}
-    return {name: scores()[name].default_threshold if value is None else value for name, value in found.items()}
+    chosen = {name: scores()[name].default_threshold if value is None else value for name, value in found.items()}
+    check_thresholds(chosen)
+    return chosen

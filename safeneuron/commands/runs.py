@@ -6,7 +6,7 @@ from typing import Annotated, Any
 import typer
 
 from safeneuron import terminal
-from safeneuron.commands.options import Json, Model, TauES, TauSAS, check_set_file, thresholds
+from safeneuron.commands.options import Json, Model, TauES, TauSAS, thresholds
 from safeneuron.models.catalogue import DEFAULT_MODEL, model_card
 
 Run = Annotated[str, typer.Argument(help="A run's id, or the first digits of it.")]
@@ -65,19 +65,16 @@ def train(
     json: Json = False,
 ) -> None:
     """Start masked DPO as a background run."""
-    from safeneuron.errors import UserError
     from safeneuron.models.parity_report import refuse_if_red
     from safeneuron.prompts.pairs import load_pairs
     from safeneuron.runs.launcher import wait as wait_for
+    from safeneuron.selection import check_set
     from safeneuron.training.settings import MaskedDPOSettings, TrainingSettings
-    from safeneuron.training.start import start_training
+    from safeneuron.training.start import check_pairs, start_training
 
     with terminal.command() as progress:
         own = load_pairs(pairs) if pairs else None
-        if own is None and not harmful_pairs + twin_pairs + benign_pairs:
-            raise UserError("There is nothing to train on; ask for at least one pair with --harmful-pairs.")
-        check_set_file(set_name)
-        refuse_if_red(model_card(model))
+        check_set(set_name)
         dpo = MaskedDPOSettings(
             max_steps=max_steps,
             batch_size=batch_size,
@@ -92,6 +89,8 @@ def train(
             benign_pairs=benign_pairs,
             thresholds=thresholds(tau_es, tau_sas),
         )
+        check_pairs(settings, own)
+        refuse_if_red(model_card(model))
         run = start_training(model, set_name, settings, own)
         typer.echo(f"Run {run} has started.", err=True)
         if wait:

@@ -20,6 +20,7 @@ from safeneuron.commands.options import (
     thresholds,
 )
 from safeneuron.models.catalogue import DEFAULT_MODEL, model_card
+from safeneuron.statistics import check_pooling
 
 
 def score(
@@ -39,8 +40,9 @@ def score(
     from safeneuron.scoring import score_table, write_scores
 
     with terminal.command() as progress:
-        # Files first: a wrong name should not take seconds to be refused.
+        # Files and names first: a wrong one should not take seconds to be refused.
         classes = [prompts_from(path, column) for path in (harmful, benign)]
+        check_pooling(pooling)
         chosen = thresholds(tau_es, tau_sas)
         if compare:
             require_same_shape(model_card(model), model_card(compare))

@@ -40,6 +40,11 @@ class ModelCard:
     parent: str | None = None
 
     @property
+    def shape(self) -> tuple[int, int]:
+        """``(n_layers, d_mlp)``, the grid of neurons."""
+        return self.n_layers, self.d_mlp
+
+    @property
     def n_neurons(self) -> int:
         """Neurons in the whole model."""
         return self.n_layers * self.d_mlp

@@ -38,7 +38,7 @@ class LoadedModel:
     @property
     def shape(self) -> tuple[int, int]:
         """``(n_layers, d_mlp)``, the grid of neurons."""
-        return self.card.n_layers, self.card.d_mlp
+        return self.card.shape
 
     @property
     def device(self) -> torch.device:

@@ -39,6 +39,18 @@ def scores() -> dict[str, Score]:
     return {score.name: score for score in discover("safeneuron.scores", "SCORE")}
 
 
+def check_thresholds(thresholds: Mapping[str, float]) -> None:
+    """Refuse thresholds that select nothing sensible, before a model is asked for.
+
+    Raises
+    ------
+    UserError
+        When one is no number of at least 0.
+    """
+    if any(not (isfinite(threshold) and threshold >= 0) for threshold in thresholds.values()):
+        raise UserError("A threshold must be a number of at least 0; choose another.")
+
+
 @dataclass(frozen=True)
 class ScoreTable:
     """The scores of every neuron of one model.
@@ -54,6 +66,11 @@ class ScoreTable:
     model: str
     harmful: ActivationStatistics
     benign: ActivationStatistics
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """``(n_layers, d_mlp)``, the grid of neurons."""
+        return self.harmful.mean.shape
 
     def values(self, name: str) -> np.ndarray:
         """Return one score, ``[n_layers, d_mlp]``."""
@@ -76,8 +93,7 @@ class ScoreTable:
         thresholds : mapping, optional
             By name of score; those left out take the score's default.
         """
-        if any(not (isfinite(threshold) and threshold >= 0) for threshold in (thresholds or {}).values()):
-            raise UserError("A threshold must be a number of at least 0; choose another.")
+        check_thresholds(thresholds or {})
         chosen = {name: (thresholds or {}).get(name, score.default_threshold) for name, score in scores().items()}
         sets = {
             name: from_mask(name, self.model, self.values(name) > threshold, self._origin(name, threshold))

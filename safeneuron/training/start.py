@@ -49,10 +49,12 @@ def start_training(
     Raises
     ------
     UserError
-        When the model or the set's name is unknown, the set is of another model, or the disk is full.
+        When there are no pairs to train on, the model or the set's name is unknown, the set is of another model,
+        or the disk is full.
     """
+    check_pairs(settings, pairs)
     card = model_card(source)
-    known = card.fingerprint, (card.n_layers, card.d_mlp), ancestors(card)
+    known = card.fingerprint, card.shape, ancestors(card)
     neurons = understood(neurons, *known) if isinstance(neurons, str) else checked(neurons, *known)
     name = neurons if isinstance(neurons, str) else neurons.name
     info = store.create_run(
@@ -72,6 +74,19 @@ def start_training(
         store.fail(info.id, str(error))
         raise
     return info.id
+
+
+def check_pairs(settings: TrainingSettings, pairs: Sequence[PreferencePair] | None = None) -> None:
+    """Refuse a run that would have no preference pairs, its own or built ones.
+
+    Raises
+    ------
+    UserError
+        When there would be none to train on.
+    """
+    counts = (settings.harmful_pairs, settings.twin_pairs, settings.benign_pairs) if pairs is None else (len(pairs),)
+    if min(counts) < 0 or sum(counts) == 0:
+        raise UserError("There is nothing to train on; ask for at least one preference pair: harmful, twin or benign.")
 
 
 def _absolute(source: str) -> str:

@@ -48,13 +48,22 @@ def write() -> None:
     written = {}
     for name, default in defaults().items():
         value = st.session_state[name]
-        if value != default and len(str(value)) <= LONGEST:
+        if value != default and _fits(value):
             written[name] = str(value)
             if st.query_params.get(name) != written[name]:
                 st.query_params[name] = written[name]
         else:
             st.query_params.pop(name, None)
     st.session_state[_WRITTEN] = written
+
+
+def leaves_out(name: str) -> bool:
+    """Return whether a choice is too long for the address, so that a link or a reload loses it."""
+    return not _fits(st.session_state[name])
+
+
+def _fits(value: Any) -> bool:
+    return len(str(value)) <= LONGEST
 
 
 def _parsed(name: str, text: str, default: Any) -> Any:

@@ -12,31 +12,40 @@ _KEPT = "own_pairs"
 KINDS = {"harmful": "harmful", "twin": "safe twins", "benign": "benign", "own": "without a kind"}
 
 
-def choose() -> tuple[PreferencePair, ...] | None:
-    """Offer an upload and return the pairs, or None where the run is to build them from the built-in prompts."""
+def choose() -> tuple[tuple[PreferencePair, ...] | None, str | None]:
+    """Offer an upload.
+
+    Returns
+    -------
+    pairs : tuple of PreferencePair or None
+        None where the run is to build them from the built-in prompts.
+    hindrance : str or None
+        What to do before a run can start, where the file cannot be read: whoever uploads one does not mean the
+        built-in prompts.
+    """
     kept = st.session_state.get(_KEPT)
     if kept is None:
-        kept = _uploaded()
+        try:
+            kept = _uploaded()
+        except UserError as error:
+            st.error(str(error), icon=":material/error:")
+            return None, "Mend the file of preference pairs, or remove it to train on the built-in prompts."
         if kept is None:
-            return None
+            return None, None
     name, pairs = kept
     counts = Counter(pair.kind for pair in pairs)
     kinds = ", ".join(f"{counts[kind]:,} {label}" for kind, label in KINDS.items() if counts[kind])
     st.success(f"**{len(pairs):,} preference pairs** read from {name}: {kinds}.", icon=":material/check_circle:")
     st.button("Use the built-in prompts instead", key="forget_pairs", on_click=_forget)
-    return pairs
+    return pairs, None
 
 
 def _uploaded() -> tuple[str, tuple[PreferencePair, ...]] | None:
-    """Return the name and pairs of the file that was just uploaded; what is wrong with one is said below it."""
+    """Return the name and pairs of the file that was just uploaded; raise UserError when it cannot be read."""
     file = st.file_uploader("Your own preference pairs (JSONL)", type="jsonl", key=_uploader(), help=words.OWN_PAIRS)
     if file is None:
         return None
-    try:
-        found = file.name, parse_pairs(file.getvalue(), file.name)
-    except UserError as error:
-        st.error(f"{error} The run would build its pairs from the built-in prompts.", icon=":material/error:")
-        return None
+    found = file.name, parse_pairs(file.getvalue(), file.name)
     # The uploader forgets its file when another page is visited; the session does not.
     st.session_state[_KEPT] = found
     return found

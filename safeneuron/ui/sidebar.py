@@ -4,7 +4,7 @@ import streamlit as st
 
 from safeneuron.errors import UserError
 from safeneuron.models.catalogue import DEFAULT_MODEL
-from safeneuron.ui import hand, run_monitor, self_check, words
+from safeneuron.ui import address, hand, run_monitor, self_check, words
 from safeneuron.ui.address import NOTHING
 from safeneuron.ui.choice import Choice, card_of, model_names, other_names
 
@@ -64,10 +64,14 @@ def _set_in_hand(choice: Choice) -> None:
         st.markdown("**Set in hand** · none yet", help=words.NEURON_SET)
         st.caption("Score this model's neurons on the Neurons page.")
         return
-    name = hand.name_in_hand()
+    name, named = hand.name_in_hand(), st.session_state["set"]
     st.metric(
         f"Set in hand: {name}",
         f"{len(choice.hand):,} neurons",
         help=f"{words.SETS[name]} {words.NEURON_SET}",
     )
     st.caption(f"{choice.hand.share:.2%} of the model's neurons")
+    if address.leaves_out("changes"):
+        st.caption(
+            f":material/link_off: Too many clicked neurons for a link: a link, or a reload, gives {named} without them."
+        )

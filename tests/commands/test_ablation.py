@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from safeneuron import activations
 from safeneuron.models.catalogue import open_model
 from safeneuron.neurons import NeuronSet
 from safeneuron.prompts import builtin
@@ -29,6 +30,13 @@ def test_without_prompts_it_is_the_refusal_meter(home, model_folder, call, call_
     assert found["original_mean_refusal_score"] == pytest.approx(panel.original[:8].mean(), abs=1e-4)
     assert found["benign"]["mean_refusal_score"] == pytest.approx(ablated[8:].mean(), abs=1e-4)
     assert found["refusal_rate"] == sum(row["refused"] for row in found["rows"][:8]) / 8
+
+
+@pytest.mark.parametrize(("text", "count"), [("ORI", 0), ("0:1,2:5", 2)])
+def test_a_set_that_is_spelled_out_needs_no_scoring(home, model_folder, call_json, monkeypatch, text, count):
+    monkeypatch.setattr(activations, "collect", lambda *of, **how: pytest.fail("scored"))
+    found = call_json("ablate", "--model", model_folder, "--set", text, "--max-new-tokens", 1, "--limit", 1)
+    assert found["count"] == count
 
 
 def test_the_panel_in_words(home, model_folder, call):

@@ -11,6 +11,13 @@ import pytest
     [
         ("ablate --set none.json", "There is no file none.json; check the path."),
         ("ablate --set 1:x", "'1:x' is not a neuron; write layer:index, such as 15:766."),
+        ("ablate --set NOSUCH", "There is no set 'NOSUCH'; give one of ORI, ES, SAS, FULL, RANDOM"),
+        ("ablate --set 30:0", "Neuron 30:0 does not exist: this model has layers 0 to 29"),
+        ("ablate --tau-es -1", "A threshold must be a number of at least 0; choose another."),
+        ("score --pooling nosuch", "There is no pooling 'nosuch'; choose one of: last, max, mean."),
+        ("score --tau-sas nan", "A threshold must be a number of at least 0; choose another."),
+        ("train --set NOSUCH", "There is no set 'NOSUCH'; give one of ORI, ES, SAS, FULL, RANDOM"),
+        ("train --tau-es -1", "A threshold must be a number of at least 0; choose another."),
         ("ablate --prompts none.txt", "There is no file none.txt; check the path."),
         ("ablate --judge nobody", "There is no judge 'nobody'; choose one of: arditi."),
         ("score --benign none.txt", "There is no file none.txt; check the path."),
@@ -20,7 +27,7 @@ import pytest
         ("train --set none.json", "There is no file none.json; check the path."),
         (
             "train --harmful-pairs 0 --twin-pairs 0 --benign-pairs 0",
-            "There is nothing to train on; ask for at least one pair with --harmful-pairs.",
+            "There is nothing to train on; ask for at least one preference pair",
         ),
     ],
 )

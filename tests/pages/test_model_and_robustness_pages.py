@@ -22,6 +22,21 @@ def test_the_self_check_runs_and_turns_green(visit):
     assert list(at.table[0].value["verdict"]) == ["agrees"] * 4
 
 
+def test_memory_is_reckoned_before_the_model_is_open_and_measured_after(visit, metric, home):
+    at = visit("model")
+    weights = sum(path.stat().st_size for path in (home / "tiny").glob("*.safetensors"))
+    assert metric(at, "Memory once open") == f"{weights / 1e6:,.0f} MB"
+    at.button(key="run_self_check").click().run()
+    labels = [found.label for found in at.metric]
+    assert "Memory" in labels and "Memory once open" not in labels
+
+
+def test_memory_that_cannot_be_known_yet_is_said_in_words(visit, metric, home):
+    assert metric(visit("model", model="smollm2-135m-instruct"), "Memory once open") == "known once prepared"
+    (home / "tiny" / "model.safetensors").unlink()
+    assert metric(visit("model"), "Memory once open") == "weights missing"
+
+
 def test_the_five_bars_are_computed_once(visit):
     at = visit("robustness")
     button = at.button(key="evaluate_tiny")

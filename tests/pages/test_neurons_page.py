@@ -6,6 +6,7 @@ import shutil
 import pytest
 
 from safeneuron.models.card import CARD
+from safeneuron.ui import address
 from tests.pages.conftest import keep_statistics
 
 
@@ -85,6 +86,23 @@ def test_a_link_restores_the_view(visit, metric):
     assert metric(at, "Set in hand: own set") == "7 neurons"
     assert at.slider(key="tau_ES").value == 4.5
     assert at.segmented_control(key="score").value == "ES"
+
+
+def test_clicks_that_a_link_cannot_carry_are_said_on_every_page(visit, metric, monkeypatch):
+    monkeypatch.setattr(address, "LONGEST", len("1:5,1:6"))
+    at = visit(set="ORI", changes="1:5,1:6")
+    assert at.query_params["changes"] == "1:5,1:6"
+    assert not any("link" in caption.value for caption in at.sidebar.caption)
+    select(at, (1, 7))
+    for page in ("model", "ablation"):
+        assert not at.exception and metric(at, "Set in hand: own set") == "3 neurons"
+        assert "changes" not in at.query_params
+        assert any("a link, or a reload, gives ORI without them" in caption.value for caption in at.sidebar.caption)
+        at.switch_page(f"pages/{page}.py").run()
+    at.switch_page("pages/neurons.py").run()
+    select(at, (1, 7), key="neuron_map_1")
+    assert at.query_params["changes"] == "1:5,1:6"
+    assert not any("link" in caption.value for caption in at.sidebar.caption)
 
 
 @pytest.mark.parametrize(("label", "count"), [("ES", 5), ("SAS", 5), ("FULL", 5), ("ORI", 0)])

@@ -108,11 +108,28 @@ def test_own_pairs_are_counted_kept_and_trained_on(visit, launched):
     assert [pair.prompt for pair in kept] == ["p0", "p1", "p2", "p0"]
 
 
-def test_a_malformed_pairs_file_is_a_sentence(visit, launched):
+def test_a_malformed_pairs_file_is_a_sentence_and_starts_nothing(visit, launched):
     at = visit("training")
     at.file_uploader(key="pairs_file_0").set_value(("mine.jsonl", pairs_file({"prompt": "p"}), "")).run()
     assert not at.exception
     assert "mine.jsonl, line 1, has no text under chosen and rejected" in at.error[0].value
+    assert at.warning[0].value == "Mend the file of preference pairs, or remove it to train on the built-in prompts."
+    assert at.button(key="start_run").disabled
+    at.file_uploader(key="pairs_file_0").set_value(None).run()
+    assert not at.warning and not at.button(key="start_run").disabled
+
+
+def test_a_run_without_any_pairs_cannot_be_started(visit, launched):
+    at = visit("training")
+    for kind in ("harmful", "twin", "benign"):
+        at.number_input(key=f"{kind}_pairs").set_value(0)
+    at.run()
+    assert not at.exception
+    assert "There is nothing to train on" in at.warning[0].value
+    assert at.button(key="start_run").disabled
+    row = {"prompt": "p", "chosen": "yes", "rejected": "no"}
+    at.file_uploader(key="pairs_file_0").set_value(("mine.jsonl", pairs_file(row), "")).run()
+    assert not at.warning and not at.button(key="start_run").disabled
 
 
 def test_own_pairs_can_be_put_away(visit, launched):

@@ -2,9 +2,10 @@ import pytest
 
 from safeneuron.errors import UserError
 from safeneuron.neurons import NeuronSet
+from safeneuron.prompts.pairs import PreferencePair
 from safeneuron.runs import store
 from safeneuron.training import start
-from safeneuron.training.settings import MaskedDPOSettings
+from safeneuron.training.settings import MaskedDPOSettings, TrainingSettings
 from safeneuron.training.start import start_training
 
 
@@ -32,6 +33,20 @@ def test_mistakes_show_before_a_run_is_made(home, model_folder, llama, some_neur
         with pytest.raises(UserError, match=message):
             start_training(source, neurons)
     assert store.list_runs() == []
+
+
+@pytest.mark.parametrize(("counts", "pairs"), [((0, 0, 0), None), ((96, -48, -48), None), ((96, 48, 48), ())])
+def test_a_run_without_pairs_is_not_made(home, model_folder, counts, pairs):
+    settings = TrainingSettings(**dict(zip(("harmful_pairs", "twin_pairs", "benign_pairs"), counts, strict=True)))
+    with pytest.raises(UserError, match="nothing to train on"):
+        start_training(str(model_folder), "FULL", settings, pairs)
+    assert store.list_runs() == []
+
+
+def test_own_pairs_need_no_built_ones(home, model_folder, launched):
+    settings = TrainingSettings(harmful_pairs=0, twin_pairs=0, benign_pairs=0)
+    start_training(str(model_folder), "FULL", settings, [PreferencePair("p", "yes", "no")])
+    assert len(launched) == 1
 
 
 def test_a_typed_set_is_kept_with_the_run(home, model_folder, launched):
