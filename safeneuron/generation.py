@@ -1,4 +1,4 @@
-"""Greedy answers, in batches, streamed to whoever listens."""
+"""Answers, greedy unless asked otherwise, in batches, streamed to whoever listens."""
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -65,8 +65,9 @@ def generate(
     progress: Progress = silent,
     on_answers: Callable[[list[Answer]], None] | None = None,
     step: str = "Generating answers",
+    temperature: float = 0.0,
 ) -> list[Answer]:
-    """Answer every prompt greedily; whatever hooks are on the model stay in force.
+    """Answer every prompt, greedily at temperature 0; whatever hooks are on the model stay in force.
 
     Parameters
     ----------
@@ -78,6 +79,8 @@ def generate(
         Told after every token step.
     on_answers : callable, optional
         Receives each finished batch, so that a page can show answers as they come.
+    temperature : float
+        Above 0, each token is sampled from the whole distribution, by torch's global generator.
 
     Returns
     -------
@@ -95,7 +98,9 @@ def generate(
             steps += 1
             progress(step, (done + len(batch) * steps / max_new_tokens) / len(prompts))
 
-        new_ids = _generate_ids(loaded, [rows[row] for row in batch], max_new_tokens, TokenListener(listen))
+        new_ids = _generate_ids(
+            loaded, [rows[row] for row in batch], max_new_tokens, TokenListener(listen), temperature
+        )
         finished = [_answer(loaded, prompts[row], ids, max_new_tokens) for row, ids in zip(batch, new_ids, strict=True)]
         for row, answer in zip(batch, finished, strict=True):
             answers[row] = answer
@@ -122,33 +127,39 @@ def stream(
 
 
 def _generate_ids(
-    loaded: LoadedModel, rows: list[list[int]], max_new_tokens: int, listener: TokenListener
+    loaded: LoadedModel,
+    rows: list[list[int]],
+    max_new_tokens: int,
+    listener: TokenListener,
+    temperature: float = 0.0,
 ) -> list[list[int]]:
     batch = pad(loaded, rows)
-    with loaded.lock, _greedy(loaded, max_new_tokens) as config:
+    with loaded.lock, _own_rules(loaded, max_new_tokens, temperature) as config:
         output = loaded.model.generate(**batch, generation_config=config, streamer=listener)
     return output[:, batch["input_ids"].shape[1] :].tolist()
 
 
 @contextmanager
-def _greedy(loaded: LoadedModel, max_new_tokens: int) -> Iterator[GenerationConfig]:
+def _own_rules(loaded: LoadedModel, max_new_tokens: int, temperature: float) -> Iterator[GenerationConfig]:
     """Set aside how the model's folder wants it to answer (sampling, beams, penalties, forced tokens).
 
     Only its special tokens are kept. Transformers fills whatever a call leaves open from the
     model's own configuration, so that has to go for the duration of the call.
     """
     own = loaded.model.generation_config
-    greedy = GenerationConfig(
+    rules = GenerationConfig(
         max_new_tokens=max_new_tokens,
-        do_sample=False,
+        do_sample=temperature > 0,
+        temperature=temperature or None,
+        top_k=0 if temperature > 0 else None,
         num_beams=1,
         bos_token_id=own.bos_token_id,
         eos_token_id=own.eos_token_id,
         pad_token_id=loaded.tokenizer.pad_token_id,
     )
-    loaded.model.generation_config = greedy
+    loaded.model.generation_config = rules
     try:
-        yield greedy
+        yield rules
     finally:
         loaded.model.generation_config = own
 

@@ -56,6 +56,22 @@ def test_progress_never_falls_and_ends_at_one(llama, prompts):
     assert {answer.prompt: answer for batch in batches for answer in batch} == {a.prompt: a for a in answers}
 
 
+def test_sampled_answers_come_from_the_whole_distribution_and_repeat_with_the_seed(llama):
+    def first_tokens(seed):
+        torch.manual_seed(seed)
+        return [answer.token_ids[:1] for answer in generate(llama, ["Why"] * 400, 1, 400, temperature=1.0)]
+
+    with torch.no_grad():
+        ids = torch.tensor([prompt_ids(llama, "Why")])
+        probability = llama.model(ids).logits[0, -1].softmax(-1)
+    likeliest = int(probability.argmax())
+    drawn = first_tokens(0)
+    assert drawn == first_tokens(0) != first_tokens(1)
+    share = sum(tokens == (likeliest,) for tokens in drawn) / 400
+    assert share == pytest.approx(float(probability.max()), abs=0.08)
+    assert len(set(drawn)) > 60, "transformers' default would keep the 50 likeliest tokens only"
+
+
 @pytest.mark.parametrize("after", [1, 3, 8])
 def test_a_listener_can_stop_between_tokens(llama, some_neurons, prompts, count_hooks, after):
     calls = []

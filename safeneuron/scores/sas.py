@@ -32,6 +32,6 @@ SCORE = Score(
     unit="z within the layer",
     description="How far a neuron's mean activation rises from benign to harmful prompts, compared with the "
     "other neurons of its layer.",
-    default_threshold=2.5,
+    default_threshold=6.0,
     compute=safety_activation_shift,
 )

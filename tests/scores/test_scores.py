@@ -67,7 +67,7 @@ def test_neurons_that_never_vary_score_zero_without_a_warning(recwarn):
 
 def test_scores_are_found_by_their_files():
     assert list(scores()) == ["ES", "SAS"]
-    assert {name: score.default_threshold for name, score in scores().items()} == {"ES": 2.0, "SAS": 2.5}
+    assert {name: score.default_threshold for name, score in scores().items()} == {"ES": 2.0, "SAS": 6.0}
 
 
 @pytest.mark.parametrize(("es", "sas"), [(0.5, 1.0), (1.0, 0.5), (2.0, 2.0), (100.0, 1.0), (100.0, 100.0)])

@@ -66,7 +66,7 @@ class Embedded:
             fingerprint=fingerprint("embedded", made_of),
             n_layers=30,
             d_mlp=1536,
-            origin=f"{base}, with safeneuron's own safety adapter added."
+            origin=f"{base}, with safeneuron's own safety adapter added, which trained 160 of its neurons."
             if aligned
             else f"{base}; hardly refuses anything.",
             ready=False,
