@@ -59,8 +59,7 @@ def refusal_meter(prompts: Sequence[str], readings: Mapping[str, Reading], condi
     )
     figure.update_xaxes(zeroline=True, zerolinewidth=2, zerolinecolor="#888888")
     figure.update_yaxes(automargin=True, showgrid=False)
-    axis = "log-odds of a refusal (nats)" if several else "log-odds that the answer opens with a refusal (nats)"
-    figure.update_xaxes(title=axis, row=len(kinds))
+    figure.update_xaxes(title="log-odds of a refusal (nats)", row=len(kinds))
     figure.update_annotations(font_size=13, xanchor="left")
     for number, title in enumerate(figure.layout.annotations):
         axis_of_column = figure.layout["xaxis" if (first := number % len(readings)) == 0 else f"xaxis{first + 1}"]
