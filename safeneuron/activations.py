@@ -10,12 +10,11 @@ from collections.abc import Mapping, Sequence
 
 import torch
 
-from safeneuron.errors import UserError
 from safeneuron.models.chat import batches_by_length, last_positions, pad, prompt_ids
 from safeneuron.models.layout import mlp_blocks
 from safeneuron.models.loaded import LoadedModel
 from safeneuron.progress import Progress, silent
-from safeneuron.statistics import ActivationStatistics, Pooling, check_pooling, statistics_fingerprint
+from safeneuron.statistics import ActivationStatistics, Pooling, check_pooling, check_prompts, statistics_fingerprint
 
 
 class StreamingMoments:
@@ -55,8 +54,7 @@ def collect(
     UserError
         When there are fewer than two prompts, or the pooling does not exist.
     """
-    if len(prompts) < 2:
-        raise UserError("Activation statistics need at least two prompts; give a file with more.")
+    check_prompts(prompts)
     check_pooling(pooling)
     rows = [prompt_ids(loaded, prompt) for prompt in prompts]
     shape = loaded.shape

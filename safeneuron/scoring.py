@@ -77,13 +77,24 @@ def kept_score_table(
 
 def write_scores(table: ScoreTable, sets: Mapping[str, NeuronSet], folder: Path) -> None:
     """Write ``scores.parquet`` (a row per neuron) and one JSON file per set into a folder."""
+    check_target(folder)
     frame = score_frame(table)
-    if folder.exists() and not folder.is_dir():
-        raise UserError(f"{folder} is a file; name a folder for the scores.")
     with replacing(folder / "scores.parquet") as staging:
         frame.to_parquet(staging, index=False)
     for name, found in sets.items():
         found.save(folder / f"{name}.json")
+
+
+def check_target(folder: Path) -> None:
+    """Refuse to write scores into a file, before any are computed.
+
+    Raises
+    ------
+    UserError
+        When the path exists and is no folder.
+    """
+    if folder.exists() and not folder.is_dir():
+        raise UserError(f"{folder} is a file; name a folder for the scores.")
 
 
 def score_frame(table: ScoreTable) -> pd.DataFrame:

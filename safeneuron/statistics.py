@@ -5,7 +5,7 @@ torch is imported.
 """
 
 import json
-from collections.abc import Sequence
+from collections.abc import Sequence, Sized
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, get_args
@@ -61,6 +61,18 @@ class ActivationStatistics:
         except (OSError, ValueError, SafetensorError) as error:
             raise UserError(f"{folder} holds no readable activation statistics; delete it and score again.") from error
         return cls(facts["count"], arrays["mean"], arrays["variance"], facts["pooling"], facts["fingerprint"])
+
+
+def check_prompts(prompts: Sized) -> None:
+    """Refuse prompts that have no variance, before a model is asked for.
+
+    Raises
+    ------
+    UserError
+        When there are fewer than two.
+    """
+    if len(prompts) < 2:
+        raise UserError("Activation statistics need at least two prompts; give a file with more.")
 
 
 def check_pooling(pooling: str) -> None:

@@ -20,7 +20,7 @@ from safeneuron.commands.options import (
     thresholds,
 )
 from safeneuron.models.catalogue import DEFAULT_MODEL, model_card
-from safeneuron.statistics import check_pooling
+from safeneuron.statistics import check_pooling, check_prompts
 
 
 def score(
@@ -37,12 +37,17 @@ def score(
 ) -> None:
     """Score every neuron and select the safety neurons, of one model or of one against another."""
     from safeneuron.comparison import require_same_shape, write_difference
-    from safeneuron.scoring import score_table, write_scores
+    from safeneuron.scoring import check_target, score_table, write_scores
 
     with terminal.command() as progress:
         # Files and names first: a wrong one should not take seconds to be refused.
         classes = [prompts_from(path, column) for path in (harmful, benign)]
+        for prompts in classes:
+            if prompts is not None:
+                check_prompts(prompts)
         check_pooling(pooling)
+        if out:
+            check_target(out)
         chosen = thresholds(tau_es, tau_sas)
         if compare:
             require_same_shape(model_card(model), model_card(compare))

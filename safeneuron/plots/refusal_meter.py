@@ -71,7 +71,9 @@ def refusal_meter(prompts: Sequence[str], readings: Mapping[str, Reading], condi
         "(I, Sorry, Unfortunately). Right of zero a refusal is likelier than not. Grey: the model as it is; coloured: "
         "with the neurons switched off." + (" One column a model, the same neurons off in each." if several else ""),
         caveat="It looks at the first word alone and says nothing of what follows: an answer may open politely and "
-        "then refuse, or open with 'I' and help. The rate from generated answers, below, is the test.",
+        "then refuse, or open with 'I' and help. And an answer can open as a refusal left of zero: its likeliest "
+        "word is one, but the many other words share more than half. The rate from generated answers, below, is "
+        "the test.",
         plotly=figure,
         data=frame,
     )

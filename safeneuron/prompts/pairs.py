@@ -110,12 +110,16 @@ def build_pairs(
 
 
 def limited_counts(harmful: int, twin: int, benign: int, limit: int) -> tuple[int, int, int]:
-    """Return counts in the same proportions whose sum is at most ``limit``."""
-    total = harmful + twin + benign
+    """Return counts in the same proportions whose sum is at most ``limit`` (largest remainders first)."""
+    asked = (harmful, twin, benign)
+    total = sum(asked)
     if total <= limit:
-        return harmful, twin, benign
-    fewer_twin, fewer_benign = twin * limit // total, benign * limit // total
-    return limit - fewer_twin - fewer_benign, fewer_twin, fewer_benign
+        return asked
+    fewer = [count * limit // total for count in asked]
+    by_remainder = sorted(range(len(asked)), key=lambda kind: -(asked[kind] * limit % total))
+    for kind in by_remainder[: limit - sum(fewer)]:
+        fewer[kind] += 1
+    return tuple(fewer)
 
 
 def save_pairs(path: Path, pairs: Sequence[PreferencePair]) -> None:

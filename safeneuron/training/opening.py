@@ -18,6 +18,9 @@ def opening_loss(
 ) -> torch.Tensor:
     """Return the mean logistic loss of the refusal score.
 
+    The score is that of :func:`~safeneuron.refusal.log_odds.log_odds`, from log-probabilities and without
+    its 1e-8, which would stop the gradient wherever the model is sure and wrong.
+
     Parameters
     ----------
     logits : Tensor ``[n, vocabulary]``

@@ -6,7 +6,8 @@ from math import isfinite
 from typing import Any
 
 from safeneuron.errors import UserError
-from safeneuron.statistics import Pooling
+from safeneuron.scores.score import check_thresholds
+from safeneuron.statistics import Pooling, check_pooling
 
 
 @dataclass(frozen=True)
@@ -75,6 +76,10 @@ class TrainingSettings:
     thresholds: Mapping[str, float] = field(default_factory=dict)
     pooling: Pooling = "last"
     evaluation_limit: int | None = None
+
+    def __post_init__(self) -> None:
+        check_thresholds(self.thresholds)
+        check_pooling(self.pooling)
 
     @property
     def evaluation_prompts(self) -> int:

@@ -125,7 +125,8 @@ def test_a_half_written_line_is_passed_over(home, llama, some_neurons, generated
 def test_limited_counts_keep_their_proportions():
     assert limited_counts(96, 48, 48, 16) == (8, 4, 4)
     assert limited_counts(96, 48, 48, 1000) == (96, 48, 48)
-    assert sum(limited_counts(96, 48, 48, 7)) == 7
+    assert limited_counts(96, 48, 48, 7) == (3, 2, 2)
+    assert limited_counts(0, 3, 3, 5) == (0, 3, 2)
     assert limited_counts(96, 48, 48, 1) == (1, 0, 0)
 
 

@@ -1,0 +1,24 @@
+"""A run that makes no sense is refused where its settings are written down."""
+
+import pytest
+
+from safeneuron.errors import UserError
+from safeneuron.training.settings import MaskedDPOSettings, TrainingSettings
+
+
+@pytest.mark.parametrize(
+    ("wrong", "message"),
+    [
+        ({"thresholds": {"ES": float("nan")}}, "A threshold must be"),
+        ({"thresholds": {"SAS": -1.0}}, "A threshold must be"),
+        ({"pooling": "first"}, "There is no pooling 'first'"),
+    ],
+)
+def test_wrong_settings_are_refused(wrong, message):
+    with pytest.raises(UserError, match=message):
+        TrainingSettings(**wrong)
+
+
+def test_settings_survive_the_way_through_json():
+    settings = TrainingSettings(MaskedDPOSettings(max_steps=3, threads=1), thresholds={"ES": 1.5}, pooling="mean")
+    assert TrainingSettings.from_json(settings.to_json()) == settings
