@@ -53,7 +53,7 @@ with page("Model", checked=False) as choice:
         key="run_self_check",
         type="secondary" if report else "primary",
         icon=":material/fact_check:",
-        help="About ten seconds, and memory for a second copy of the weights.",
+        help="A few seconds; the weights stay in memory once.",
     ):
         loaded = opening.opened(card)
         with long_work("Comparing three ways of switching neurons off", "self_check") as progress:

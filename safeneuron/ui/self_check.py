@@ -29,8 +29,9 @@ def badge(card: ModelCard) -> None:
 def show(report: ParityReport) -> None:
     """Show the verdict and every comparison with its difference and tolerance."""
     if report.passed:
+        ways = "both ways compared" if report.not_compared else "all three ways"
         st.success(
-            f"Passed: with {report.neurons} random neurons off, all three ways give the same numbers.",
+            f"Passed: with {report.neurons} random neurons off, {ways} give the same numbers.",
             icon=":material/check_circle:",
         )
     else:
@@ -42,11 +43,19 @@ def show(report: ParityReport) -> None:
         [
             {
                 "comparison": LABELS[name],
-                "largest difference": f"{getattr(report, name):.1e}",
+                "largest difference": f"{getattr(report, name):.1e}" if report.compared(name) else "–",
                 "tolerance": f"{tolerance:.0e}",
-                "verdict": "differs" if name in report.failures() else "agrees",
+                "verdict": _verdict(report, name),
             }
             for name, tolerance in TOLERANCES.items()
         ],
         hide_index=True,
     )
+    if report.not_compared:
+        st.info(f"Not compared with TransformerBridge: {report.not_compared}.", icon=":material/info:")
+
+
+def _verdict(report: ParityReport, name: str) -> str:
+    if not report.compared(name):
+        return "not compared"
+    return "differs" if name in report.failures() else "agrees"

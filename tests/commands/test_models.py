@@ -7,7 +7,7 @@ import pytest
 from safeneuron.models.catalogue import model_card, open_model
 from safeneuron.models.parity_report import ParityReport, keep_parity, kept_parity
 
-GREEN = ParityReport(0.0, 0.0, 0.0, 0.0, neurons=1)
+GREEN = ParityReport(*[0.0] * 6, neurons=1)
 RED = replace(GREEN, bridge_logits=1.0)
 
 
