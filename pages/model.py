@@ -57,7 +57,7 @@ with page("Model", checked=False) as choice:
     ):
         loaded = opening.opened(card)
         with long_work("Comparing three ways of switching neurons off", "self_check") as progress:
-            progress("Running each on left-padded prompts", 0.1)
+            progress("Running each on padded prompts", 0.1)
             from safeneuron.models.parity import check_parity
 
             check_parity(loaded)

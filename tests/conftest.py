@@ -36,6 +36,21 @@ OWN_SETTINGS = {
     "opt": {"init_std": 0.25},
 }
 """What only some families' configs have."""
+OWN_SETTINGS["gemma3"] = OWN_SETTINGS["gemma3_text"]
+OTHER_PARTS = {
+    "gemma3": {
+        "vision_config": {
+            "hidden_size": 16,
+            "intermediate_size": 16,
+            "num_hidden_layers": 3,
+            "num_attention_heads": 2,
+            "image_size": 28,
+            "patch_size": 14,
+        },
+        "mm_tokens_per_image": 1,
+    }
+}
+"""Of families whose language model is one part among others, what those are built from."""
 
 CHAT_TEMPLATE = (
     "{{ '<s>' }}{% for message in messages %}{{ message['role'] + ': ' + message['content'] + '\\n' }}{% endfor %}"
@@ -122,8 +137,10 @@ def make_tiny(tokenizer_folder: Path) -> Callable[..., "LoadedModel"]:
         }
         with torch.random.fork_rng():
             torch.manual_seed(seed)
-            settings |= OWN_SETTINGS.get(family, {})
-            model = AutoModelForCausalLM.from_config(AutoConfig.for_model(family, **settings | overrides))
+            settings |= OWN_SETTINGS.get(family, {}) | overrides
+            if family in OTHER_PARTS:
+                settings = {"text_config": settings} | OTHER_PARTS[family]
+            model = AutoModelForCausalLM.from_config(AutoConfig.for_model(family, **settings))
             # Transformers makes every bias zero, and so no error in one would show.
             for name, parameter in model.named_parameters():
                 if name.endswith("bias"):

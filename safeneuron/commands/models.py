@@ -46,7 +46,7 @@ def models_prepare(
 def models_check(
     model: Annotated[str, typer.Argument(help="Which model.")] = DEFAULT_MODEL, json: Json = False
 ) -> None:
-    """Compare hook ablation, zeroed columns and TransformerBridge on a model; exit 1 if they differ."""
+    """Compare hook ablation, zeroed columns and TransformerBridge on a model, padded or not; exit 1 if they differ."""
     with terminal.command() as progress:
         result = _checked(opened_unchecked(model, progress))
     terminal.show(result, json, _check_text(result))

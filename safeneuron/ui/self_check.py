@@ -36,7 +36,7 @@ def show(report: ParityReport) -> None:
         )
     else:
         st.error(
-            "Failed: the three ways differ, so the other pages show no numbers of this model", icon=":material/error:"
+            "Failed: not everything agrees, so the other pages show no numbers of this model", icon=":material/error:"
         )
     # A table, not a data frame: on a narrow window its words wrap where those of a data frame are cut.
     st.table(

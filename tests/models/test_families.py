@@ -36,6 +36,7 @@ CASES = {
     "Qwen3": ("qwen3", {}),
     "Gemma 2": ("gemma2", SLIDING),
     "Gemma 3": ("gemma3_text", {"layer_types": ["sliding_attention", "full_attention", "sliding_attention"]} | SLIDING),
+    "Gemma 3 with vision": ("gemma3", SLIDING),
     "Phi-3": ("phi3", {}),
     "Phi-4-mini": ("phi3", {"partial_rotary_factor": 0.5, "tie_word_embeddings": True} | SLIDING),
     "OLMo 2": ("olmo2", {}),
