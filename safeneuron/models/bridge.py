@@ -2,12 +2,14 @@
 
 The bridge rewrites the modules of the model that it is given, so it is given a copy of the modules
 that shares every weight with the original. The weights are thus in memory once, but for those that
-the bridge splits for itself (fused attention or gate and up projections).
+the bridge splits for itself (fused attention or gate and up projections). The tokenizer is copied as
+well: the bridge makes EOS the BOS of one that has none, which chat templates would then write.
 """
 
 import copy
 import logging
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 
 import torch
 from torch import nn
@@ -36,7 +38,7 @@ def bridge_run(
     Raises
     ------
     BridgeMissing
-        When TransformerLens does not know the architecture, or is known to compute it wrongly.
+        When TransformerLens does not know the architecture, fails on this model, or is known to compute it wrongly.
     """
     from transformer_lens.factories.architecture_adapter_factory import SUPPORTED_ARCHITECTURES
     from transformer_lens.model_bridge import TransformerBridge
@@ -48,12 +50,6 @@ def bridge_run(
     for field, error in layout_of(loaded.model).bridge_errors:
         if getattr(loaded.model.config, field):
             raise BridgeMissing(error)
-    copied = module_copy(loaded.model)
-    # A model that was built in memory does not say this in its config, and the bridge asks for it.
-    copied.config.architectures = [architecture]
-    bridge = TransformerBridge.boot_transformers(
-        copied.config._name_or_path, hf_model=copied, tokenizer=loaded.tokenizer, device=str(loaded.device)
-    )
     found: dict[int, torch.Tensor] = {}
 
     # The layer is bound here: hooks are called with the name of which `hook_post` is an alias.
@@ -71,13 +67,37 @@ def bridge_run(
 
         return zero
 
+    copied = module_copy(loaded.model)
+    # A model that was built in memory does not say this in its config, and the bridge asks for it.
+    copied.config.architectures = [architecture]
     inputs = dict(batch)
     ids = inputs.pop("input_ids")
     keeps = [(_post(layer), keeping(layer)) for layer in range(loaded.shape[0])]
     zeros = [(_post(layer), zeroing(indices)) for layer, indices in neurons.by_layer().items()]
-    bridge.run_with_hooks(ids, **inputs, fwd_hooks=keeps)
-    logits = bridge.run_with_hooks(ids, **inputs, fwd_hooks=zeros)
+    with _asked(architecture):
+        bridge = TransformerBridge.boot_transformers(
+            copied.config._name_or_path,
+            hf_model=copied,
+            tokenizer=copy.deepcopy(loaded.tokenizer),
+            device=str(loaded.device),
+        )
+        bridge.run_with_hooks(ids, **inputs, fwd_hooks=keeps)
+        logits = bridge.run_with_hooks(ids, **inputs, fwd_hooks=zeros)
     return [found[layer] for layer in range(loaded.shape[0])], logits
+
+
+@contextmanager
+def _asked(architecture: str) -> Iterator[None]:
+    """Turn whatever the bridge stumbles over into the reason why there is no comparison, but not a lack of memory."""
+    try:
+        yield
+    except (torch.OutOfMemoryError, MemoryError):
+        raise
+    except Exception as error:
+        first = (str(error).strip().splitlines() or ["no message"])[0]
+        raise BridgeMissing(
+            f"TransformerLens' bridge fails on this {architecture} ({type(error).__name__}: {first})"
+        ) from error
 
 
 def module_copy(model: nn.Module) -> nn.Module:

@@ -111,6 +111,35 @@ def test_without_a_bridge_the_report_says_so_and_is_no_green_of_all_three(llama,
     assert replace(report, not_compared="").failures() == ["bridge_activations", "bridge_logits"]
 
 
+def test_a_bridge_that_fails_is_a_reason_and_no_agreement(llama, home, monkeypatch):
+    from transformer_lens.model_bridge import TransformerBridge
+
+    monkeypatch.setattr(TransformerBridge, "run_with_hooks", lambda *_, **__: {}["q_proj"])
+    report = parity.check_parity(llama)
+    assert report.not_compared == "TransformerLens' bridge fails on this LlamaForCausalLM (KeyError: 'q_proj')"
+    assert report.bridge_logits is None
+
+
+def test_a_lack_of_memory_is_no_report(llama, home, monkeypatch):
+    from transformer_lens.model_bridge import TransformerBridge
+
+    def run_out(*_, **__):
+        raise torch.OutOfMemoryError
+
+    monkeypatch.setattr(TransformerBridge, "run_with_hooks", run_out)
+    with pytest.raises(torch.OutOfMemoryError):
+        parity.check_parity(llama)
+    assert kept_parity(llama.fingerprint) is None
+
+
+def test_the_tokenizer_stays_as_it_is(llama, home):
+    """TransformerLens gives one without BOS a BOS, as Qwen's; chat templates would write it from then on."""
+    tokenizer = copy.deepcopy(llama.tokenizer)
+    tokenizer.bos_token = None
+    assert parity.check_parity(replace(llama, tokenizer=tokenizer)).passed
+    assert tokenizer.bos_token is None
+
+
 def test_a_report_of_an_earlier_version_is_made_anew(llama, home):
     report = parity.check_parity(llama)
     path = home / "parity" / f"{llama.fingerprint}.json"
