@@ -92,8 +92,8 @@ class MLPLayout:
 
 
 @dataclass(frozen=True)
-class NoNeurons:
-    """A kind of architecture that has no dense MLP neurons, and how its config gives it away.
+class Refused:
+    """A kind of architecture that has no dense MLP neurons or answers no prompts, and how its config gives it away.
 
     Parameters
     ----------
@@ -147,11 +147,10 @@ def layout_of_config(config: Mapping[str, Any]) -> MLPLayout:
     Raises
     ------
     UserError
-        When the architecture has no dense MLP neurons, or no file in ``safeneuron/models/families``
-        describes it.
+        When a file in ``safeneuron/models/families`` refuses the architecture, or none describes it.
     """
     model_type = config["model_type"]
-    for kind in discover(FAMILIES, "NO_NEURONS"):
+    for kind in discover(FAMILIES, "REFUSED"):
         if kind.describes(config):
             raise UserError(f"A {model_type!r} model cannot be opened: {kind.reason}. {_choose()}.")
     for layout in discover(FAMILIES, "LAYOUT"):

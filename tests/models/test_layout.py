@@ -67,6 +67,7 @@ def test_architectures_without_dense_neurons_are_refused_by_name(family, reason,
         ({"model_type": "brand_new", "text_config": {"n_routed_experts": 64}}, "mixture of experts"),
         ({"model_type": "llama", "num_local_experts": 4}, "mixture of experts"),
         ({"model_type": "brand_new", "ssm_state_size": 16}, "recurrent"),
+        ({"model_type": "gemma3_text", "use_bidirectional_attention": True}, "text encoder"),
     ],
 )
 def test_a_config_gives_new_ones_away(config, reason):

@@ -1,1 +1,1 @@
-"""One model family per file: an ``MLPLayout`` named ``LAYOUT``, or a ``NoNeurons`` named ``NO_NEURONS``."""
+"""One model family per file: an ``MLPLayout`` named ``LAYOUT``, or a ``Refused`` named ``REFUSED``."""

@@ -1,8 +1,8 @@
 """Mixtures of experts: which neurons a token meets is chosen token by token."""
 
-from safeneuron.models.layout import NoNeurons
+from safeneuron.models.layout import Refused
 
-NO_NEURONS = NoNeurons(
+REFUSED = Refused(
     model_types=(
         "dbrx",
         "deepseek_v2",
