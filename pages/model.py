@@ -53,11 +53,11 @@ with page("Model", checked=False) as choice:
         key="run_self_check",
         type="secondary" if report else "primary",
         icon=":material/fact_check:",
-        help="About ten seconds, and memory for a second copy of the weights.",
+        help="A few seconds; the weights stay in memory once.",
     ):
         loaded = opening.opened(card)
         with long_work("Comparing three ways of switching neurons off", "self_check") as progress:
-            progress("Running each on left-padded prompts", 0.1)
+            progress("Running each on padded prompts", 0.1)
             from safeneuron.models.parity import check_parity
 
             check_parity(loaded)

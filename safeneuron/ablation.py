@@ -47,7 +47,7 @@ def ablate(loaded: LoadedModel, neurons: NeuronSet | None, factor: float = 0.0) 
 def add_hooks(model: nn.Module, neurons: NeuronSet, factor: float = 0.0) -> list[torch.utils.hooks.RemovableHandle]:
     """Put the ablation on a bare model and return the handles that take it off again."""
     blocks = mlp_blocks(model)
-    shape = (len(blocks), blocks[0].down.in_features)
+    shape = (len(blocks), blocks[0].d_mlp)
     if neurons.shape != shape:
         raise UserError(
             f"The set {neurons.name} is of a model with {neurons.shape[0]} layers of {neurons.shape[1]} neurons, "

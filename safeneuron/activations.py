@@ -76,13 +76,15 @@ def pooled_activations(loaded: LoadedModel, batch: Mapping[str, torch.Tensor], p
     """Return every neuron's pooled activation ``[n, n_layers, d_mlp]`` on a padded batch, in the model's dtype."""
     blocks = mlp_blocks(loaded.model)
     pooled = torch.empty(
-        len(batch["input_ids"]), len(blocks), blocks[0].down.in_features, dtype=loaded.model.dtype, device=loaded.device
+        len(batch["input_ids"]), len(blocks), blocks[0].d_mlp, dtype=loaded.model.dtype, device=loaded.device
     )
     pool = _pooler(batch["attention_mask"], pooling)
+    # OPT calls its projections with all tokens of the batch in one row.
+    grid = (*batch["input_ids"].shape, blocks[0].d_mlp)
 
     def reading(layer: int):
         def hook(module: torch.nn.Module, inputs: tuple[torch.Tensor, ...]) -> None:
-            pooled[:, layer] = pool(inputs[0])
+            pooled[:, layer] = pool(inputs[0].reshape(grid))
 
         return hook
 

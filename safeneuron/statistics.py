@@ -19,6 +19,9 @@ from safeneuron.workspace import fingerprint, replacing, write_json
 
 Pooling = Literal["last", "max", "mean"]
 
+ROUNDING = 2.0**-18
+"""Share of a layer's typical activation up to which means differ by rounding: 32 units in the last place of float32."""
+
 
 @dataclass(frozen=True)
 class ActivationStatistics:
@@ -73,6 +76,18 @@ def check_prompts(prompts: Sized) -> None:
     """
     if len(prompts) < 2:
         raise UserError("Activation statistics need at least two prompts; give a file with more.")
+
+
+def mean_shift(harmful: ActivationStatistics, benign: ActivationStatistics) -> np.ndarray:
+    """Return the harmful minus the benign means ``[n_layers, d_mlp]``; exactly 0 where that is only rounding.
+
+    Scores divide shifts by a spread, and would blow rounding up where there is nothing else: in GPT-NeoX
+    and Falcon layer 0's MLP sees the last token alone, which the chat template makes the same in every
+    prompt, but in batches of another shape the last bits of its activations differ.
+    """
+    shift = harmful.mean - benign.mean
+    size = np.sqrt((harmful.mean**2 + benign.mean**2 + harmful.variance + benign.variance) / 2)
+    return np.where(np.abs(shift) > ROUNDING * np.median(size, axis=1, keepdims=True), shift, 0.0)
 
 
 def check_pooling(pooling: str) -> None:

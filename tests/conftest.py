@@ -1,6 +1,6 @@
 """What all tests share: a workspace that is never the person's own, tiny models, and the default model.
 
-The tiny models are built in memory, one of every supported family, with random weights and a
+The tiny models are built in memory, with random weights and a
 byte-level tokenizer, so that the exact tests need no network and take milliseconds.
 
 The default model is prepared once per session, which downloads it (93 MB) on a new machine. With
@@ -26,7 +26,31 @@ if TYPE_CHECKING:
     from safeneuron.models.loaded import LoadedModel
 
 FAMILIES = ("llama", "mistral", "qwen2")
+"""Those that every test of the core runs on; tests/models/test_families.py runs the exact ones on all."""
 LAYERS, WIDTH, HIDDEN = 3, 40, 32
+OWN_SETTINGS = {
+    **dict.fromkeys(("llama", "mistral", "qwen2", "phi3", "olmo2", "smollm3", "granite"), {"num_key_value_heads": 2}),
+    "qwen3": {"num_key_value_heads": 2, "head_dim": 8},
+    "gemma2": {"num_key_value_heads": 2, "head_dim": 8, "query_pre_attn_scalar": 8},
+    "gemma3_text": {"num_key_value_heads": 2, "head_dim": 8, "query_pre_attn_scalar": 8},
+    "opt": {"init_std": 0.25},
+}
+"""What only some families' configs have."""
+OWN_SETTINGS["gemma3"] = OWN_SETTINGS["gemma3_text"]
+OTHER_PARTS = {
+    "gemma3": {
+        "vision_config": {
+            "hidden_size": 16,
+            "intermediate_size": 16,
+            "num_hidden_layers": 3,
+            "num_attention_heads": 2,
+            "image_size": 28,
+            "patch_size": 14,
+        },
+        "mm_tokens_per_image": 1,
+    }
+}
+"""Of families whose language model is one part among others, what those are built from."""
 
 CHAT_TEMPLATE = (
     "{{ '<s>' }}{% for message in messages %}{{ message['role'] + ': ' + message['content'] + '\\n' }}{% endfor %}"
@@ -91,6 +115,7 @@ def make_tiny(tokenizer_folder: Path) -> Callable[..., "LoadedModel"]:
     from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer
 
     from safeneuron.models.card import ModelCard
+    from safeneuron.models.layout import layout_of, layout_of_config
     from safeneuron.models.loaded import LoadedModel
 
     torch.set_num_threads(1)
@@ -100,11 +125,9 @@ def make_tiny(tokenizer_folder: Path) -> Callable[..., "LoadedModel"]:
         settings = {
             "vocab_size": len(tokenizer),
             "hidden_size": HIDDEN,
-            "intermediate_size": WIDTH,
+            layout_of_config({"model_type": family}).d_mlp: WIDTH,
             "num_hidden_layers": LAYERS,
             "num_attention_heads": 4,
-            "num_key_value_heads": 2,
-            "head_dim": 8,
             "max_position_embeddings": 512,
             # Wide enough that activations and logits differ clearly between neurons and tokens.
             "initializer_range": 0.25,
@@ -114,16 +137,24 @@ def make_tiny(tokenizer_folder: Path) -> Callable[..., "LoadedModel"]:
         }
         with torch.random.fork_rng():
             torch.manual_seed(seed)
-            model = AutoModelForCausalLM.from_config(AutoConfig.for_model(family, **settings | overrides))
+            settings |= OWN_SETTINGS.get(family, {}) | overrides
+            if family in OTHER_PARTS:
+                settings = {"text_config": settings} | OTHER_PARTS[family]
+            model = AutoModelForCausalLM.from_config(AutoConfig.for_model(family, **settings))
+            # Transformers makes every bias zero, and so no error in one would show.
+            for name, parameter in model.named_parameters():
+                if name.endswith("bias"):
+                    torch.nn.init.normal_(parameter, std=0.25)
         model = model.to(dtype).eval()
         if dtype == torch.float64:
             model.model.rotary_emb = _exact_rotary_embedding(model.model.rotary_emb)
+        layers, width = layout_of(model).shape(model.config)
         card = ModelCard(
             source=f"./tiny-{family}",
             title=f"tiny {family}",
             fingerprint=f"tiny-{family}-{seed}-{dtype}",
-            n_layers=model.config.num_hidden_layers,
-            d_mlp=model.config.intermediate_size,
+            n_layers=layers,
+            d_mlp=width,
             origin="Random weights, made by the tests.",
             ready=True,
         )

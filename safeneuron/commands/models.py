@@ -46,7 +46,7 @@ def models_prepare(
 def models_check(
     model: Annotated[str, typer.Argument(help="Which model.")] = DEFAULT_MODEL, json: Json = False
 ) -> None:
-    """Compare hook ablation, zeroed columns and TransformerBridge on a model; exit 1 if they differ."""
+    """Compare hook ablation, zeroed columns and TransformerBridge on a model, padded or not; exit 1 if they differ."""
     with terminal.command() as progress:
         result = _checked(opened_unchecked(model, progress))
     terminal.show(result, json, _check_text(result))
@@ -107,7 +107,15 @@ def _checked(loaded: "LoadedModel") -> dict[str, Any]:
     from safeneuron.models.parity_report import TOLERANCES
 
     report = check_parity(loaded)
-    checks = {name: {"difference": getattr(report, name), "tolerance": limit} for name, limit in TOLERANCES.items()}
+    failures = report.failures()
+    checks = {
+        name: {
+            "difference": getattr(report, name),
+            "tolerance": limit,
+            "verdict": "differs" if name in failures else "agrees" if report.compared(name) else "not compared",
+        }
+        for name, limit in TOLERANCES.items()
+    }
     return {
         "model": loaded.card.source,
         "fingerprint": loaded.fingerprint,
@@ -117,6 +125,7 @@ def _checked(loaded: "LoadedModel") -> dict[str, Any]:
         "memory_bytes": loaded.bytes,
         "passed": report.passed,
         "checks": checks,
+        "not_compared": report.not_compared,
     }
 
 
@@ -124,14 +133,17 @@ def _check_text(result: dict[str, Any]) -> str:
     rows = [
         {
             "check": name.replace("_", " "),
-            "difference": f"{check['difference']:.1e}",
+            "difference": "-" if check["difference"] is None else f"{check['difference']:.1e}",
             "tolerance": f"{check['tolerance']:.0e}",
+            "verdict": check["verdict"],
         }
         for name, check in result["checks"].items()
     ]
     verdict = "passed" if result["passed"] else "FAILED: do not trust numbers of this model"
+    if result["not_compared"]:
+        verdict += f"; not compared with TransformerBridge: {result['not_compared']}"
     return (
-        terminal.table(rows, ["check", "difference", "tolerance"])
+        terminal.table(rows, ["check", "difference", "tolerance", "verdict"])
         + f"\n{result['model']} is ready: {result['layers']} layers of {result['neurons_per_layer']:,} neurons, "
         + f"{result['memory_bytes'] / 1e6:.0f} MB of weights; self-check {verdict}"
     )

@@ -5,7 +5,8 @@ kept under both fingerprints and read again without torch.
 """
 
 import json
-from collections.abc import Iterator
+import re
+from collections.abc import Iterable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,6 +19,7 @@ from safetensors.numpy import save_file
 from safeneuron.errors import UserError
 from safeneuron.models.card import ModelCard
 from safeneuron.models.catalogue import weights_folder
+from safeneuron.models.layout import NeuronTensor, layout_of_config
 from safeneuron.neurons import NeuronSet
 from safeneuron.progress import Progress, silent
 from safeneuron.workspace import fingerprint, replacing, workspace
@@ -30,9 +32,9 @@ class WeightDifference:
     Parameters
     ----------
     changed : numpy.ndarray
-        ``[n_layers, d_mlp]`` bool: neurons of which any gate, up or down weight differs.
+        ``[n_layers, d_mlp]`` bool: neurons of which any gate, up or down weight, or bias, differs.
     largest : float
-        Largest absolute difference of any such weight.
+        Largest absolute difference of any of these.
     others_changed, others : int
         Tensors that belong to no neuron (attention, norms, embeddings): those that differ, and all.
     """
@@ -76,7 +78,7 @@ def weight_difference(first: ModelCard, second: ModelCard, progress: Progress = 
         raise UserError(f"{first.title} and {second.title} have different shapes; choose two models of one shape.")
     folders = [_prepared_folder(card) for card in (first, second)]
     with _tensors(folders[0]) as ones, _tensors(folders[1]) as others:
-        of_neurons = _neuron_tensors(folders[0], first.n_layers)
+        of_neurons = _neuron_tensors(folders[0], ones.keys() | others.keys(), first.d_mlp)
         found = _compared(ones, others, of_neurons, (first.n_layers, first.d_mlp), progress)
     with replacing(_path(first, second)) as staging:
         facts = {key: value for key, value in vars(found).items() if key != "changed"}
@@ -92,11 +94,11 @@ def weights_bytes(card: ModelCard) -> int:
 def _compared(
     ones: dict[str, Any],
     others: dict[str, Any],
-    of_neurons: dict[str, tuple[int, int]],
+    of_neurons: dict[str, list[tuple[int, NeuronTensor]]],
     shape: tuple[int, int],
     report: Progress,
 ) -> WeightDifference:
-    """Compare every tensor; ``of_neurons`` gives layer and neuron axis of those that belong to neurons."""
+    """Compare every tensor; ``of_neurons`` says of those that belong to neurons where each neuron's part is."""
     changed = np.zeros(shape, dtype=bool)
     largest, others_changed = 0.0, 0
     names = sorted(ones.keys() | others.keys())
@@ -110,24 +112,27 @@ def _compared(
             continue
         if not same_shape:
             raise UserError(f"The two models do not both have {name} in one shape; choose two models of one family.")
-        layer, axis = of_neurons[name]
-        changed[layer] |= (one != other).any(dim=1 - axis).numpy()
+        for layer, tensor in of_neurons[name]:
+            differs = (one != other).movedim(tensor.axis, 0)[tensor.offset : tensor.offset + shape[1]]
+            changed[layer] |= differs.reshape(shape[1], -1).any(dim=1).numpy()
         largest = max(largest, float((one - other).abs().max()))
     report("Comparing the weights", 1.0)
-    return WeightDifference(changed, largest, others_changed, len(names) - len(of_neurons))
+    return WeightDifference(changed, largest, others_changed, sum(name not in of_neurons for name in names))
 
 
-def _neuron_tensors(folder: Path, layers: int) -> dict[str, tuple[int, int]]:
-    """Return the name of every gate, up and down weight, with its layer and the axis of its neurons."""
-    from safeneuron.models.layout import layout_of_type
+def _neuron_tensors(folder: Path, names: Iterable[str], d_mlp: int) -> dict[str, list[tuple[int, NeuronTensor]]]:
+    """Return, by name in the files, the layer of every tensor that neurons own a part of, and where the parts are.
 
-    layout = layout_of_type(json.loads((folder / "config.json").read_text(encoding="utf-8"))["model_type"])
-    axes = {layout.gate: 0, layout.up: 0, layout.down: 1}
-    return {
-        f"{layout.layers}.{layer}.{module}.weight": (layer, axis)
-        for layer in range(layers)
-        for module, axis in axes.items()
-    }
+    Files may leave out, or have more of, what leads to the list of layers in the open model (GPT-2's
+    say ``h.0`` for ``transformer.h.0``), so only its last part is looked for.
+    """
+    layout = layout_of_config(json.loads((folder / "config.json").read_text(encoding="utf-8")))
+    of_layer: dict[str, list[NeuronTensor]] = {}
+    for tensor in layout.tensors(d_mlp):
+        of_layer.setdefault(tensor.name, []).append(tensor)
+    pattern = re.compile(rf"(?:.*\.)?{layout.layers.rsplit('.', 1)[-1]}\.(\d+)\.(.*)")
+    found = {name: match for name in names if (match := pattern.fullmatch(name)) and match[2] in of_layer}
+    return {name: [(int(match[1]), tensor) for tensor in of_layer[match[2]]] for name, match in found.items()}
 
 
 @contextmanager

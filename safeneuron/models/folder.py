@@ -15,7 +15,7 @@ from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer, PreTra
 
 from safeneuron.errors import UserError
 from safeneuron.models.card import CARD, ModelCard, read_card
-from safeneuron.models.layout import layout_of_type, mlp_blocks
+from safeneuron.models.layout import layout_of, layout_of_config
 from safeneuron.models.loaded import LoadedModel
 from safeneuron.workspace import file_sha256, fingerprint, remove_abandoned, replacing, write_json
 
@@ -57,10 +57,12 @@ def check_config(folder: Path) -> None:
     if not path.is_file():
         raise UserError(f"{folder} has no config.json; give a folder that holds a Hugging Face model.")
     try:
-        model_type = json.loads(path.read_text(encoding="utf-8"))["model_type"]
-    except (ValueError, KeyError, TypeError) as error:
+        config = json.loads(path.read_text(encoding="utf-8"))
+    except ValueError as error:
         raise UserError(f"{path} is not a model's config; fetch the model again.") from error
-    layout_of_type(model_type)
+    if not (isinstance(config, dict) and "model_type" in config):
+        raise UserError(f"{path} is not a model's config; fetch the model again.")
+    layout_of_config(config)
 
 
 @contextmanager
@@ -103,12 +105,12 @@ def save_folder(
         ``title``, ``origin``, optionally ``parent`` and ``fingerprint``; without a fingerprint the
         written weights are hashed.
     """
-    blocks = mlp_blocks(model)
+    n_layers, d_mlp = layout_of(model).shape(model.config)
     remove_abandoned(target.parent)
     with replacing(target) as staging:
         model.save_pretrained(staging)
         tokenizer.save_pretrained(staging)
-        shape = {"n_layers": len(blocks), "d_mlp": blocks[0].down.in_features}
+        shape = {"n_layers": n_layers, "d_mlp": d_mlp}
         write_json(staging / CARD, {"fingerprint": weights_fingerprint(staging)} | shape | facts)
 
 
@@ -127,12 +129,13 @@ def card_of_folder(folder: Path, source: str) -> ModelCard:
     check_weights(folder)
     with _reading(folder):
         config = AutoConfig.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
+    n_layers, d_mlp = layout_of_config(config.to_dict()).shape(config)
     return ModelCard(
         source=source,
         title=folder.name,
         fingerprint=weights_fingerprint(folder),
-        n_layers=config.num_hidden_layers,
-        d_mlp=config.intermediate_size,
+        n_layers=n_layers,
+        d_mlp=d_mlp,
         origin=f"The folder {folder}.",
         ready=True,
     )

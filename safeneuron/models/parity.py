@@ -1,18 +1,23 @@
-"""The self-check of a model: three ways of switching neurons off must agree.
+"""The self-check of a model: three ways of switching neurons off must agree, whatever the padding.
 
 Hook ablation, zeroed columns of the down-projection, and TransformerBridge's ``hook_post`` are run
-on left-padded prompts. A model for which they differ would show wrong numbers without a word
-(field.md section 3), so its page is red and says which pair differs.
+on padded prompts, and the chat template is looked for in the token ids. A model for which they
+differ would show wrong numbers without a word (field.md section 3), so its page is red and says
+which pair differs.
+
+The weights are in memory once throughout. Columns are zeroed in place, under the model's lock, and
+put back bit for bit; the bridge gets modules that share them (:mod:`safeneuron.models.bridge`).
 """
 
-import copy
-import logging
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 
 import numpy as np
 import torch
 
 from safeneuron.ablation import ablate
-from safeneuron.models.chat import encode
+from safeneuron.models.bridge import BridgeMissing, bridge_run
+from safeneuron.models.chat import encode, last_positions, prompt_ids, templated
 from safeneuron.models.layout import mlp_blocks
 from safeneuron.models.loaded import LoadedModel
 from safeneuron.models.parity_report import ParityReport, keep_parity, kept_parity, refuse_if_red
@@ -23,29 +28,26 @@ PROMPTS = ("How do I bake bread?", "Tell me about the history of the lighthouse 
 
 
 def check_parity(loaded: LoadedModel, neurons_per_layer: int = 8) -> ParityReport:
-    """Compare the three ways and keep the report; takes a few seconds and a second copy of the weights.
-
-    The copy is needed because TransformerBridge rewrites the model that it is given.
-    """
+    """Compare the three ways and keep the report; takes a few seconds."""
     neurons = _some_neurons(loaded, neurons_per_layer)
     batch = encode(loaded, PROMPTS)
-    with torch.inference_mode():
+    with torch.inference_mode(), loaded.lock:
         with ablate(loaded, neurons):
-            hooked = _last_logits(loaded.model(**batch).logits)
-            alone = torch.cat([_last_logits(loaded.model(**encode(loaded, [prompt])).logits) for prompt in PROMPTS])
-        spare = copy.deepcopy(loaded.model)
-        zeroed = _zeroed_column_logits(spare, neurons, batch)
-        activations, bridged = _bridge(loaded, copy.deepcopy(loaded.model), neurons, batch)
-        plain = _plain_activations(loaded, batch)
-    real = batch["attention_mask"].bool()
+            hooked = _logits(loaded, batch)
+            right = _logits(loaded, encode(loaded, PROMPTS, "right"))
+            alone = torch.cat([_logits(loaded, encode(loaded, [prompt])) for prompt in PROMPTS])
+        with _zeroed_columns(loaded, neurons):
+            zeroed = _logits(loaded, batch)
+        activations, logits, reason = _bridge(loaded, neurons, batch, hooked)
     report = ParityReport(
         zeroed_columns=_largest(hooked - zeroed),
         left_padding=_largest(hooked - alone),
-        bridge_activations=max(
-            _largest(((one - other) / (1 + one.abs()))[real]) for one, other in zip(plain, activations, strict=True)
-        ),
-        bridge_logits=_largest(hooked - bridged),
+        right_padding=_largest(right - alone),
+        chat_template=float(sum(not _templated_once(loaded, prompt) for prompt in PROMPTS)),
+        bridge_activations=activations,
+        bridge_logits=logits,
         neurons=len(neurons),
+        not_compared=reason,
     )
     keep_parity(loaded.fingerprint, report)
     return report
@@ -74,68 +76,65 @@ def _some_neurons(loaded: LoadedModel, per_layer: int) -> NeuronSet:
     return from_mask("self-check", loaded.fingerprint, mask)
 
 
-def _zeroed_column_logits(spare: torch.nn.Module, neurons: NeuronSet, batch) -> torch.Tensor:
-    blocks = mlp_blocks(spare)
-    for layer, indices in neurons.by_layer().items():
-        blocks[layer].down.weight[:, indices] = 0.0
-    return _last_logits(spare(**batch).logits)
+@contextmanager
+def _zeroed_columns(loaded: LoadedModel, neurons: NeuronSet) -> Iterator[None]:
+    """Set the neurons' columns of the down-projections to zero; afterwards they are what they were, bit for bit."""
+    blocks = mlp_blocks(loaded.model)
+    columns = []
+    for layer, members in neurons.by_layer().items():
+        weight, tensor = blocks[layer].parameters[-1]
+        indices = torch.tensor(members, device=weight.device)
+        columns.append((weight, tensor.axis, indices, weight.index_select(tensor.axis, indices)))
+    try:
+        for weight, axis, indices, _ in columns:
+            weight.index_fill_(axis, indices, 0.0)
+        yield
+    finally:
+        for weight, axis, indices, values in columns:
+            weight.index_copy_(axis, indices, values)
 
 
-def _plain_activations(loaded: LoadedModel, batch) -> list[torch.Tensor]:
-    found: list[torch.Tensor] = []
-    with loaded.lock:
-        handles = [
-            block.down.register_forward_pre_hook(lambda module, inputs: found.append(inputs[0]))
-            for block in mlp_blocks(loaded.model)
-        ]
-        try:
-            loaded.model(**batch)
-        finally:
-            for handle in handles:
-                handle.remove()
-    return found
+def _templated_once(loaded: LoadedModel, prompt: str) -> bool:
+    """Return whether the ids that the model is fed hold the templated prompt once, and no second BOS in front."""
+    ids, bos = prompt_ids(loaded, prompt), loaded.tokenizer.bos_token_id
+    return templated(loaded, prompt).count(prompt) == 1 and (bos is None or ids[:2] != [bos, bos])
 
 
 def _bridge(
-    loaded: LoadedModel, spare: torch.nn.Module, neurons: NeuronSet, batch
-) -> tuple[list[torch.Tensor], torch.Tensor]:
-    from transformer_lens.model_bridge import TransformerBridge
-
-    logging.getLogger("transformer_lens").setLevel(logging.ERROR)
-    bridge = TransformerBridge.boot_transformers(
-        spare.config._name_or_path, hf_model=spare, tokenizer=loaded.tokenizer, device=str(loaded.device)
-    )
-    found: dict[int, torch.Tensor] = {}
-
-    # The layer is bound here: hooks are called with the name of which `hook_post` is an alias.
-    def keeping(layer: int):
-        def keep(value: torch.Tensor, hook) -> None:
-            found[layer] = value
-
-        return keep
-
-    def zeroing(indices: list[int]):
-        def zero(value: torch.Tensor, hook) -> torch.Tensor:
-            value = value.clone()
-            value[..., indices] = 0.0
-            return value
-
-        return zero
-
-    ids, mask = batch["input_ids"], batch["attention_mask"]
-    keeps = [(_post(layer), keeping(layer)) for layer in range(loaded.shape[0])]
-    zeros = [(_post(layer), zeroing(indices)) for layer, indices in neurons.by_layer().items()]
-    bridge.run_with_hooks(ids, attention_mask=mask, fwd_hooks=keeps)
-    logits = bridge.run_with_hooks(ids, attention_mask=mask, fwd_hooks=zeros)
-    return [found[layer] for layer in range(loaded.shape[0])], _last_logits(logits)
+    loaded: LoadedModel, neurons: NeuronSet, batch: Mapping[str, torch.Tensor], hooked: torch.Tensor
+) -> tuple[float | None, float | None, str]:
+    """Return the largest differences of activations and logits from the bridge's, or why there are none."""
+    try:
+        activations, logits = bridge_run(loaded, neurons, batch)
+    except BridgeMissing as reason:
+        return None, None, str(reason)
+    real = batch["attention_mask"].bool()
+    pairs = zip(_plain_activations(loaded, batch), activations, strict=True)
+    differences = [_largest(((one - other.reshape(one.shape)) / (1 + one.abs()))[real]) for one, other in pairs]
+    return max(differences), _largest(hooked - logits[:, -1].float()), ""
 
 
-def _post(layer: int) -> str:
-    return f"blocks.{layer}.mlp.hook_post"
+def _plain_activations(loaded: LoadedModel, batch: Mapping[str, torch.Tensor]) -> Sequence[torch.Tensor]:
+    """Return the input of every down-projection ``[n, tokens, d_mlp]``."""
+    found: list[torch.Tensor] = []
+    # OPT calls its projections with all tokens of the batch in one row.
+    grid = (*batch["input_ids"].shape, loaded.shape[1])
+    handles = [
+        block.down.register_forward_pre_hook(lambda module, inputs: found.append(inputs[0].reshape(grid)))
+        for block in mlp_blocks(loaded.model)
+    ]
+    try:
+        loaded.model(**batch)
+    finally:
+        for handle in handles:
+            handle.remove()
+    return found
 
 
-def _last_logits(logits: torch.Tensor) -> torch.Tensor:
-    return logits[:, -1].float()
+def _logits(loaded: LoadedModel, batch: Mapping[str, torch.Tensor]) -> torch.Tensor:
+    """Return the logits at each row's last real token ``[n, vocabulary]``."""
+    last = last_positions(batch["attention_mask"])
+    return loaded.model(**batch).logits[torch.arange(len(last), device=last.device), last].float()
 
 
 def _largest(difference: torch.Tensor) -> float:

@@ -1,20 +1,29 @@
 """What the self-check found, kept under the model's fingerprint; read by pages without torch."""
 
 import json
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 
 from safeneuron.errors import UserError
 from safeneuron.models.card import ModelCard
 from safeneuron.workspace import workspace, write_json
 
-TOLERANCES = {"zeroed_columns": 1e-5, "left_padding": 1e-3, "bridge_activations": 1e-3, "bridge_logits": 1e-3}
+TOLERANCES = {
+    "zeroed_columns": 1e-5,
+    "left_padding": 1e-3,
+    "right_padding": 1e-3,
+    "chat_template": 0.0,
+    "bridge_activations": 1e-3,
+    "bridge_logits": 1e-3,
+}
 """Largest difference allowed. Zeroed columns multiply the same numbers by the same zeros; padding
 and the bridge change the order of float32 sums over up to 30 layers, whose logits reach tens."""
 
 LABELS = {
     "zeroed_columns": "hook ablation : zeroed down-projection columns (logits)",
     "left_padding": "left-padded batch : each prompt alone (logits)",
+    "right_padding": "right-padded batch : each prompt alone (logits)",
+    "chat_template": "chat template applied once, with at most one opening token (prompts where not)",
     "bridge_activations": "plain hook : TransformerBridge hook_post (activations, share of 1 + size)",
     "bridge_logits": "hook ablation : TransformerBridge ablation (logits)",
 }
@@ -28,38 +37,57 @@ class ParityReport:
     ----------
     zeroed_columns : float
         Logits under hook ablation against logits with the columns set to zero.
-    left_padding : float
-        Logits of a left-padded batch against each prompt alone, under ablation.
-    bridge_activations : float
+    left_padding, right_padding : float
+        Logits of a padded batch against each prompt alone, under ablation.
+    chat_template : float
+        Prompts whose token ids do not hold the templated prompt once, behind at most one BOS token.
+    bridge_activations : float or None
         ``blocks.{l}.mlp.hook_post`` against the input of the down-projection, all layers; as a share of
-        1 + its size, since single neurons of a trained model reach thousands.
-    bridge_logits : float
-        Logits under hook ablation against the bridge with the same neurons zeroed.
+        1 + its size, since single neurons of a trained model reach thousands. None if not compared.
+    bridge_logits : float or None
+        Logits under hook ablation against the bridge with the same neurons zeroed. None if not compared.
     neurons : int
         How many random neurons were ablated.
+    not_compared : str
+        Why there is no comparison with the bridge; empty when there is one.
     """
 
     zeroed_columns: float
     left_padding: float
-    bridge_activations: float
-    bridge_logits: float
+    right_padding: float
+    chat_template: float
+    bridge_activations: float | None
+    bridge_logits: float | None
     neurons: int
+    not_compared: str = ""
+
+    def compared(self, name: str) -> bool:
+        """Return whether a comparison was made; without a stated reason a missing one counts as made, and fails."""
+        return getattr(self, name) is not None or not self.not_compared
 
     def failures(self) -> list[str]:
         """Return the comparisons beyond their tolerance; empty means green."""
         # Written so that a NaN, which compares as neither, counts as a failure.
-        return [name for name, tolerance in TOLERANCES.items() if not getattr(self, name) <= tolerance]
+        return [
+            name
+            for name, tolerance in TOLERANCES.items()
+            if self.compared(name) and not (_number(getattr(self, name)) <= tolerance)
+        ]
 
     @property
     def passed(self) -> bool:
-        """Whether every comparison is within its tolerance."""
+        """Whether every comparison that was made is within its tolerance."""
         return not self.failures()
 
 
 def kept_parity(model: str) -> ParityReport | None:
-    """Return the report of the model with this fingerprint, if it was checked before."""
+    """Return the report of the model with this fingerprint, if this version's check was made before."""
     path = _path(model)
-    return ParityReport(**json.loads(path.read_text(encoding="utf-8"))) if path.is_file() else None
+    if not path.is_file():
+        return None
+    found = json.loads(path.read_text(encoding="utf-8"))
+    # An earlier version compared less, so its report says nothing of the rest.
+    return ParityReport(**found) if found.keys() == {field.name for field in fields(ParityReport)} else None
 
 
 def keep_parity(model: str, report: ParityReport) -> None:
@@ -76,6 +104,10 @@ def refuse_if_red(card: ModelCard) -> None:
             f"{card.title} fails its self-check ({failed}), so its numbers are not shown; "
             f"see the Model page or `python -m safeneuron models check {card.source}`, or choose another model."
         )
+
+
+def _number(value: float | None) -> float:
+    return float("nan") if value is None else value
 
 
 def _path(model: str) -> Path:

@@ -11,15 +11,15 @@ t-statistic, not for d (paper.md 1.3).
 import numpy as np
 
 from safeneuron.scores.score import Score
-from safeneuron.statistics import ActivationStatistics
+from safeneuron.statistics import ActivationStatistics, mean_shift
 
 
 def effect_size(harmful: ActivationStatistics, benign: ActivationStatistics) -> np.ndarray:
-    """Return Cohen's d ``[n_layers, d_mlp]``; 0 where the activation never varies."""
+    """Return Cohen's d ``[n_layers, d_mlp]``; 0 where the activation does not vary beyond rounding."""
     freedom = harmful.count + benign.count - 2
     pooled = ((harmful.count - 1) * harmful.variance + (benign.count - 1) * benign.variance) / freedom
     deviation = np.sqrt(pooled)
-    shift = harmful.mean - benign.mean
+    shift = mean_shift(harmful, benign)
     return np.divide(shift, deviation, out=np.zeros_like(shift), where=deviation > 0)
 
 

@@ -10,7 +10,7 @@ the layer is the population's, since the layer's neurons are all there are.
 import numpy as np
 
 from safeneuron.scores.score import Score
-from safeneuron.statistics import ActivationStatistics
+from safeneuron.statistics import ActivationStatistics, mean_shift
 
 
 def safety_activation_shift(harmful: ActivationStatistics, benign: ActivationStatistics) -> np.ndarray:
@@ -19,7 +19,7 @@ def safety_activation_shift(harmful: ActivationStatistics, benign: ActivationSta
     Eq. 10 asks for z above the threshold *and* delta > 0. With a threshold of at least 0, holding
     z at 0 where delta is not positive makes one comparison of the two.
     """
-    shift = harmful.mean - benign.mean
+    shift = mean_shift(harmful, benign)
     centre = shift.mean(axis=1, keepdims=True)
     spread = shift.std(axis=1, keepdims=True)
     z = np.divide(shift - centre, spread, out=np.zeros_like(shift), where=spread > 0)

@@ -1,9 +1,9 @@
 """Keeping the parameters of safety neurons constant while everything else is trained.
 
 To neuron (l, j) belong row j of the gate and up projections, their bias entries, and column j of
-the down-projection (SafeNeuron, arXiv 2602.12158, Algorithm 1 step 3; the paper does not say
-whether the column is frozen, here it is). PyTorch can exempt whole tensors from training only, so
-slices of them take two measures:
+the down-projection, wherever its family keeps them (:mod:`safeneuron.models.layout`; SafeNeuron,
+arXiv 2602.12158, Algorithm 1 step 3; the paper does not say whether the column is frozen, here it is).
+PyTorch can exempt whole tensors from training only, so slices of them take two measures:
 
 1. Their gradient is zeroed as soon as it has been added up. Otherwise they would have their part in
    the gradient norm that everything is clipped by, and in the optimiser's running moments.
@@ -68,13 +68,10 @@ class FrozenNeurons:
         blocks = mlp_blocks(model)
         self._slices: list[FrozenSlice] = []
         for layer, members in neurons.by_layer().items():
-            block = blocks[layer]
-            indices = torch.tensor(members, device=block.down.weight.device)
-            for projection in (block.gate, block.up):
-                self._add(projection.weight, 0, indices)
-                if projection.bias is not None:
-                    self._add(projection.bias, 0, indices)
-            self._add(block.down.weight, 1, indices)
+            for parameter, tensor in blocks[layer].parameters:
+                indices = tensor.offset + torch.tensor(members, device=parameter.device)
+                start = parameter.detach().index_select(tensor.axis, indices)
+                self._slices.append(FrozenSlice(parameter, tensor.axis, indices, start))
         self._handles = [part.parameter.register_post_accumulate_grad_hook(_zeroing(part)) for part in self._slices]
 
     @torch.no_grad()
@@ -98,11 +95,6 @@ class FrozenNeurons:
         """Let gradients through again; the values stay as they are."""
         for handle in self._handles:
             handle.remove()
-
-    def _add(self, parameter: torch.Tensor, dimension: int, indices: torch.Tensor) -> None:
-        self._slices.append(
-            FrozenSlice(parameter, dimension, indices, parameter.detach().index_select(dimension, indices))
-        )
 
 
 def _zeroing(part: FrozenSlice):

@@ -22,6 +22,7 @@ from safeneuron.models.loaded import LoadedModel
 from safeneuron.neurons import NeuronSet
 from safeneuron.progress import Progress, silent
 from safeneuron.prompts.pairs import PreferencePair
+from safeneuron.training.dropout import without_dropout
 from safeneuron.training.frozen import FrozenNeurons, FrozenReport
 from safeneuron.training.reporting import MetricsCallback, OnMetrics, ProgressCallback
 from safeneuron.training.settings import MaskedDPOSettings
@@ -92,7 +93,12 @@ def train_masked_dpo(
     """
     if not pairs:
         raise UserError("Training needs at least one preference pair; give a file with some, or ask for more than 0.")
-    with tempfile.TemporaryDirectory() as scratch, loaded.lock, _forward_restored(loaded):
+    with (
+        tempfile.TemporaryDirectory() as scratch,
+        loaded.lock,
+        _forward_restored(loaded),
+        without_dropout(loaded.model),
+    ):
         trainer = dpo_trainer(
             loaded, pairs, dpo_config(settings, scratch, on_cpu=loaded.device.type == "cpu"), progress
         )

@@ -45,7 +45,8 @@ def output_size(loaded: LoadedModel, statistics: ActivationStatistics) -> np.nda
     which is Wanda's importance (Sun et al. 2023) summed over the column's weights in quadrature.
     """
     mean_square = statistics.mean**2 + statistics.variance * (statistics.count - 1) / statistics.count
-    lengths = torch.stack([block.down.weight.detach().norm(dim=0) for block in mlp_blocks(loaded.model)])
+    columns = [block.parameters[-1] for block in mlp_blocks(loaded.model)]
+    lengths = torch.stack([weight.detach().norm(dim=1 - tensor.axis) for weight, tensor in columns])
     return np.sqrt(mean_square) * lengths.double().cpu().numpy()
 
 
@@ -60,8 +61,9 @@ def tie_to_neurons(model: PeftModel, neurons: NeuronSet) -> None:
     Parameters
     ----------
     model : PeftModel
-        With one adapter on the gate, up and down projections of every layer that the set has neurons
-        in, of a rank equal to the set's count in each layer.
+        Of a gated family without fused matrices, as the default model's is, with one adapter on the
+        gate, up and down projections of every layer that the set has neurons in, of a rank equal to
+        the set's count in each layer.
     neurons : NeuronSet
     """
     blocks = mlp_blocks(model.get_base_model())

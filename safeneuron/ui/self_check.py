@@ -29,24 +29,33 @@ def badge(card: ModelCard) -> None:
 def show(report: ParityReport) -> None:
     """Show the verdict and every comparison with its difference and tolerance."""
     if report.passed:
+        ways = "both ways compared" if report.not_compared else "all three ways"
         st.success(
-            f"Passed: with {report.neurons} random neurons off, all three ways give the same numbers.",
+            f"Passed: with {report.neurons} random neurons off, {ways} give the same numbers.",
             icon=":material/check_circle:",
         )
     else:
         st.error(
-            "Failed: the three ways differ, so the other pages show no numbers of this model", icon=":material/error:"
+            "Failed: not everything agrees, so the other pages show no numbers of this model", icon=":material/error:"
         )
     # A table, not a data frame: on a narrow window its words wrap where those of a data frame are cut.
     st.table(
         [
             {
                 "comparison": LABELS[name],
-                "largest difference": f"{getattr(report, name):.1e}",
+                "largest difference": f"{getattr(report, name):.1e}" if report.compared(name) else "–",
                 "tolerance": f"{tolerance:.0e}",
-                "verdict": "differs" if name in report.failures() else "agrees",
+                "verdict": _verdict(report, name),
             }
             for name, tolerance in TOLERANCES.items()
         ],
         hide_index=True,
     )
+    if report.not_compared:
+        st.info(f"Not compared with TransformerBridge: {report.not_compared}.", icon=":material/info:")
+
+
+def _verdict(report: ParityReport, name: str) -> str:
+    if not report.compared(name):
+        return "not compared"
+    return "differs" if name in report.failures() else "agrees"

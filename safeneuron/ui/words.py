@@ -50,7 +50,7 @@ TWINS = "Safe twins share words with a harmful prompt and deserve an answer: 'Ho
 RUN = "A background job with its settings, events and results. It goes on when you close this page."
 SELF_CHECK = (
     "Three ways of switching neurons off must give the same numbers: a hook, zeroed weight columns, "
-    "and TransformerLens' bridge; with left padding too."
+    "and TransformerLens' bridge; padded on either side or not; and the chat template must be applied once."
 )
 MODEL = (
     "An embedded model, a finished run (run:…), or the path of a folder with a Llama, Mistral or Qwen2 model; "

@@ -5,9 +5,9 @@ from dataclasses import replace
 import pytest
 
 from safeneuron.models.catalogue import model_card, open_model
-from safeneuron.models.parity_report import ParityReport, keep_parity, kept_parity
+from safeneuron.models.parity_report import TOLERANCES, ParityReport, keep_parity, kept_parity
 
-GREEN = ParityReport(0.0, 0.0, 0.0, 0.0, neurons=1)
+GREEN = ParityReport(*[0.0] * 6, neurons=1)
 RED = replace(GREEN, bridge_logits=1.0)
 
 
@@ -19,6 +19,59 @@ def test_check_says_what_the_model_page_says(home, model_folder, call, call_json
     assert (
         f"{found['memory_bytes'] / 1e6:.0f} MB of weights; self-check passed"
         in call("models", "check", model_folder).stdout
+    )
+
+
+@pytest.fixture
+def family_folder(make_tiny, tmp_path):
+    """Return a function that writes a tiny model of a family to a folder: ``family_folder(family, **config)``."""
+
+    def write(family, **settings):
+        loaded = make_tiny(family, **settings)
+        loaded.model.save_pretrained(tmp_path / family)
+        loaded.tokenizer.save_pretrained(tmp_path / family)
+        return tmp_path / family
+
+    return write
+
+
+@pytest.mark.parametrize("family", ["gpt2", "phi3"])
+def test_a_folder_of_any_family_gets_the_whole_table(home, family_folder, call, call_json, family):
+    folder = family_folder(family)
+    found = call_json("models", "check", folder)
+    assert found["passed"] is True and found["not_compared"] == ""
+    assert list(found["checks"]) == list(TOLERANCES)
+    assert {check["verdict"] for check in found["checks"].values()} == {"agrees"}
+    shown = call("models", "check", folder)
+    assert shown.exit_code == 0 and shown.stdout.count("agrees") == len(TOLERANCES)
+
+
+def test_what_was_not_compared_is_said_and_is_no_agreement(home, family_folder, call, call_json):
+    folder = family_folder("falcon", alibi=True)
+    found = call_json("models", "check", folder)
+    verdicts = {name: check["verdict"] for name, check in found["checks"].items()}
+    assert found["passed"] is True and "ALiBi" in found["not_compared"]
+    assert [name for name, verdict in verdicts.items() if verdict == "not compared"] == [
+        "bridge_activations",
+        "bridge_logits",
+    ]
+    shown = call("models", "check", folder).stdout
+    assert "self-check passed; not compared with TransformerBridge: TransformerLens" in shown
+
+
+def test_a_failed_check_exits_with_1(home, model_folder, call, monkeypatch):
+    from safeneuron.models import parity
+
+    monkeypatch.setattr(parity, "prompt_ids", lambda loaded, prompt: [1, 1, 5])
+    shown = call("models", "check", model_folder)
+    assert shown.exit_code == 1 and "differs" in shown.stdout and "FAILED" in shown.stdout
+
+
+def test_a_mixture_of_experts_is_refused_by_name(home, model_folder, refusal):
+    config = model_folder / "config.json"
+    config.write_text(config.read_text().replace('"llama"', '"mixtral"'))
+    assert refusal("models", "check", model_folder).startswith(
+        "Error: A 'mixtral' model cannot be opened: it is a mixture of experts, which has no dense MLP neurons"
     )
 
 

@@ -1,5 +1,6 @@
 """Which neurons' weights differ, measured against weights that were changed on purpose."""
 
+import json
 from dataclasses import replace
 
 import pytest
@@ -66,3 +67,24 @@ def test_models_that_cannot_be_compared_are_refused(two_cards):
 def test_the_size_on_disk(two_cards):
     assert weights_bytes(two_cards[0]) > 1000
     assert weights_bytes(model_card("smollm2-135m-instruct")) == 0
+
+
+def test_neurons_are_found_by_the_names_that_files_use(tmp_path):
+    """The first GPT-2's files leave out what leads to the layers, Gemma 3's name the parts in another order."""
+
+    def found(model_type, *names):
+        (tmp_path / "config.json").write_text(json.dumps({"model_type": model_type}))
+        tensors = difference._neuron_tensors(tmp_path, names, d_mlp=40)
+        return {name: [(layer, part.axis, part.offset) for layer, part in parts] for name, parts in tensors.items()}
+
+    assert found(
+        "gpt2", "h.11.mlp.c_fc.weight", "transformer.h.0.mlp.c_fc.bias", "h.0.mlp.c_proj.bias", "wte.weight"
+    ) == {
+        "h.11.mlp.c_fc.weight": [(11, 1, 0)],
+        "transformer.h.0.mlp.c_fc.bias": [(0, 0, 0)],
+    }
+    tower = "vision_tower.vision_model.encoder.layers.0.mlp.fc1.weight"
+    text = "language_model.model.layers.2.mlp.down_proj.weight"
+    assert found("gemma3", tower, text) == {text: [(2, 1, 0)]}
+    fused = "model.layers.1.mlp.gate_up_proj.weight"
+    assert found("phi3", fused) == {fused: [(1, 0, 0), (1, 0, 40)]}

@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 from safeneuron.models.card import CARD
-from safeneuron.models.parity_report import kept_parity
+from safeneuron.models.parity_report import TOLERANCES, ParityReport, keep_parity, kept_parity
 from safeneuron.runs import store
 from safeneuron.training.start import KIND, PHASES
 from tests.pages.conftest import keep_statistics
@@ -19,7 +19,16 @@ def test_the_self_check_runs_and_turns_green(visit):
     assert not at.exception and not at.error
     assert kept_parity("tiny").passed
     assert "Passed" in at.success[0].value
-    assert list(at.table[0].value["verdict"]) == ["agrees"] * 4
+    assert list(at.table[0].value["verdict"]) == ["agrees"] * len(TOLERANCES)
+
+
+def test_what_was_not_compared_is_neither_green_nor_red(visit):
+    keep_parity("tiny", ParityReport(0.0, 0.0, 0.0, 0.0, None, None, 8, "TransformerLens has no bridge for Tiny"))
+    at = visit("model")
+    assert not at.exception and not at.error
+    assert "both ways compared" in at.success[0].value
+    assert list(at.table[0].value["verdict"]) == ["agrees"] * 4 + ["not compared"] * 2
+    assert "Not compared with TransformerBridge: TransformerLens has no bridge for Tiny." in at.info[0].value
 
 
 def test_memory_is_reckoned_before_the_model_is_open_and_measured_after(visit, metric, home):

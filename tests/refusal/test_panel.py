@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from safeneuron.ablation import ablate
+from safeneuron.models.layout import decoder_layers, mlp_blocks
 from safeneuron.neurons import NeuronSet
 from safeneuron.refusal.log_odds import refusal_scores
 from safeneuron.refusal.panel import Panel
@@ -46,8 +47,8 @@ def test_one_switch_leaves_no_trace_in_the_next(tiny, panel):
 def test_layers_before_the_first_switch_are_not_run(tiny, panel, first):
     ran = []
     handles = [
-        layer.register_forward_pre_hook(lambda *_, number=number: ran.append(number))
-        for number, layer in enumerate(tiny.model.model.layers)
+        block.down.register_forward_pre_hook(lambda *_, number=number: ran.append(number))
+        for number, block in enumerate(mlp_blocks(tiny.model))
     ]
     try:
         panel.scores(layers_from(tiny, first))
@@ -55,6 +56,24 @@ def test_layers_before_the_first_switch_are_not_run(tiny, panel, first):
         for handle in handles:
             handle.remove()
     assert ran == list(range(first, 3))
+
+
+def test_layers_compute_again_afterwards_even_if_the_pass_fails(tiny, panel, prompts, monkeypatch):
+    own = refusal_scores(tiny, prompts)
+    monkeypatch.setattr("safeneuron.refusal.panel.log_odds", lambda *_: 1 / 0)
+    with pytest.raises(ZeroDivisionError):
+        panel.scores(None)
+    assert not any("forward" in vars(layer) for layer in decoder_layers(tiny.model))
+    np.testing.assert_array_equal(refusal_scores(tiny, prompts), own)
+
+
+def test_a_layers_own_forward_is_put_back(spare, prompts):
+    """As accelerate gives every layer of a model that is spread over several devices."""
+    panel = Panel(spare, prompts)
+    layer = decoder_layers(spare.model)[0]
+    layer.forward = own = layer.forward
+    panel.scores(None)
+    assert vars(layer)["forward"] is own
 
 
 def test_it_stands_under_an_ablation_that_begins_later(tiny, panel, prompts, some_neurons):

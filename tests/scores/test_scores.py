@@ -65,6 +65,18 @@ def test_neurons_that_never_vary_score_zero_without_a_warning(recwarn):
     assert not recwarn.list
 
 
+@pytest.mark.parametrize("score", [effect_size, safety_activation_shift])
+def test_rounding_is_not_blown_up(score):
+    """The last bits of numbers that are the same in every prompt differ from batch to batch, and mean nothing."""
+    draw = np.random.default_rng(0)
+    constant = np.broadcast_to(draw.normal(size=(1, 50)), (6, 1, 50))
+    noise = draw.normal(size=(2, 6, 1, 50)) * np.finfo(np.float32).eps
+    harmful, benign = (statistics(constant + part) for part in noise)
+    np.testing.assert_array_equal(score(harmful, benign), 0.0)
+    # A hundred times as much is a shift that float32 does resolve.
+    assert (score(statistics(constant + 400 * np.abs(noise[0])), benign) != 0).sum() > 40
+
+
 def test_scores_are_found_by_their_files():
     assert list(scores()) == ["ES", "SAS"]
     assert {name: score.default_threshold for name, score in scores().items()} == {"ES": 2.0, "SAS": 6.0}

@@ -1,1 +1,1 @@
-"""One declarative :class:`safeneuron.models.layout.MLPLayout` per file, named ``LAYOUT``."""
+"""One model family per file: an ``MLPLayout`` named ``LAYOUT``, or a ``Refused`` named ``REFUSED``."""

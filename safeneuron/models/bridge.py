@@ -1,0 +1,111 @@
+"""TransformerBridge beside the plain model: the same neurons, read and zeroed through ``hook_post``.
+
+The bridge rewrites the modules of the model that it is given, so it is given a copy of the modules
+that shares every weight with the original. The weights are thus in memory once, but for those that
+the bridge splits for itself (fused attention or gate and up projections). The tokenizer is copied as
+well: the bridge makes EOS the BOS of one that has none, which chat templates would then write.
+"""
+
+import copy
+import logging
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+
+import torch
+from torch import nn
+
+from safeneuron.models.layout import layout_of
+from safeneuron.models.loaded import LoadedModel
+from safeneuron.neurons import NeuronSet
+
+
+class BridgeMissing(Exception):
+    """TransformerBridge is no measure of this model; the message says why."""
+
+
+def bridge_run(
+    loaded: LoadedModel, neurons: NeuronSet, batch: Mapping[str, torch.Tensor]
+) -> tuple[list[torch.Tensor], torch.Tensor]:
+    """Return what the bridge reads and computes on a padded batch.
+
+    Returns
+    -------
+    activations : list of torch.Tensor
+        ``blocks.{l}.mlp.hook_post`` of every layer without ablation, ``[n, tokens, d_mlp]``.
+    logits : torch.Tensor
+        With the neurons zeroed, ``[n, tokens, vocabulary]``.
+
+    Raises
+    ------
+    BridgeMissing
+        When TransformerLens does not know the architecture, fails on this model, or is known to compute it wrongly.
+    """
+    from transformer_lens.factories.architecture_adapter_factory import SUPPORTED_ARCHITECTURES
+    from transformer_lens.model_bridge import TransformerBridge
+
+    logging.getLogger("transformer_lens").setLevel(logging.ERROR)
+    architecture = type(loaded.model).__name__
+    if architecture not in SUPPORTED_ARCHITECTURES:
+        raise BridgeMissing(f"TransformerLens has no bridge for {architecture}")
+    for field, error in layout_of(loaded.model).bridge_errors:
+        if getattr(loaded.model.config, field):
+            raise BridgeMissing(error)
+    found: dict[int, torch.Tensor] = {}
+
+    # The layer is bound here: hooks are called with the name of which `hook_post` is an alias.
+    def keeping(layer: int):
+        def keep(value: torch.Tensor, hook) -> None:
+            found[layer] = value
+
+        return keep
+
+    def zeroing(indices: list[int]):
+        def zero(value: torch.Tensor, hook) -> torch.Tensor:
+            value = value.clone()
+            value[..., indices] = 0.0
+            return value
+
+        return zero
+
+    copied = module_copy(loaded.model)
+    # A model that was built in memory does not say this in its config, and the bridge asks for it.
+    copied.config.architectures = [architecture]
+    inputs = dict(batch)
+    ids = inputs.pop("input_ids")
+    keeps = [(_post(layer), keeping(layer)) for layer in range(loaded.shape[0])]
+    zeros = [(_post(layer), zeroing(indices)) for layer, indices in neurons.by_layer().items()]
+    with _asked(architecture):
+        bridge = TransformerBridge.boot_transformers(
+            copied.config._name_or_path,
+            hf_model=copied,
+            tokenizer=copy.deepcopy(loaded.tokenizer),
+            device=str(loaded.device),
+        )
+        bridge.run_with_hooks(ids, **inputs, fwd_hooks=keeps)
+        logits = bridge.run_with_hooks(ids, **inputs, fwd_hooks=zeros)
+    return [found[layer] for layer in range(loaded.shape[0])], logits
+
+
+@contextmanager
+def _asked(architecture: str) -> Iterator[None]:
+    """Turn whatever the bridge stumbles over into the reason why there is no comparison, but not a lack of memory."""
+    try:
+        yield
+    except (torch.OutOfMemoryError, MemoryError):
+        raise
+    except Exception as error:
+        first = (str(error).strip().splitlines() or ["no message"])[0]
+        raise BridgeMissing(
+            f"TransformerLens' bridge fails on this {architecture} ({type(error).__name__}: {first})"
+        ) from error
+
+
+def module_copy(model: nn.Module) -> nn.Module:
+    """Return a copy of a model's modules and config that shares the memory of every weight and buffer."""
+    shared = {id(weight): nn.Parameter(weight.detach(), requires_grad=False) for weight in model.parameters()}
+    shared |= {id(buffer): buffer.detach() for buffer in model.buffers()}
+    return copy.deepcopy(model, shared)
+
+
+def _post(layer: int) -> str:
+    return f"blocks.{layer}.mlp.hook_post"

@@ -1,0 +1,7 @@
+"""Gemma 2: Llama's names; a further norm follows the down-projection, which ablation comes before."""
+
+from dataclasses import replace
+
+from safeneuron.models.families.llama import LAYOUT as LLAMA
+
+LAYOUT = replace(LLAMA, model_types=("gemma2",))

@@ -1,0 +1,7 @@
+"""Mistral: Llama's names and MLP."""
+
+from dataclasses import replace
+
+from safeneuron.models.families.llama import LAYOUT as LLAMA
+
+LAYOUT = replace(LLAMA, model_types=("mistral",))
