@@ -18,6 +18,7 @@ from safetensors.numpy import save_file
 from safeneuron.errors import UserError
 from safeneuron.models.card import ModelCard
 from safeneuron.models.catalogue import weights_folder
+from safeneuron.models.model_files import check_weights, weight_files
 from safeneuron.neurons import NeuronSet
 from safeneuron.progress import Progress, silent
 from safeneuron.workspace import fingerprint, replacing, workspace
@@ -86,7 +87,7 @@ def weight_difference(first: ModelCard, second: ModelCard, progress: Progress = 
 
 def weights_bytes(card: ModelCard) -> int:
     """Return the size of a model's weight files; 0 while they are not on this machine."""
-    return sum(path.stat().st_size for path in weights_folder(card).glob("*.safetensors"))
+    return sum(path.stat().st_size for path in weight_files(weights_folder(card)))
 
 
 def _compared(
@@ -133,8 +134,6 @@ def _neuron_tensors(folder: Path, layers: int) -> dict[str, tuple[int, int]]:
 @contextmanager
 def _tensors(folder: Path) -> Iterator[dict[str, Any]]:
     """Yield, for the name of every tensor in a folder, the open file that holds it."""
-    from safeneuron.models.folder import check_weights
-
     with ExitStack() as stack:
         files = [stack.enter_context(safe_open(path, framework="pt")) for path in check_weights(folder)]
         yield {name: file for file in files for name in file.keys()}  # noqa: SIM118 - no mapping

@@ -10,26 +10,37 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors import SafetensorError, safe_open
 from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer, PreTrainedModel, PreTrainedTokenizerBase
 
 from safeneuron.errors import UserError
 from safeneuron.models.card import CARD, ModelCard, read_card
 from safeneuron.models.layout import layout_of_type, mlp_blocks
 from safeneuron.models.loaded import LoadedModel
-from safeneuron.workspace import file_sha256, fingerprint, remove_abandoned, replacing, write_json
+from safeneuron.models.model_files import check_vocabulary, check_weights, folder_fingerprint
+from safeneuron.workspace import remove_abandoned, replacing, write_json
 
 
 def load_folder(folder: Path, card: ModelCard) -> LoadedModel:
     """Open a folder in float32 on the CPU, without asking any hub.
 
+    What can be told from the config, the tokenizer and the weights' headers is refused before the
+    weights are read.
+
     Raises
     ------
     UserError
-        When the folder lacks a config or a chat template, or its weights are damaged.
+        When the folder lacks a config, a tokenizer or a chat template, or its parts are damaged or do
+        not fit together.
     """
     check_config(folder)
     check_weights(folder)
+    config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
+    check_vocabulary(folder, config)
+    tokenizer = _tokenizer(folder)
+    if tokenizer.chat_template is None:
+        raise UserError(f"{folder} has no chat template; add a chat_template.jinja to it.")
+    if tokenizer.pad_token is None:
+        tokenizer.pad_token = tokenizer.eos_token
     with _reading(folder):
         model, report = AutoModelForCausalLM.from_pretrained(
             folder,
@@ -39,16 +50,26 @@ def load_folder(folder: Path, card: ModelCard) -> LoadedModel:
             trust_remote_code=False,
             output_loading_info=True,
         )
-    # Transformers only warns of these, and answers with random weights in their place.
+    require_all_weights(report, folder)
+    require_finite(model, folder)
+    return LoadedModel(card=card, model=model.eval(), tokenizer=tokenizer)
+
+
+def require_all_weights(report: dict[str, Any], origin: Path) -> None:
+    """Refuse a model of which transformers found a weight missing, warned, and answered with a random one."""
     if report["missing_keys"]:
         first = sorted(report["missing_keys"])[0]
-        raise UserError(f"The weights in {folder} do not fit its config.json ({first} is missing); fetch them again.")
-    tokenizer = _tokenizer(folder)
-    if tokenizer.chat_template is None:
-        raise UserError(f"{folder} has no chat template; add a chat_template.jinja to it.")
-    if tokenizer.pad_token is None:
-        tokenizer.pad_token = tokenizer.eos_token
-    return LoadedModel(card=card, model=model.eval(), tokenizer=tokenizer)
+        raise UserError(f"The weights in {origin} do not fit its config.json ({first} is missing); fetch them again.")
+
+
+def require_finite(model: PreTrainedModel, origin: Path) -> None:
+    """Refuse a model in which some weight is not a number.
+
+    One sum shows a NaN or an infinity anywhere in a tensor, with no second tensor in memory.
+    """
+    for name, parameter in model.named_parameters():
+        if not torch.isfinite(parameter.detach().sum(dtype=torch.float32)):
+            raise UserError(f"The weights in {origin} hold no finite numbers ({name}); fetch the model again.")
 
 
 def check_config(folder: Path) -> None:
@@ -78,20 +99,6 @@ def _tokenizer(folder: Path) -> PreTrainedTokenizerBase:
         return AutoTokenizer.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
 
 
-def check_weights(folder: Path) -> list[Path]:
-    """Return the weight files after reading their headers, or say what is wrong with the folder."""
-    weights = sorted(folder.glob("*.safetensors"))
-    if not weights:
-        raise UserError(f"{folder} holds no .safetensors weights; convert them first (pickle weights are not opened).")
-    for path in weights:
-        try:
-            with safe_open(path, framework="pt"):
-                pass
-        except SafetensorError as error:
-            raise UserError(f"{path} is damaged or cut short ({error}); fetch or prepare the model again.") from error
-    return weights
-
-
 def save_folder(
     model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase, target: Path, facts: dict[str, Any]
 ) -> None:
@@ -109,17 +116,11 @@ def save_folder(
         model.save_pretrained(staging)
         tokenizer.save_pretrained(staging)
         shape = {"n_layers": len(blocks), "d_mlp": blocks[0].down.in_features}
-        write_json(staging / CARD, {"fingerprint": weights_fingerprint(staging)} | shape | facts)
-
-
-def weights_fingerprint(folder: Path) -> str:
-    """Return a fingerprint of the weights' bytes and the chat template."""
-    tokenizer = _tokenizer(folder)
-    return fingerprint("weights", [file_sha256(path) for path in check_weights(folder)], tokenizer.chat_template)
+        write_json(staging / CARD, {"fingerprint": folder_fingerprint(staging)} | shape | facts)
 
 
 def card_of_folder(folder: Path, source: str) -> ModelCard:
-    """Return the card of any model folder; weights of others are hashed, which takes a second per 0.5 GB."""
+    """Return the card of any model folder; the files of others are hashed, once, a second per 0.5 GB."""
     known = read_card(folder, source)
     if known:
         return known
@@ -130,7 +131,7 @@ def card_of_folder(folder: Path, source: str) -> ModelCard:
     return ModelCard(
         source=source,
         title=folder.name,
-        fingerprint=weights_fingerprint(folder),
+        fingerprint=folder_fingerprint(folder),
         n_layers=config.num_hidden_layers,
         d_mlp=config.intermediate_size,
         origin=f"The folder {folder}.",
