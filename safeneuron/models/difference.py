@@ -87,7 +87,8 @@ def weight_difference(first: ModelCard, second: ModelCard, progress: Progress = 
 
 def weights_bytes(card: ModelCard) -> int:
     """Return the size of a model's weight files; 0 while they are not on this machine."""
-    return sum(path.stat().st_size for path in weight_files(weights_folder(card)))
+    folder = weights_folder(card)
+    return sum(path.stat().st_size for path in weight_files(folder)) if folder else 0
 
 
 def _compared(
@@ -142,7 +143,13 @@ def _tensors(folder: Path) -> Iterator[dict[str, Any]]:
 def _prepared_folder(card: ModelCard) -> Path:
     if not card.ready:
         raise UserError(f"{card.title} is not prepared on this machine yet; choose it as Model once and prepare it.")
-    return weights_folder(card)
+    folder = weights_folder(card)
+    if folder is None:
+        raise UserError(
+            f"{card.title} is merged in memory only, so its weights cannot be compared from files; "
+            "compare its scores instead, or merge it into a folder of its own with PEFT."
+        )
+    return folder
 
 
 def _path(first: ModelCard, second: ModelCard) -> Path:

@@ -36,12 +36,8 @@ def load_folder(folder: Path, card: ModelCard) -> LoadedModel:
     check_weights(folder)
     config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
     check_vocabulary(folder, config)
-    tokenizer = _tokenizer(folder)
-    if tokenizer.chat_template is None:
-        raise UserError(f"{folder} has no chat template; add a chat_template.jinja to it.")
-    if tokenizer.pad_token is None:
-        tokenizer.pad_token = tokenizer.eos_token
-    with _reading(folder):
+    tokenizer = read_tokenizer(folder)
+    with reading(folder):
         model, report = AutoModelForCausalLM.from_pretrained(
             folder,
             dtype=torch.float32,
@@ -85,7 +81,7 @@ def check_config(folder: Path) -> None:
 
 
 @contextmanager
-def _reading(folder: Path) -> Iterator[None]:
+def reading(folder: Path) -> Iterator[None]:
     """Turn what transformers says of a folder that it cannot read into a sentence."""
     try:
         yield
@@ -94,9 +90,15 @@ def _reading(folder: Path) -> Iterator[None]:
         raise UserError(f"{folder} cannot be opened as a model ({reason}); fetch or convert it again.") from error
 
 
-def _tokenizer(folder: Path) -> PreTrainedTokenizerBase:
-    with _reading(folder):
-        return AutoTokenizer.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
+def read_tokenizer(folder: Path) -> PreTrainedTokenizerBase:
+    """Open a folder's tokenizer, with a chat template and a padding token, or say what it lacks."""
+    with reading(folder):
+        tokenizer = AutoTokenizer.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
+    if tokenizer.chat_template is None:
+        raise UserError(f"{folder} has no chat template; add a chat_template.jinja to it.")
+    if tokenizer.pad_token is None:
+        tokenizer.pad_token = tokenizer.eos_token
+    return tokenizer
 
 
 def save_folder(
@@ -126,7 +128,7 @@ def card_of_folder(folder: Path, source: str) -> ModelCard:
         return known
     check_config(folder)
     check_weights(folder)
-    with _reading(folder):
+    with reading(folder):
         config = AutoConfig.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
     return ModelCard(
         source=source,

@@ -3,7 +3,7 @@
 from math import prod
 
 from safeneuron.models.card import ModelCard
-from safeneuron.models.catalogue import weights_folder
+from safeneuron.models.catalogue import model_card, weights_folder
 from safeneuron.models.model_files import tensor_shapes, weight_files
 
 BYTES_PER_WEIGHT = 4
@@ -21,6 +21,10 @@ def memory_estimate(card: ModelCard) -> int | None:
     UserError
         When a weight file is damaged or missing.
     """
-    files = weight_files(weights_folder(card))
+    folder = weights_folder(card)
+    if folder is None and card.parent:
+        # Merging an adapter changes weights and adds none.
+        return memory_estimate(model_card(card.parent))
+    files = weight_files(folder) if folder else []
     weights = sum(prod(shape) for path in files for shape in tensor_shapes(path).values())
     return weights * BYTES_PER_WEIGHT if files else None
