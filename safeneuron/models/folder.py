@@ -12,8 +12,9 @@ from typing import Any
 import torch
 from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer, PreTrainedModel, PreTrainedTokenizerBase
 
-from safeneuron.errors import UserError
+from safeneuron.errors import Cancelled, UserError
 from safeneuron.models.card import CARD, ModelCard, read_card
+from safeneuron.models.chat import prompt_ids
 from safeneuron.models.layout import layout_of_type, mlp_blocks
 from safeneuron.models.loaded import LoadedModel
 from safeneuron.models.model_files import check_vocabulary, check_weights, folder_fingerprint
@@ -48,7 +49,19 @@ def load_folder(folder: Path, card: ModelCard) -> LoadedModel:
         )
     require_all_weights(report, folder)
     require_finite(model, folder)
-    return LoadedModel(card=card, model=model.eval(), tokenizer=tokenizer)
+    loaded = LoadedModel(card=card, model=model.eval(), tokenizer=tokenizer)
+    require_known_tokens(loaded, folder)
+    return loaded
+
+
+def require_known_tokens(loaded: LoadedModel, origin: Path) -> None:
+    """Refuse a chat template or tokenizer that makes ids which the model has no embedding for."""
+    rows, largest = loaded.model.get_input_embeddings().weight.shape[0], max(prompt_ids(loaded, "Hello"), default=0)
+    if largest >= rows:
+        raise UserError(
+            f"The tokenizer in {origin} does not fit its weights: its chat template makes the id {largest:,}, the "
+            f"embedding has {rows:,} rows; fetch both from one place."
+        )
 
 
 def require_all_weights(report: dict[str, Any], origin: Path) -> None:
@@ -81,13 +94,18 @@ def check_config(folder: Path) -> None:
 
 
 @contextmanager
-def reading(folder: Path) -> Iterator[None]:
-    """Turn what transformers says of a folder that it cannot read into a sentence."""
+def reading(place: Path) -> Iterator[None]:
+    """Turn what transformers says of a model that it cannot read into a sentence.
+
+    Any error: tokenizers raises bare exceptions, and what lies in the place is the person's, not ours.
+    """
     try:
         yield
-    except (OSError, ValueError, KeyError, RuntimeError) as error:
+    except (UserError, Cancelled):
+        raise
+    except Exception as error:
         reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
-        raise UserError(f"{folder} cannot be opened as a model ({reason}); fetch or convert it again.") from error
+        raise UserError(f"{place} cannot be opened as a model ({reason}); fetch or convert it again.") from error
 
 
 def read_tokenizer(folder: Path) -> PreTrainedTokenizerBase:

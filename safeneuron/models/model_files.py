@@ -99,7 +99,8 @@ def tensor_shapes(path: Path) -> dict[str, tuple[int, ...]]:
 def check_vocabulary(folder: Path, config: dict[str, Any]) -> None:
     """Refuse weights whose embedding is too small for the tokenizer, or of another size than the config says.
 
-    Tokens that a tokenizer's class adds on its own, after the file, are not counted: no text holds them.
+    Added special tokens do not count: transformers adds some of its own to tokenizers that never use them,
+    and whether a prompt holds one shows once the tokenizer is open.
 
     Raises
     ------
@@ -125,14 +126,15 @@ def check_vocabulary(folder: Path, config: dict[str, Any]) -> None:
 
 
 def _largest_id(path: Path) -> int:
-    """Return the largest id in a tokenizer.json; -1 without the file, which not every tokenizer has."""
+    """Return the largest id of text in a tokenizer.json; -1 without the file, which not every tokenizer has."""
     if not path.is_file():
         return -1
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
         vocabulary = content["model"]["vocab"]
         ids = vocabulary.values() if isinstance(vocabulary, dict) else range(len(vocabulary))
-        return max([*ids, *(token["id"] for token in content.get("added_tokens") or ())], default=-1)
+        added = [token["id"] for token in content.get("added_tokens") or () if not token["special"]]
+        return max([*ids, *added], default=-1)
     except (ValueError, KeyError, TypeError) as error:
         raise UserError(f"{path} is damaged; fetch the model again.") from error
 

@@ -140,6 +140,15 @@ def longer_tokenizer(folder):
     tokenizer.save_pretrained(folder)
 
 
+def template_beyond(folder):
+    from transformers import AutoTokenizer
+
+    tokenizer = AutoTokenizer.from_pretrained(folder)
+    tokenizer.add_tokens(["<turn>"], special_tokens=True)
+    tokenizer.chat_template = "<turn>" + tokenizer.chat_template
+    tokenizer.save_pretrained(folder)
+
+
 def not_a_number(folder):
     from safetensors.torch import load_file, save_file
 
@@ -161,6 +170,7 @@ def not_a_number(folder):
         (lead_out, "index.json is damaged"),
         (change_config(vocab_size=1000), "vocabulary of 1,000, its weights hold 259"),
         (longer_tokenizer, "tokenizer in .* ids up to 259, the embedding has 259 rows"),
+        (template_beyond, "chat template makes the id 259, the embedding has 259 rows"),
         (not_a_number, "hold no finite numbers .*layers.1.mlp.up_proj"),
         (drop("config.json"), "has no config.json"),
         (drop("chat_template.jinja"), "has no chat template"),

@@ -59,7 +59,7 @@ class Adapter:
     def load(self, card: ModelCard, progress: Progress) -> "LoadedModel":
         """Open the base model and merge the adapter into it."""
         from safeneuron.models.adapter import merged
-        from safeneuron.models.folder import read_tokenizer, require_finite
+        from safeneuron.models.folder import read_tokenizer, require_finite, require_known_tokens
 
         folder = _adapter_folder(card.source)
         base = open_model(card.parent, progress)
@@ -69,7 +69,9 @@ class Adapter:
         # An adapter that was trained with a tokenizer or chat template of its own brings them along.
         tokenizer = read_tokenizer(folder) if (folder / "tokenizer_config.json").is_file() else base.tokenizer
         progress("Merging the adapter", 1.0)
-        return replace(base, card=self.card(card.source), model=model.eval(), tokenizer=tokenizer)
+        loaded = replace(base, card=self.card(card.source), model=model.eval(), tokenizer=tokenizer)
+        require_known_tokens(loaded, folder)
+        return loaded
 
 
 def _adapter_folder(source: str) -> Path | None:
