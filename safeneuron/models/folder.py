@@ -146,14 +146,20 @@ def card_of_folder(folder: Path, source: str) -> ModelCard:
         return known
     check_config(folder)
     check_weights(folder)
-    with reading(folder):
-        config = AutoConfig.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
+    n_layers, d_mlp = shape_of(folder)
     return ModelCard(
         source=source,
         title=folder.name,
         fingerprint=folder_fingerprint(folder),
-        n_layers=config.num_hidden_layers,
-        d_mlp=config.intermediate_size,
+        n_layers=n_layers,
+        d_mlp=d_mlp,
         origin=f"The folder {folder}.",
         ready=True,
     )
+
+
+def shape_of(folder: Path) -> tuple[int, int]:
+    """Return ``(n_layers, d_mlp)`` from a folder's config."""
+    with reading(folder):
+        config = AutoConfig.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
+    return config.num_hidden_layers, config.intermediate_size
