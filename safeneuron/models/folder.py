@@ -87,9 +87,16 @@ def check_config(folder: Path) -> None:
     if not path.is_file():
         raise UserError(f"{folder} has no config.json; give a folder that holds a Hugging Face model.")
     try:
-        model_type = json.loads(path.read_text(encoding="utf-8"))["model_type"]
+        config = json.loads(path.read_text(encoding="utf-8"))
+        model_type = config["model_type"]
     except (ValueError, KeyError, TypeError) as error:
         raise UserError(f"{path} is not a model's config; fetch the model again.") from error
+    if "auto_map" in config:
+        # Even where the architecture is known: the folder's own code may compute something else under its name.
+        raise UserError(
+            f"{path} asks for code of its own (auto_map), and safeneuron runs none; if transformers itself knows this "
+            "architecture and the code changes nothing, copy the model to a folder and remove auto_map there."
+        )
     layout_of_type(model_type)
 
 

@@ -4,6 +4,7 @@ That no hub can be reached is found out by one request with a short limit, and s
 """
 
 import threading
+import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor, wait
 from contextlib import contextmanager
@@ -19,6 +20,9 @@ from safeneuron.progress import Progress
 from safeneuron.workspace import clear_disk_errors
 
 CONNECT_SECONDS = 5.0
+REPEAT_SECONDS = 10.0
+"""For so long a failure is repeated without asking again: one run of a page asks for one card several times."""
+_failures: dict[tuple[str, str | None], tuple[float, str]] = {}
 
 
 @dataclass(frozen=True)
@@ -38,6 +42,23 @@ def look_up(repository: str, revision: str | None) -> Remote:
     UserError
         When the hub cannot be reached, or has no such model in safetensors for this person.
     """
+    failed_at, sentence = _failures.get((repository, revision), (-REPEAT_SECONDS, ""))
+    if time.monotonic() - failed_at < REPEAT_SECONDS:
+        raise UserError(sentence)
+    try:
+        return _asked(repository, revision)
+    except UserError as error:
+        _failures[repository, revision] = time.monotonic(), str(error)
+        raise
+
+
+def forget() -> None:
+    """Forget what the hub answered, so that the next question is asked anew."""
+    look_up.cache_clear()
+    _failures.clear()
+
+
+def _asked(repository: str, revision: str | None) -> Remote:
     from huggingface_hub import HfApi
 
     with _saying(repository, revision):
@@ -72,7 +93,7 @@ def fetch(repository: str, revision: str | None, remote: Remote, progress: Progr
         # Notes in the cache which commit the revision is, so that it is found there without the hub.
         resolved = HfApi().resolve_revision(repository, revision=revision)
         if resolved.resolved != remote.commit:
-            look_up.cache_clear()
+            forget()
             raise UserError(f"{repository} has just changed on the hub; choose it again.")
         download = pool.submit(
             snapshot_download,

@@ -1,6 +1,5 @@
 """Folders open without a hub; damaged, incomplete or foreign ones are refused in one sentence."""
 
-import contextlib
 import json
 
 import pytest
@@ -199,8 +198,12 @@ def test_no_code_in_a_folder_is_run(model_folder, tmp_path):
     trace = tmp_path / "ran"
     (model_folder / "evil.py").write_text(f"open({str(trace)!r}, 'w')\nclass Evil: pass\n")
     change_config(auto_map={"AutoModelForCausalLM": "evil.Evil", "AutoConfig": "evil.Evil"})(model_folder)
-    with contextlib.suppress(UserError):
+    with pytest.raises(UserError, match="asks for code of its own .auto_map., and safeneuron runs none"):
         open_model(str(model_folder))
+    change_config(auto_map=None)(model_folder)
+    path = model_folder / "config.json"
+    path.write_text(path.read_text().replace('"auto_map": null', '"other": null'))
+    assert open_model(str(model_folder)).shape == (3, 40)
     assert not trace.exists()
 
 

@@ -20,7 +20,7 @@ from safeneuron.errors import Cancelled, UserError
 from safeneuron.models import hub_download
 from safeneuron.models.catalogue import catalogue, model_card, open_model, weights_folder
 from safeneuron.models.hub_cache import wanted_files
-from safeneuron.models.hub_download import look_up
+from safeneuron.models.hub_download import forget, look_up
 from safeneuron.progress import silent
 
 COMMIT = "0123456789abcdef0123456789abcdef01234567"
@@ -71,9 +71,9 @@ def sha1(data):
 def hub_cache(tmp_path, monkeypatch, home):
     folder = tmp_path / "hub"
     monkeypatch.setattr(constants, "HF_HUB_CACHE", str(folder))
-    look_up.cache_clear()
+    forget()
     yield folder
-    look_up.cache_clear()
+    forget()
 
 
 @pytest.fixture
@@ -109,7 +109,7 @@ def test_a_repository_is_fetched_once_and_then_needs_no_network(hub, hub_cache, 
     assert "consolidated.safetensors" not in hub.sent and "model.safetensors" in hub.sent
     hub.asked.clear()
     monkeypatch.setattr(constants, "HF_HUB_OFFLINE", True)
-    look_up.cache_clear()
+    forget()
     assert model_card(REPOSITORY).ready and model_card(REPOSITORY).fingerprint == card.fingerprint
     assert open_model(f"{REPOSITORY}@{COMMIT}").fingerprint == card.fingerprint
     assert REPOSITORY in [found.source for found in catalogue()]
@@ -143,6 +143,12 @@ def test_what_goes_wrong_is_one_sentence_after_one_request(hub, name):
     with pytest.raises(UserError, match=message) as failure:
         model_card(f"{REPOSITORY}@v9")
     assert len(hub.asked) == 1 and "\n" not in str(failure.value)
+    with pytest.raises(UserError, match=message):
+        model_card(f"{REPOSITORY}@v9")
+    assert len(hub.asked) == 1
+    hub.answer = None
+    hub_download.forget()
+    assert not model_card(f"{REPOSITORY}@v9").ready
 
 
 def test_offline_is_said_without_a_request(hub, monkeypatch):
