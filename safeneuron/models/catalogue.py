@@ -1,6 +1,6 @@
 """From the one string that names a model to its card, or to the model itself."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
@@ -26,8 +26,11 @@ class Source(Protocol):
         """Return the card of one model, or None when the name is not of this kind."""
         ...
 
-    def places(self, source: str) -> list[Path]:
-        """Return where on this machine a name of this kind, typed by a person, makes safeneuron read."""
+    def places(self, source: str) -> Iterable[Path]:
+        """Return where on this machine a name of this kind, typed by a person, makes safeneuron read.
+
+        In the order of reading, and nothing is read in a place before it is given out.
+        """
         ...
 
     def folder(self, card: ModelCard) -> Path | None:
@@ -79,9 +82,10 @@ def ancestors(card: ModelCard) -> Iterator[str]:
         yield card.fingerprint
 
 
-def places(source: str) -> list[Path]:
-    """Return every place on this machine that a name makes safeneuron read; none for names that are no paths."""
-    return [place for kind in _sources() for place in kind.places(source)]
+def places(source: str) -> Iterator[Path]:
+    """Yield every place on this machine that a name makes safeneuron read; none for names that are no paths."""
+    for kind in _sources():
+        yield from kind.places(source)
 
 
 def weights_folder(card: ModelCard) -> Path | None:

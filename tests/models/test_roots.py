@@ -30,6 +30,14 @@ def test_what_lies_outside_is_refused_alike_there_or_not(inside, name):
         check_roots(name)
 
 
+def test_nothing_outside_is_read_before_it_is_refused(inside, tmp_path):
+    (tmp_path / "adapter_config.json").write_text("{ not json")
+    with pytest.raises(UserError, match="lies outside"):
+        check_roots(str(tmp_path))
+    with pytest.raises(UserError, match="lies outside"):
+        check_roots(f"{tmp_path}::{tmp_path}")
+
+
 def test_a_link_is_followed_first(inside, tmp_path):
     (inside / "link").symlink_to(tmp_path)
     with pytest.raises(UserError, match="lies outside"):

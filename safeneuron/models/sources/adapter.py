@@ -3,6 +3,7 @@
 The adapter is merged in memory, exactly, and never written to disk.
 """
 
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -44,13 +45,12 @@ class Adapter:
             cost=base.cost,
         )
 
-    def places(self, source: str) -> list[Path]:
-        """Return the adapter's folder and where its base model lies."""
-        parts = adapter_parts(source)
-        if parts:
-            return [path_of(parts[1]), *places(parts[0])]
+    def places(self, source: str) -> Iterator[Path]:
+        """Yield the adapter's folder, then where its base model lies, which only the folder may tell."""
         folder = _adapter_folder(source)
-        return [folder, *places(_base(source))] if folder else []
+        if folder:
+            yield folder
+            yield from places(_base(source))
 
     def folder(self, card: ModelCard) -> None:
         """Return None: the merged weights are nowhere on disk."""
