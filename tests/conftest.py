@@ -83,9 +83,13 @@ def session_home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
 
 @pytest.fixture
 def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """An empty workspace for this test alone."""
+    """An empty workspace for this test alone, and an empty cache of the hub."""
+    from huggingface_hub import constants
+
     folder = tmp_path / "home"
     monkeypatch.setenv("SAFENEURON_HOME", str(folder))
+    monkeypatch.setenv("HF_HUB_CACHE", str(tmp_path / "hub"))
+    monkeypatch.setattr(constants, "HF_HUB_CACHE", str(tmp_path / "hub"))
     return folder
 
 

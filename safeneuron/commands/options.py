@@ -14,7 +14,12 @@ from safeneuron.scores.score import check_thresholds, scores
 if TYPE_CHECKING:
     from safeneuron.models.loaded import LoadedModel
 
-Model = Annotated[str, typer.Option("--model", help="An embedded model, run:ID, or the path of a model folder.")]
+Model = Annotated[
+    str,
+    typer.Option(
+        "--model", help="An embedded model, run:ID, org/name on the hub, a model folder, a GGUF file, or BASE::ADAPTER."
+    ),
+]
 Compare = Annotated[
     str | None, typer.Option("--compare", help="A second model; the difference is --model less this one.")
 ]

@@ -28,6 +28,8 @@ class ModelCard:
         Whether it opens at once; otherwise it is first fetched and converted.
     parent : str or None
         Source of the model that this one was trained from.
+    cost : str
+        What getting it ready takes, in sentences for people; empty where that is nothing.
     """
 
     source: str
@@ -38,6 +40,7 @@ class ModelCard:
     origin: str
     ready: bool
     parent: str | None = None
+    cost: str = ""
 
     @property
     def shape(self) -> tuple[int, int]:

@@ -1,6 +1,6 @@
 """From the one string that names a model to its card, or to the model itself."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
@@ -26,8 +26,15 @@ class Source(Protocol):
         """Return the card of one model, or None when the name is not of this kind."""
         ...
 
-    def folder(self, card: ModelCard) -> Path:
-        """Return where a model's config and weights lie, or will lie once it is ready."""
+    def places(self, source: str) -> Iterable[Path]:
+        """Return where on this machine a name of this kind, typed by a person, makes safeneuron read.
+
+        In the order of reading, and nothing is read in a place before it is given out.
+        """
+        ...
+
+    def folder(self, card: ModelCard) -> Path | None:
+        """Return where a model's config and weights lie, or will lie; None when they are only made in memory."""
         ...
 
     def load(self, card: ModelCard, progress: Progress) -> "LoadedModel":
@@ -36,7 +43,7 @@ class Source(Protocol):
 
 
 def catalogue() -> list[ModelCard]:
-    """Return every model that can be listed: the embedded ones, then finished runs."""
+    """Return every model that can be listed: the embedded ones, the hub's local cache, then finished runs."""
     return [card for source in _sources() for card in source.cards()]
 
 
@@ -75,8 +82,14 @@ def ancestors(card: ModelCard) -> Iterator[str]:
         yield card.fingerprint
 
 
-def weights_folder(card: ModelCard) -> Path:
-    """Return where a model's config and weights lie, or will lie once it is ready."""
+def places(source: str) -> Iterator[Path]:
+    """Yield every place on this machine that a name makes safeneuron read; none for names that are no paths."""
+    for kind in _sources():
+        yield from kind.places(source)
+
+
+def weights_folder(card: ModelCard) -> Path | None:
+    """Return where a model's config and weights lie, or will lie; None when they are only made in memory."""
     return _find(card.source)[0].folder(card)
 
 
@@ -87,7 +100,8 @@ def _find(source: str) -> tuple[Source, ModelCard]:
             return kind, card
     known = ", ".join(card.source for card in catalogue())
     raise UserError(
-        f"There is no model {source!r}; give one of {known}, or the path of a folder with a Hugging Face model."
+        f"There is no model {source!r}; give one of {known}, the path of a folder with a Hugging Face model or of a "
+        "GGUF file, or a repository on the hub as org/name."
     )
 
 

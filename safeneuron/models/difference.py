@@ -20,6 +20,7 @@ from safeneuron.errors import UserError
 from safeneuron.models.card import ModelCard
 from safeneuron.models.catalogue import weights_folder
 from safeneuron.models.layout import NeuronTensor, layout_of_config
+from safeneuron.models.model_files import check_weights, weight_files
 from safeneuron.neurons import NeuronSet
 from safeneuron.progress import Progress, silent
 from safeneuron.workspace import fingerprint, replacing, workspace
@@ -88,7 +89,8 @@ def weight_difference(first: ModelCard, second: ModelCard, progress: Progress = 
 
 def weights_bytes(card: ModelCard) -> int:
     """Return the size of a model's weight files; 0 while they are not on this machine."""
-    return sum(path.stat().st_size for path in weights_folder(card).glob("*.safetensors"))
+    folder = weights_folder(card)
+    return sum(path.stat().st_size for path in weight_files(folder)) if folder else 0
 
 
 def _compared(
@@ -138,8 +140,6 @@ def _neuron_tensors(folder: Path, names: Iterable[str], d_mlp: int) -> dict[str,
 @contextmanager
 def _tensors(folder: Path) -> Iterator[dict[str, Any]]:
     """Yield, for the name of every tensor in a folder, the open file that holds it."""
-    from safeneuron.models.folder import check_weights
-
     with ExitStack() as stack:
         files = [stack.enter_context(safe_open(path, framework="pt")) for path in check_weights(folder)]
         yield {name: file for file in files for name in file.keys()}  # noqa: SIM118 - no mapping
@@ -148,7 +148,13 @@ def _tensors(folder: Path) -> Iterator[dict[str, Any]]:
 def _prepared_folder(card: ModelCard) -> Path:
     if not card.ready:
         raise UserError(f"{card.title} is not prepared on this machine yet; choose it as Model once and prepare it.")
-    return weights_folder(card)
+    folder = weights_folder(card)
+    if folder is None:
+        raise UserError(
+            f"{card.title} is merged in memory only, so its weights cannot be compared from files; "
+            "compare its scores instead, or merge it into a folder of its own with PEFT."
+        )
+    return folder
 
 
 def _path(first: ModelCard, second: ModelCard) -> Path:

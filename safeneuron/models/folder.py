@@ -10,27 +10,35 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors import SafetensorError, safe_open
 from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer, PreTrainedModel, PreTrainedTokenizerBase
 
-from safeneuron.errors import UserError
+from safeneuron.errors import Cancelled, UserError
 from safeneuron.models.card import CARD, ModelCard, read_card
-from safeneuron.models.layout import layout_of, layout_of_config
+from safeneuron.models.chat import prompt_ids
+from safeneuron.models.layout import MLPLayout, layout_of, layout_of_config
 from safeneuron.models.loaded import LoadedModel
-from safeneuron.workspace import file_sha256, fingerprint, remove_abandoned, replacing, write_json
+from safeneuron.models.model_files import check_vocabulary, check_weights, folder_fingerprint
+from safeneuron.workspace import remove_abandoned, replacing, write_json
 
 
 def load_folder(folder: Path, card: ModelCard) -> LoadedModel:
     """Open a folder in float32 on the CPU, without asking any hub.
 
+    What can be told from the config, the tokenizer and the weights' headers is refused before the
+    weights are read.
+
     Raises
     ------
     UserError
-        When the folder lacks a config or a chat template, or its weights are damaged.
+        When the folder lacks a config, a tokenizer or a chat template, or its parts are damaged or do
+        not fit together.
     """
     check_config(folder)
     check_weights(folder)
-    with _reading(folder):
+    config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
+    check_vocabulary(folder, config)
+    tokenizer = read_tokenizer(folder)
+    with reading(folder):
         model, report = AutoModelForCausalLM.from_pretrained(
             folder,
             dtype=torch.float32,
@@ -39,20 +47,42 @@ def load_folder(folder: Path, card: ModelCard) -> LoadedModel:
             trust_remote_code=False,
             output_loading_info=True,
         )
-    # Transformers only warns of these, and answers with random weights in their place.
+    require_all_weights(report, folder)
+    require_finite(model, folder)
+    loaded = LoadedModel(card=card, model=model.eval(), tokenizer=tokenizer)
+    require_known_tokens(loaded, folder)
+    return loaded
+
+
+def require_known_tokens(loaded: LoadedModel, origin: Path) -> None:
+    """Refuse a chat template or tokenizer that makes ids which the model has no embedding for."""
+    rows, largest = loaded.model.get_input_embeddings().weight.shape[0], max(prompt_ids(loaded, "Hello"), default=0)
+    if largest >= rows:
+        raise UserError(
+            f"The tokenizer in {origin} does not fit its weights: its chat template makes the id {largest:,}, the "
+            f"embedding has {rows:,} rows; fetch both from one place."
+        )
+
+
+def require_all_weights(report: dict[str, Any], origin: Path) -> None:
+    """Refuse a model of which transformers found a weight missing, warned, and answered with a random one."""
     if report["missing_keys"]:
         first = sorted(report["missing_keys"])[0]
-        raise UserError(f"The weights in {folder} do not fit its config.json ({first} is missing); fetch them again.")
-    tokenizer = _tokenizer(folder)
-    if tokenizer.chat_template is None:
-        raise UserError(f"{folder} has no chat template; add a chat_template.jinja to it.")
-    if tokenizer.pad_token is None:
-        tokenizer.pad_token = tokenizer.eos_token
-    return LoadedModel(card=card, model=model.eval(), tokenizer=tokenizer)
+        raise UserError(f"The weights in {origin} do not fit its config.json ({first} is missing); fetch them again.")
 
 
-def check_config(folder: Path) -> None:
-    """Read the config without transformers, or say what is wrong with it."""
+def require_finite(model: PreTrainedModel, origin: Path) -> None:
+    """Refuse a model in which some weight is not a number.
+
+    One sum shows a NaN or an infinity anywhere in a tensor, with no second tensor in memory.
+    """
+    for name, parameter in model.named_parameters():
+        if not torch.isfinite(parameter.detach().sum(dtype=torch.float32)):
+            raise UserError(f"The weights in {origin} hold no finite numbers ({name}); fetch the model again.")
+
+
+def check_config(folder: Path) -> MLPLayout:
+    """Read the config without transformers and return its family, or say what is wrong with it."""
     path = folder / "config.json"
     if not path.is_file():
         raise UserError(f"{folder} has no config.json; give a folder that holds a Hugging Face model.")
@@ -62,36 +92,38 @@ def check_config(folder: Path) -> None:
         raise UserError(f"{path} is not a model's config; fetch the model again.") from error
     if not (isinstance(config, dict) and "model_type" in config):
         raise UserError(f"{path} is not a model's config; fetch the model again.")
-    layout_of_config(config)
+    try:
+        return layout_of_config(config)
+    except UserError as error:
+        if config.get("auto_map"):
+            raise UserError(f"{path} asks for code of its own (auto_map), and safeneuron runs none. {error}") from error
+        raise
 
 
 @contextmanager
-def _reading(folder: Path) -> Iterator[None]:
-    """Turn what transformers says of a folder that it cannot read into a sentence."""
+def reading(place: Path) -> Iterator[None]:
+    """Turn what transformers says of a model that it cannot read into a sentence.
+
+    Any error: tokenizers raises bare exceptions, and what lies in the place is the person's, not ours.
+    """
     try:
         yield
-    except (OSError, ValueError, KeyError, RuntimeError) as error:
+    except (UserError, Cancelled):
+        raise
+    except Exception as error:
         reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
-        raise UserError(f"{folder} cannot be opened as a model ({reason}); fetch or convert it again.") from error
+        raise UserError(f"{place} cannot be opened as a model ({reason}); fetch or convert it again.") from error
 
 
-def _tokenizer(folder: Path) -> PreTrainedTokenizerBase:
-    with _reading(folder):
-        return AutoTokenizer.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
-
-
-def check_weights(folder: Path) -> list[Path]:
-    """Return the weight files after reading their headers, or say what is wrong with the folder."""
-    weights = sorted(folder.glob("*.safetensors"))
-    if not weights:
-        raise UserError(f"{folder} holds no .safetensors weights; convert them first (pickle weights are not opened).")
-    for path in weights:
-        try:
-            with safe_open(path, framework="pt"):
-                pass
-        except SafetensorError as error:
-            raise UserError(f"{path} is damaged or cut short ({error}); fetch or prepare the model again.") from error
-    return weights
+def read_tokenizer(folder: Path) -> PreTrainedTokenizerBase:
+    """Open a folder's tokenizer, with a chat template and a padding token, or say what it lacks."""
+    with reading(folder):
+        tokenizer = AutoTokenizer.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
+    if tokenizer.chat_template is None:
+        raise UserError(f"{folder} has no chat template; add a chat_template.jinja to it.")
+    if tokenizer.pad_token is None:
+        tokenizer.pad_token = tokenizer.eos_token
+    return tokenizer
 
 
 def save_folder(
@@ -111,31 +143,30 @@ def save_folder(
         model.save_pretrained(staging)
         tokenizer.save_pretrained(staging)
         shape = {"n_layers": n_layers, "d_mlp": d_mlp}
-        write_json(staging / CARD, {"fingerprint": weights_fingerprint(staging)} | shape | facts)
-
-
-def weights_fingerprint(folder: Path) -> str:
-    """Return a fingerprint of the weights' bytes and the chat template."""
-    tokenizer = _tokenizer(folder)
-    return fingerprint("weights", [file_sha256(path) for path in check_weights(folder)], tokenizer.chat_template)
+        write_json(staging / CARD, {"fingerprint": folder_fingerprint(staging)} | shape | facts)
 
 
 def card_of_folder(folder: Path, source: str) -> ModelCard:
-    """Return the card of any model folder; weights of others are hashed, which takes a second per 0.5 GB."""
+    """Return the card of any model folder; the files of others are hashed, once, a second per 0.5 GB."""
     known = read_card(folder, source)
     if known:
         return known
     check_config(folder)
     check_weights(folder)
-    with _reading(folder):
-        config = AutoConfig.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
-    n_layers, d_mlp = layout_of_config(config.to_dict()).shape(config)
+    n_layers, d_mlp = shape_of(folder)
     return ModelCard(
         source=source,
         title=folder.name,
-        fingerprint=weights_fingerprint(folder),
+        fingerprint=folder_fingerprint(folder),
         n_layers=n_layers,
         d_mlp=d_mlp,
         origin=f"The folder {folder}.",
         ready=True,
     )
+
+
+def shape_of(folder: Path) -> tuple[int, int]:
+    """Return ``(n_layers, d_mlp)`` from a folder's config."""
+    with reading(folder):
+        config = AutoConfig.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
+    return layout_of_config(config.to_dict()).shape(config)

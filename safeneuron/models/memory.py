@@ -1,13 +1,10 @@
 """How much memory a model's weights will take, before it is opened."""
 
 from math import prod
-from pathlib import Path
 
-from safetensors import SafetensorError, safe_open
-
-from safeneuron.errors import UserError
 from safeneuron.models.card import ModelCard
-from safeneuron.models.catalogue import weights_folder
+from safeneuron.models.catalogue import model_card, weights_folder
+from safeneuron.models.model_files import tensor_shapes, weight_files
 
 BYTES_PER_WEIGHT = 4
 """Every model is opened in float32, whatever its files hold."""
@@ -22,24 +19,12 @@ def memory_estimate(card: ModelCard) -> int | None:
     Raises
     ------
     UserError
-        When a weight file is damaged.
+        When a weight file is damaged or missing.
     """
-    files = _weight_files(weights_folder(card))
-    return sum(map(_weights_in, files)) * BYTES_PER_WEIGHT if files else None
-
-
-def _weight_files(folder: Path) -> list[Path]:
-    """Return the files that transformers opens; some folders hold the same weights once more in another format."""
-    for pattern in ("model.safetensors", "model-*.safetensors", "*.safetensors"):
-        found = sorted(folder.glob(pattern))
-        if found:
-            return found
-    return []
-
-
-def _weights_in(path: Path) -> int:
-    try:
-        with safe_open(path, framework="np") as file:
-            return sum(prod(file.get_slice(name).get_shape()) for name in file.keys())  # noqa: SIM118 - no mapping
-    except SafetensorError as error:
-        raise UserError(f"{path} is damaged or cut short ({error}); fetch or prepare the model again.") from error
+    folder = weights_folder(card)
+    if folder is None and card.parent:
+        # Merging an adapter changes weights and adds none.
+        return memory_estimate(model_card(card.parent))
+    files = weight_files(folder) if folder else []
+    weights = sum(prod(shape) for path in files for shape in tensor_shapes(path).values())
+    return weights * BYTES_PER_WEIGHT if files else None

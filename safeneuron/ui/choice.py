@@ -1,17 +1,13 @@
 """What is chosen in the sidebar, resolved: the model, the one it is compared with, scores and sets."""
 
-import os
 from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
 
-from safeneuron.errors import UserError
 from safeneuron.models.card import ModelCard
 from safeneuron.models.catalogue import catalogue, model_card
+from safeneuron.models.roots import check_roots
 from safeneuron.neurons import NeuronSet
 from safeneuron.scores.score import ScoreTable
-from safeneuron.ui import resources
-from safeneuron.workspace import workspace
 
 RUN_DIGITS = 8
 """Digits of a run's id that menus and addresses carry; the full id is understood too."""
@@ -71,27 +67,12 @@ def label(card: ModelCard) -> str:
 
 
 def card_of(source: str) -> ModelCard:
-    """Return a model's card; a folder must lie where the page may look, and is hashed once.
+    """Return a model's card; a path must lie where the page may look.
 
     Raises
     ------
     UserError
-        When there is no such model, or the folder lies elsewhere.
+        When there is no such model, or it lies elsewhere.
     """
-    if "/" not in source:
-        return model_card(source)
-    folder = Path(source).expanduser().resolve()
-    if not any(folder.is_relative_to(root) for root in allowed_roots()):
-        raise UserError(
-            f"{source} lies outside the folders that this page may open; "
-            "start Streamlit with SAFENEURON_ROOTS set to a folder above it."
-        )
-    files = sorted(folder.glob("*.*")) if folder.is_dir() else []
-    stamp = tuple((path.name, path.stat().st_mtime_ns) for path in files)
-    return resources.cards().get((source, str(folder), stamp), lambda: model_card(source))
-
-
-def allowed_roots() -> list[Path]:
-    """Return the folders in which a path typed into the page may lie."""
-    named = [Path(part) for part in os.environ.get("SAFENEURON_ROOTS", "").split(os.pathsep) if part]
-    return [path.expanduser().resolve() for path in (workspace(), Path.cwd(), Path.home(), *named)]
+    check_roots(source)
+    return model_card(source)

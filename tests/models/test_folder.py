@@ -1,6 +1,5 @@
 """Folders open without a hub; damaged, incomplete or foreign ones are refused in one sentence."""
 
-import contextlib
 import json
 
 import pytest
@@ -9,7 +8,8 @@ import torch
 from safeneuron.errors import UserError
 from safeneuron.models.card import CARD, read_card
 from safeneuron.models.catalogue import model_card, open_model
-from safeneuron.models.folder import save_folder, weights_fingerprint
+from safeneuron.models.folder import save_folder
+from safeneuron.models.model_files import folder_fingerprint
 
 
 def test_anybodys_folder_opens_as_it_is(model_folder, llama):
@@ -17,7 +17,7 @@ def test_anybodys_folder_opens_as_it_is(model_folder, llama):
     assert loaded.shape == llama.shape
     assert loaded.model.dtype == torch.float32 and not loaded.model.training
     assert loaded.card.title == "tiny-llama" and loaded.card.ready
-    assert loaded.fingerprint == weights_fingerprint(model_folder)
+    assert loaded.fingerprint == folder_fingerprint(model_folder)
     states = zip(loaded.model.state_dict().items(), llama.model.state_dict().items(), strict=True)
     assert all(one == other and torch.equal(left, right) for (one, left), (other, right) in states)
 
@@ -47,7 +47,7 @@ def test_a_saved_folder_carries_its_card(llama, tmp_path):
     save_folder(llama.model, llama.tokenizer, folder, {"title": "Mine", "origin": "A test."})
     card = read_card(folder, "./saved")
     assert (card.title, card.n_layers, card.d_mlp, card.parent) == ("Mine", 3, 40, None)
-    assert card.fingerprint == weights_fingerprint(folder)
+    assert card.fingerprint == folder_fingerprint(folder)
     assert model_card(str(folder)).title == "Mine"
     assert open_model(str(folder)).shape == (3, 40)
 
@@ -106,6 +106,57 @@ def no_tokenizer(folder):
         path.unlink()
 
 
+def shard(folder):
+    from transformers import AutoModelForCausalLM
+
+    model = AutoModelForCausalLM.from_pretrained(folder)
+    (folder / "model.safetensors").unlink()
+    model.save_pretrained(folder, max_shard_size="20KB")
+
+
+def lose_a_shard(folder):
+    shard(folder)
+    sorted(folder.glob("model-*.safetensors"))[1].unlink()
+
+
+def garble_index(folder):
+    shard(folder)
+    path = folder / "model.safetensors.index.json"
+    path.write_bytes(path.read_bytes()[:-40])
+
+
+def lead_out(folder):
+    shard(folder)
+    path = folder / "model.safetensors.index.json"
+    path.write_text(path.read_text().replace("model-00001", "../model-00001"))
+
+
+def longer_tokenizer(folder):
+    from transformers import AutoTokenizer
+
+    tokenizer = AutoTokenizer.from_pretrained(folder)
+    tokenizer.add_tokens(["<one more>"])
+    tokenizer.save_pretrained(folder)
+
+
+def template_beyond(folder):
+    from transformers import AutoTokenizer
+
+    tokenizer = AutoTokenizer.from_pretrained(folder)
+    tokenizer.add_tokens(["<turn>"], special_tokens=True)
+    tokenizer.chat_template = "<turn>" + tokenizer.chat_template
+    tokenizer.save_pretrained(folder)
+
+
+def not_a_number(folder):
+    from safetensors.torch import load_file, save_file
+
+    path = folder / "model.safetensors"
+    tensors = load_file(path)
+    tensors["model.layers.1.mlp.up_proj.weight"][3, 5] = float("nan")
+    save_file(tensors, path, metadata={"format": "pt"})
+
+
 @pytest.mark.parametrize(
     ("damage", "message"),
     [
@@ -113,6 +164,13 @@ def no_tokenizer(folder):
         (garble, "model.safetensors is damaged or cut short"),
         (empty, "model.safetensors is damaged or cut short"),
         (pickle_only, "pickle weights are not opened"),
+        (lose_a_shard, "is incomplete: model-0000.*cannot be found"),
+        (garble_index, "index.json is damaged"),
+        (lead_out, "index.json is damaged"),
+        (change_config(vocab_size=1000), "vocabulary of 1,000, its weights hold 259"),
+        (longer_tokenizer, "tokenizer in .* ids up to 259, the embedding has 259 rows"),
+        (template_beyond, "chat template makes the id 259, the embedding has 259 rows"),
+        (not_a_number, "hold no finite numbers .*layers.1.mlp.up_proj"),
         (drop("config.json"), "has no config.json"),
         (drop("chat_template.jinja"), "has no chat template"),
         (malformed_config, "config.json is not a model's config"),
@@ -147,7 +205,9 @@ def test_no_code_in_a_folder_is_run(model_folder, tmp_path):
     trace = tmp_path / "ran"
     (model_folder / "evil.py").write_text(f"open({str(trace)!r}, 'w')\nclass Evil: pass\n")
     change_config(auto_map={"AutoModelForCausalLM": "evil.Evil", "AutoConfig": "evil.Evil"})(model_folder)
-    with contextlib.suppress(UserError):
+    assert type(open_model(str(model_folder)).model).__module__.startswith("transformers.")
+    change_config(model_type="evil")(model_folder)
+    with pytest.raises(UserError, match="asks for code of its own .auto_map., and safeneuron runs none"):
         open_model(str(model_folder))
     assert not trace.exists()
 
@@ -158,5 +218,5 @@ def test_a_card_from_the_folder_is_found_without_its_weights(llama, tmp_path):
     (folder / "model.safetensors").unlink()
     assert (folder / CARD).is_file()
     assert model_card(str(folder)).title == "Mine"
-    with pytest.raises(UserError, match="no .safetensors"):
+    with pytest.raises(UserError, match="no model.safetensors"):
         open_model(str(folder))

@@ -148,7 +148,7 @@ def test_an_interrupted_preparation_leaves_no_model(home, model_folder, monkeypa
     """Whatever fails between the download and the card, the next opening starts over."""
     from safeneuron.models.sources import embedded
 
-    def read(path, progress):
+    def read(path, scratch, progress):
         raise KeyboardInterrupt
 
     monkeypatch.setattr(embedded, "fetch_gguf", lambda progress: home / "x.gguf")

@@ -37,6 +37,10 @@ class Runs:
             )
         return read_card(found[0], PREFIX + found[0].name)
 
+    def places(self, source: str) -> list[Path]:
+        """Return nothing: these names are no paths."""
+        return []
+
     def folder(self, card: ModelCard) -> Path:
         """Return the folder that the run wrote."""
         return model_folder(card.source)

@@ -1,0 +1,148 @@
+"""The files that a model folder is made of: which they are, and whether they are whole.
+
+Only headers are read, and no torch is needed: a folder of 15 GB is refused or accepted in milliseconds.
+"""
+
+import json
+from pathlib import Path
+from typing import Any
+
+from safetensors import SafetensorError, safe_open
+
+from safeneuron.errors import UserError
+from safeneuron.models.hashes import kept_sha256
+from safeneuron.workspace import fingerprint
+
+WEIGHTS = "model.safetensors"
+INDEX = "model.safetensors.index.json"
+SMALL_FILES = (
+    "config.json",
+    "generation_config.json",
+    "tokenizer.json",
+    "tokenizer_config.json",
+    "tokenizer.model",
+    "vocab.json",
+    "merges.txt",
+    "special_tokens_map.json",
+    "added_tokens.json",
+    "chat_template.jinja",
+    "chat_template.json",
+)
+"""What decides a model's numbers beside its weights: no code, and no weights in another format."""
+PICKLE_SUFFIXES = {".bin", ".pt", ".pth", ".ckpt", ".pkl"}
+EMBEDDINGS = ("embed_tokens.weight", "wte.weight", "embed_in.weight", "word_embeddings.weight")
+"""How the input embedding's name ends in the architectures of transformers."""
+
+
+def weight_files(folder: Path) -> list[Path]:
+    """Return the weight files that transformers would open; none when there are none.
+
+    Raises
+    ------
+    UserError
+        When the index of a model in several files cannot be read or names files that are not there.
+    """
+    if (folder / WEIGHTS).is_file():
+        return [folder / WEIGHTS]
+    index = folder / INDEX
+    if not index.is_file():
+        return []
+    names = sorted(set(_weight_map(index).values()))
+    missing = [name for name in names if not (folder / name).is_file()]
+    if missing:
+        more = f" and {len(missing) - 1} more files" if len(missing) > 1 else ""
+        raise UserError(f"{folder} is incomplete: {missing[0]}{more}, named by {INDEX}, cannot be found; fetch them.")
+    return [folder / name for name in names]
+
+
+def _weight_map(index: Path) -> dict[str, str]:
+    try:
+        found = json.loads(index.read_text(encoding="utf-8"))["weight_map"]
+        # A plain file name: an index must not lead out of its folder.
+        if not found or any(Path(name).name != name for name in found.values()):
+            raise ValueError("no plain file names")
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise UserError(f"{index} is damaged; fetch the model again.") from error
+    return found
+
+
+def check_weights(folder: Path) -> list[Path]:
+    """Return the weight files after reading their headers, or say what is wrong with the folder.
+
+    Raises
+    ------
+    UserError
+        When the weights are missing, incomplete, cut short, damaged at the head, or only there as pickles.
+    """
+    files = weight_files(folder)
+    if not files:
+        pickles = sorted(path.name for path in folder.glob("*") if path.suffix in PICKLE_SUFFIXES)
+        found = f" but {pickles[0]}" if pickles else ""
+        raise UserError(
+            f"{folder} holds no {WEIGHTS} weights{found}; convert them to safetensors first "
+            "(pickle weights are not opened: they can run code)."
+        )
+    for path in files:
+        tensor_shapes(path)
+    return files
+
+
+def tensor_shapes(path: Path) -> dict[str, tuple[int, ...]]:
+    """Return the shape of every tensor in a safetensors file, from its header, checked against the file's size."""
+    try:
+        with safe_open(path, framework="np") as file:
+            return {name: tuple(file.get_slice(name).get_shape()) for name in file.keys()}  # noqa: SIM118 - no mapping
+    except (SafetensorError, OSError) as error:
+        raise UserError(f"{path} is damaged or cut short ({error}); fetch or prepare the model again.") from error
+
+
+def check_vocabulary(folder: Path, config: dict[str, Any]) -> None:
+    """Refuse weights whose embedding is too small for the tokenizer, or of another size than the config says.
+
+    Added special tokens do not count: transformers adds some of its own to tokenizers that never use them,
+    and whether a prompt holds one shows once the tokenizer is open.
+
+    Raises
+    ------
+    UserError
+        When the parts do not fit together, or the tokenizer's file is damaged.
+    """
+    wanted = config.get("vocab_size") or (config.get("text_config") or {}).get("vocab_size")
+    largest = _largest_id(folder / "tokenizer.json")
+    for path in weight_files(folder):
+        for name, shape in tensor_shapes(path).items():
+            if not name.endswith(EMBEDDINGS):
+                continue
+            if wanted and shape[0] != wanted:
+                raise UserError(
+                    f"{folder} does not fit together: its config.json says a vocabulary of {wanted:,}, its weights "
+                    f"hold {shape[0]:,} ({name}); fetch both from one place."
+                )
+            if largest >= shape[0]:
+                raise UserError(
+                    f"The tokenizer in {folder} does not fit its weights: it has ids up to {largest:,}, the embedding "
+                    f"has {shape[0]:,} rows; fetch both from one place."
+                )
+
+
+def _largest_id(path: Path) -> int:
+    """Return the largest id of text in a tokenizer.json; -1 without the file, which not every tokenizer has."""
+    if not path.is_file():
+        return -1
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+        vocabulary = content["model"]["vocab"]
+        ids = vocabulary.values() if isinstance(vocabulary, dict) else range(len(vocabulary))
+        added = [token["id"] for token in content.get("added_tokens") or () if not token["special"]]
+        return max([*ids, *added], default=-1)
+    except (ValueError, KeyError, TypeError) as error:
+        raise UserError(f"{path} is damaged; fetch the model again.") from error
+
+
+def folder_fingerprint(folder: Path) -> str:
+    """Return a fingerprint of all bytes that decide a model's numbers: weights, config, tokenizer, chat template.
+
+    So it is the same for a copy of the folder elsewhere. Hashing takes a second per 0.5 GB, once.
+    """
+    small = [folder / name for name in SMALL_FILES if (folder / name).is_file()]
+    return fingerprint("folder", {path.name: kept_sha256(path) for path in [*small, *check_weights(folder)]})

@@ -1,0 +1,61 @@
+"""What a model's name looks like: which part of it is a path, a repository on the hub, an adapter.
+
+One grammar for the command line, the pages and links:
+
+- ``smollm2-135m-safe``, ``run:ID``: a plain word is an embedded model, ``run:`` a finished run;
+- ``./model``, ``/data/model``, ``~/model``, ``my/own/model``, ``model.gguf``: a path, of a folder or a GGUF file;
+- ``org/name``, ``org/name@revision``: a repository on the hub, unless a folder lies there too, which is
+  refused: ``./org/name`` is the folder and ``org/name@main`` the repository;
+- ``BASE::ADAPTER``: an adapter's folder on a model that any of the other forms names.
+"""
+
+import re
+from pathlib import Path
+
+from safeneuron.errors import UserError
+
+ON_TOP = "::"
+"""Stands between a base model and its adapter; no hub id holds a colon, and no path here may hold two."""
+HUB_NAME = re.compile(
+    r"(?P<repository>[A-Za-z0-9][\w.-]{0,95}/[A-Za-z0-9][\w.-]{0,95})(?:@(?P<revision>[\w][\w./-]*))?", re.ASCII
+)
+
+
+def hub_parts(name: str) -> tuple[str, str | None] | None:
+    """Return repository and revision of a hub name, or None when the name is none."""
+    match = HUB_NAME.fullmatch(name)
+    if not match or is_gguf(name) or ".." in name:
+        return None
+    return match["repository"], match["revision"]
+
+
+def is_path(name: str) -> bool:
+    """Return whether a name says a place on this machine, whether or not anything is there."""
+    if ON_TOP in name or name.startswith("run:"):
+        return False
+    return is_gguf(name) or name in (".", "..", "~") or ("/" in name and hub_parts(name) is None)
+
+
+def is_gguf(name: str) -> bool:
+    """Return whether a name is a GGUF file's."""
+    return ON_TOP not in name and name.lower().endswith(".gguf")
+
+
+def path_of(name: str) -> Path:
+    """Return the place that a path names, symbolic links resolved.
+
+    Raises
+    ------
+    UserError
+        When it begins with the home folder of somebody who does not exist.
+    """
+    try:
+        return Path(name).expanduser().resolve()
+    except (RuntimeError, ValueError) as error:
+        raise UserError(f"{name!r} is no path ({error}); give the path of a folder or a file.") from error
+
+
+def adapter_parts(name: str) -> tuple[str, str] | None:
+    """Return base and adapter of ``BASE::ADAPTER``, split at the last sign; None when the name has none."""
+    base, sign, adapter = name.rpartition(ON_TOP)
+    return (base, adapter) if sign else None

@@ -1,0 +1,71 @@
+"""One string names a model, in one way only."""
+
+import pytest
+
+from safeneuron.errors import UserError
+from safeneuron.models.catalogue import model_card
+from safeneuron.models.names import adapter_parts, hub_parts, is_path
+
+
+@pytest.mark.parametrize(
+    ("name", "parts"),
+    [
+        ("org/name", ("org/name", None)),
+        ("Qwen/Qwen2.5-0.5B-Instruct@main", ("Qwen/Qwen2.5-0.5B-Instruct", "main")),
+        ("org/name@refs/pr/4", ("org/name", "refs/pr/4")),
+        ("org/name@" + "0" * 40, ("org/name", "0" * 40)),
+        ("org/name-GGUF", ("org/name-GGUF", None)),
+        ("org/model.gguf", None),
+        ("a/b/c", None),
+        ("./name", None),
+        ("../name", None),
+        ("/name", None),
+        ("~/name", None),
+        ("org/", None),
+        ("org/..", None),
+        ("org/name@../../x", None),
+        ("name", None),
+        ("run:abc", None),
+        ("org/name::./adapter", None),
+        ("org/na me", None),
+        ("örg/name", None),
+    ],
+)
+def test_hub_names(name, parts):
+    assert hub_parts(name) == parts
+
+
+@pytest.mark.parametrize("name", ["./x", "../x", "/x", "~/x", "~", ".", "a/b/c", "a/", "x.gguf", "a/x.GGUF", "a//b"])
+def test_paths(name):
+    assert is_path(name)
+
+
+@pytest.mark.parametrize("name", ["", "x", "org/name", "org/name@main", "run:x/y", "a::./b", "./a.gguf::/b"])
+def test_what_is_no_path(name):
+    assert not is_path(name)
+
+
+def test_an_adapter_is_split_at_the_last_sign():
+    assert adapter_parts("org/name@main::./a") == ("org/name@main", "./a")
+    assert adapter_parts("x::./a::/b") == ("x::./a", "/b")
+    assert adapter_parts("run:x") is None
+
+
+def test_a_folder_that_could_be_a_repository_is_refused(home, model_folder, monkeypatch):
+    monkeypatch.chdir(model_folder.parent.parent)
+    name = f"{model_folder.parent.name}/{model_folder.name}"
+    with pytest.raises(UserError, match=f"write ./{name} for the folder or {name}@main for the repository"):
+        model_card(name)
+    assert model_card(f"./{name}").title == "tiny-llama"
+
+
+def test_a_folder_without_a_slash_is_refused(home, model_folder, monkeypatch):
+    monkeypatch.chdir(model_folder.parent)
+    with pytest.raises(UserError, match="write it with a slash, ./tiny-llama"):
+        model_card("tiny-llama")
+
+
+def test_a_folder_with_a_model_and_an_adapter_is_refused(home, model_folder):
+    (model_folder / "adapter_config.json").write_text("{}")
+    with pytest.raises(UserError, match="holds a model and an adapter"):
+        model_card(str(model_folder))
