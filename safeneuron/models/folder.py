@@ -15,6 +15,7 @@ from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer, PreTra
 
 from safeneuron.errors import UserError
 from safeneuron.models.card import CARD, ModelCard, read_card
+from safeneuron.models.chat_format import with_template
 from safeneuron.models.layout import layout_of_type, mlp_blocks
 from safeneuron.models.loaded import LoadedModel
 from safeneuron.workspace import file_sha256, fingerprint, remove_abandoned, replacing, write_json
@@ -26,7 +27,7 @@ def load_folder(folder: Path, card: ModelCard) -> LoadedModel:
     Raises
     ------
     UserError
-        When the folder lacks a config or a chat template, or its weights are damaged.
+        When the folder lacks a config, or its weights are damaged.
     """
     check_config(folder)
     check_weights(folder)
@@ -43,9 +44,7 @@ def load_folder(folder: Path, card: ModelCard) -> LoadedModel:
     if report["missing_keys"]:
         first = sorted(report["missing_keys"])[0]
         raise UserError(f"The weights in {folder} do not fit its config.json ({first} is missing); fetch them again.")
-    tokenizer = _tokenizer(folder)
-    if tokenizer.chat_template is None:
-        raise UserError(f"{folder} has no chat template; add a chat_template.jinja to it.")
+    tokenizer = read_tokenizer(folder)
     if tokenizer.pad_token is None:
         tokenizer.pad_token = tokenizer.eos_token
     return LoadedModel(card=card, model=model.eval(), tokenizer=tokenizer)
@@ -73,9 +72,11 @@ def _reading(folder: Path) -> Iterator[None]:
         raise UserError(f"{folder} cannot be opened as a model ({reason}); fetch or convert it again.") from error
 
 
-def _tokenizer(folder: Path) -> PreTrainedTokenizerBase:
+def read_tokenizer(folder: Path) -> PreTrainedTokenizerBase:
+    """Return a folder's tokenizer, with a chat template: where it brings none, the plain fallback."""
     with _reading(folder):
-        return AutoTokenizer.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
+        tokenizer = AutoTokenizer.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
+    return with_template(tokenizer)
 
 
 def check_weights(folder: Path) -> list[Path]:
@@ -114,7 +115,7 @@ def save_folder(
 
 def weights_fingerprint(folder: Path) -> str:
     """Return a fingerprint of the weights' bytes and the chat template."""
-    tokenizer = _tokenizer(folder)
+    tokenizer = read_tokenizer(folder)
     return fingerprint("weights", [file_sha256(path) for path in check_weights(folder)], tokenizer.chat_template)
 
 

@@ -9,7 +9,9 @@ import torch
 from safeneuron.errors import UserError
 from safeneuron.models.card import CARD, read_card
 from safeneuron.models.catalogue import model_card, open_model
+from safeneuron.models.chat_format import FALLBACKS
 from safeneuron.models.folder import save_folder, weights_fingerprint
+from safeneuron.workspace import file_sha256, fingerprint
 
 
 def test_anybodys_folder_opens_as_it_is(model_folder, llama):
@@ -27,6 +29,19 @@ def test_half_precision_weights_open_in_float32(model_folder, llama):
 
     copy.deepcopy(llama.model).half().save_pretrained(model_folder)
     assert open_model(str(model_folder)).model.dtype == torch.float32
+
+
+def test_a_folder_without_a_chat_template_opens_with_the_plain_one(model_folder):
+    with_own = model_card(str(model_folder)).fingerprint
+    (model_folder / "chat_template.jinja").unlink()
+    loaded = open_model(str(model_folder))
+    assert loaded.tokenizer.chat_template in FALLBACKS
+    assert loaded.fingerprint not in (with_own, fingerprint("weights", weights_hashes(model_folder), None))
+    assert loaded.fingerprint == fingerprint("weights", weights_hashes(model_folder), loaded.tokenizer.chat_template)
+
+
+def weights_hashes(folder):
+    return [file_sha256(path) for path in sorted(folder.glob("*.safetensors"))]
 
 
 def test_the_fingerprint_names_weights_and_template(model_folder, llama, tmp_path):
@@ -114,7 +129,6 @@ def no_tokenizer(folder):
         (empty, "model.safetensors is damaged or cut short"),
         (pickle_only, "pickle weights are not opened"),
         (drop("config.json"), "has no config.json"),
-        (drop("chat_template.jinja"), "has no chat template"),
         (malformed_config, "config.json is not a model's config"),
         (change_config(hidden_size=48), "cannot be opened as a model"),
         (change_config(num_hidden_layers=4), "do not fit its config.json .*layers.3"),
