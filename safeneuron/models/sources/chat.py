@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from safeneuron.models.card import ModelCard
-from safeneuron.models.chat_names import named_card, split, spoken_as
+from safeneuron.models.chat_names import named_card, split
 from safeneuron.progress import Progress
 
 if TYPE_CHECKING:
@@ -37,9 +37,9 @@ class NamedChats:
 
     def load(self, card: ModelCard, progress: Progress) -> "LoadedModel":
         """Open the plain model and speak to it as the card says."""
-        from safeneuron.models.catalogue import open_model
+        from safeneuron.models.catalogue import open_card
 
-        return spoken_as(open_model(card.plain.source, progress), card)
+        return open_card(card, progress)
 
 
 SOURCE = NamedChats()
