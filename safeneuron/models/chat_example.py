@@ -6,6 +6,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from safeneuron.errors import UserError
 from safeneuron.models.card import ModelCard
 from safeneuron.models.chat_format import ChatFormat, adds_bos, format_of, is_folded, rendered, speaking
 from safeneuron.workspace import workspace, write_json
@@ -81,12 +82,24 @@ def example_of(tokenizer: "PreTrainedTokenizerBase") -> ChatExample:
     text = rendered(tokenizer, [{"role": "user", "content": PROMPT}])
     ids = tokenizer(text, add_special_tokens=False)["input_ids"]
     special = Counter(token for token in ids if token in set(tokenizer.all_special_ids))
-    names = {tokenizer.convert_ids_to_tokens(token): count for token, count in special.items()}
+    # In order of name, as JSON keeps them, so that the kept example says the same.
+    names = dict(sorted((tokenizer.convert_ids_to_tokens(token), count) for token, count in special.items()))
     return ChatExample(format_of(tokenizer), text, len(ids), names, tuple(_notes(tokenizer, ids)))
 
 
 def tokenizer_of(card: ModelCard) -> "PreTrainedTokenizerBase":
-    """Return a model's tokenizer, in the format of its card, without reading its weights."""
+    """Return a model's tokenizer, in the format of its card, without reading its weights.
+
+    Raises
+    ------
+    UserError
+        When the model is not on this machine yet, or does not take the card's format.
+    """
+    if not card.ready:
+        raise UserError(
+            f"{card.title} is not prepared on this machine yet; run "
+            f"`python -m safeneuron models prepare {(card.plain or card).source}` first."
+        )
     from safeneuron.models.catalogue import weights_folder
     from safeneuron.models.folder import read_tokenizer
 

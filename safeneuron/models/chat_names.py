@@ -2,13 +2,14 @@
 
 import json
 import re
+from contextlib import suppress
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from safeneuron.errors import UserError
 from safeneuron.models.card import ModelCard
-from safeneuron.models.chat_format import ChatFormat, speaking
+from safeneuron.models.chat_format import ChatFormat, format_of, speaking
 from safeneuron.workspace import clear_disk_errors, fingerprint, workspace, write_json
 
 if TYPE_CHECKING:
@@ -52,6 +53,15 @@ def named_card(plain: ModelCard, name: str) -> ModelCard:
     )
 
 
+def in_named_chats(plain: ModelCard) -> list[ModelCard]:
+    """Return the cards of a model in every kept format; a damaged one is passed over until it is asked for by name."""
+    found = []
+    for name in chat_names():
+        with suppress(UserError):
+            found.append(named_card(plain, name))
+    return found
+
+
 def spoken_as(loaded: "LoadedModel", card: ModelCard) -> "LoadedModel":
     """Return the same weights spoken to as a card says; model and lock are shared, so nothing is held twice."""
     return replace(loaded, card=card, tokenizer=speaking(loaded.tokenizer, card.chat))
@@ -84,6 +94,26 @@ def read_chat(name: str) -> ChatFormat:
         raise UserError(f"{path} is no chat format; delete it and save the format again.") from error
 
 
+def saved_as(plain: ModelCard, name: str, chat: ChatFormat) -> tuple[ModelCard, bool]:
+    """Try a format on a model and keep it; return the model's card in it, and what :func:`save_chat` returns.
+
+    Raises
+    ------
+    UserError
+        When the name is no name, the format changes nothing, or it does not render; nothing is kept then.
+    """
+    from safeneuron.models.chat_example import tokenizer_of
+
+    _check(name, chat)
+    tokenizer = tokenizer_of(plain)
+    if chat.template == format_of(tokenizer).template:
+        # Left open, so that the same name fits other models too.
+        chat = ChatFormat(system=chat.system)
+    speaking(tokenizer, chat)
+    replaced = save_chat(name, chat)
+    return named_card(plain, name), replaced
+
+
 def save_chat(name: str, chat: ChatFormat) -> bool:
     """Keep a format under a name and return whether there was another one under it before.
 
@@ -94,9 +124,8 @@ def save_chat(name: str, chat: ChatFormat) -> bool:
     UserError
         When the name is no name, or the format changes nothing.
     """
+    _check(name, chat)
     path = _path(name)
-    if chat == ChatFormat():
-        raise UserError("A chat format needs a system prompt or a template of its own; write one of them.")
     replaced = path.is_file() and read_chat(name) != chat
     write_json(path, asdict(chat))
     return replaced
@@ -113,6 +142,12 @@ def delete_chat(name: str) -> None:
     read_chat(name)
     with clear_disk_errors(_folder()):
         _path(name).unlink()
+
+
+def _check(name: str, chat: ChatFormat) -> None:
+    _path(name)
+    if chat == ChatFormat():
+        raise UserError("A chat format needs a system prompt or a template of its own; write one of them.")
 
 
 def _folder() -> Path:
