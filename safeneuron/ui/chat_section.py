@@ -99,6 +99,8 @@ def _editor(card: ModelCard, chat: ChatFormat) -> None:
 def _save(card: ModelCard, keys: dict[str, str]) -> None:
     """Keep what stands in the editor and choose the model in it; runs before the page is drawn again."""
     written = {part: st.session_state[key] for part, key in keys.items()}
+    # Shown at once: the first time, PyTorch is imported for it, and until then nothing else is drawn.
+    st.toast("Trying the format on the model's tokenizer …", icon=":material/hourglass_top:")
     chat = ChatFormat(written["template"] if written["template"].strip() else "", written["system"].strip())
     try:
         spoken, replaced = saved_as(card.plain or card, written["name"].strip(), chat)

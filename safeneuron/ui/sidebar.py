@@ -21,8 +21,6 @@ def model_menu() -> tuple[str, str | None]:
             key="model",
             accept_new_options=True,
             help=words.MODEL,
-            # By default Enter would take a listed name that merely resembles what was typed.
-            filter_mode="contains",
             on_change=_try_model,
             placeholder="A model's name or folder",
         )
