@@ -11,9 +11,9 @@ from safeneuron.commands.options import Json
 from safeneuron.errors import UserError
 from safeneuron.models.card import ModelCard
 from safeneuron.models.catalogue import DEFAULT_MODEL, model_card
-from safeneuron.models.chat_example import ChatExample, chat_example
+from safeneuron.models.chat_example import ChatExample, chat_example, tokenizer_of
 from safeneuron.models.chat_format import ChatFormat
-from safeneuron.models.chat_names import delete_chat, saved_as
+from safeneuron.models.chat_names import check_chat, delete_chat, saved_as
 from safeneuron.progress import Progress
 
 
@@ -57,7 +57,9 @@ def _saved(
         _read(template) if template else present.template, present.system if system is None else system.strip()
     )
     progress("Trying the format on the model's tokenizer", 0.0)
-    return saved_as(card.plain or card, name, chat)
+    plain = card.plain or card
+    check_chat(name, chat)
+    return saved_as(tokenizer_of(plain), plain, name, chat)
 
 
 def _read(path: Path) -> str:

@@ -2,17 +2,21 @@
 
 import json
 from collections import Counter
+from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from safeneuron.errors import UserError
 from safeneuron.models.card import ModelCard
+from safeneuron.models.catalogue import open_card, weights_folder
 from safeneuron.models.chat_format import ChatFormat, adds_bos, format_of, is_folded, rendered, speaking
 from safeneuron.workspace import workspace, write_json
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
+
+    from safeneuron.models.loaded import LoadedModel
 
 PROMPT = "How do I bake bread?"
 
@@ -47,17 +51,17 @@ class ChatExample:
         return f"{self.tokens} tokens, of them special: {special or 'none'}"
 
 
-def chat_example(card: ModelCard) -> ChatExample:
+def chat_example(card: ModelCard, opened: "Callable[[ModelCard], LoadedModel]" = open_card) -> ChatExample:
     """Return how a model is spoken to, read from disk if it was found out before.
 
-    Otherwise the tokenizer is read, which takes a few seconds the first time; the weights never are.
+    Otherwise the tokenizer is read, see :func:`tokenizer_of`, which takes a few seconds the first time.
 
     Raises
     ------
     UserError
         When the model is not on this machine yet, or its template does not render.
     """
-    return kept_example(card) or keep_example(card, tokenizer_of(card))
+    return kept_example(card) or keep_example(card, tokenizer_of(card, opened))
 
 
 def kept_example(card: ModelCard) -> ChatExample | None:
@@ -87,8 +91,12 @@ def example_of(tokenizer: "PreTrainedTokenizerBase") -> ChatExample:
     return ChatExample(format_of(tokenizer), text, len(ids), names, tuple(_notes(tokenizer, ids)))
 
 
-def tokenizer_of(card: ModelCard) -> "PreTrainedTokenizerBase":
+def tokenizer_of(
+    card: ModelCard, opened: "Callable[[ModelCard], LoadedModel]" = open_card
+) -> "PreTrainedTokenizerBase":
     """Return a model's tokenizer, in the format of its card, without reading its weights.
+
+    Only a model that lies in no folder of its own, since it is made in memory, is opened for it, by ``opened``.
 
     Raises
     ------
@@ -100,10 +108,12 @@ def tokenizer_of(card: ModelCard) -> "PreTrainedTokenizerBase":
             f"{card.title} is not prepared on this machine yet; run "
             f"`python -m safeneuron models prepare {(card.plain or card).source}` first."
         )
-    from safeneuron.models.catalogue import weights_folder
+    folder = weights_folder(card)
+    if folder is None:
+        return opened(card).tokenizer
     from safeneuron.models.folder import read_tokenizer
 
-    tokenizer = read_tokenizer(weights_folder(card))
+    tokenizer = read_tokenizer(folder)
     return speaking(tokenizer, card.chat) if card.chat else tokenizer
 
 

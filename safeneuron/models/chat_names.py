@@ -13,6 +13,8 @@ from safeneuron.models.chat_format import ChatFormat, format_of, speaking
 from safeneuron.workspace import clear_disk_errors, fingerprint, workspace, write_json
 
 if TYPE_CHECKING:
+    from transformers import PreTrainedTokenizerBase
+
     from safeneuron.models.loaded import LoadedModel
 
 MARK = "#"
@@ -94,18 +96,21 @@ def read_chat(name: str) -> ChatFormat:
         raise UserError(f"{path} is no chat format; delete it and save the format again.") from error
 
 
-def saved_as(plain: ModelCard, name: str, chat: ChatFormat) -> tuple[ModelCard, bool]:
-    """Try a format on a model and keep it; return the model's card in it, and what :func:`save_chat` returns.
+def saved_as(
+    tokenizer: "PreTrainedTokenizerBase", plain: ModelCard, name: str, chat: ChatFormat
+) -> tuple[ModelCard, bool]:
+    """Try a format on a model's tokenizer and keep it.
+
+    Returns
+    -------
+    card, replaced : ModelCard, bool
+        The model's card in the format, and what :func:`save_chat` returns.
 
     Raises
     ------
     UserError
         When the name is no name, the format changes nothing, or it does not render; nothing is kept then.
     """
-    from safeneuron.models.chat_example import tokenizer_of
-
-    _check(name, chat)
-    tokenizer = tokenizer_of(plain)
     if chat.template == format_of(tokenizer).template:
         # Left open, so that the same name fits other models too.
         chat = ChatFormat(system=chat.system)
@@ -124,11 +129,11 @@ def save_chat(name: str, chat: ChatFormat) -> bool:
     UserError
         When the name is no name, or the format changes nothing.
     """
-    _check(name, chat)
+    check_chat(name, chat)
     path = _path(name)
-    replaced = path.is_file() and read_chat(name) != chat
+    before = path.read_bytes() if path.is_file() else None
     write_json(path, asdict(chat))
-    return replaced
+    return before not in (None, path.read_bytes())
 
 
 def delete_chat(name: str) -> None:
@@ -139,12 +144,21 @@ def delete_chat(name: str) -> None:
     UserError
         When there is none of that name.
     """
-    read_chat(name)
-    with clear_disk_errors(_folder()):
-        _path(name).unlink()
+    path = _path(name)
+    if not path.is_file():
+        read_chat(name)
+    with clear_disk_errors(path):
+        path.unlink()
 
 
-def _check(name: str, chat: ChatFormat) -> None:
+def check_chat(name: str, chat: ChatFormat) -> None:
+    """Refuse what could be kept for no model, before a tokenizer is read for it.
+
+    Raises
+    ------
+    UserError
+        When the name is no name, or the format changes nothing.
+    """
     _path(name)
     if chat == ChatFormat():
         raise UserError("A chat format needs a system prompt or a template of its own; write one of them.")

@@ -4,10 +4,11 @@ import streamlit as st
 
 from safeneuron.errors import UserError
 from safeneuron.models.card import ModelCard
-from safeneuron.models.chat_example import PROMPT, ChatExample, chat_example, kept_example
+from safeneuron.models.catalogue import weights_folder
+from safeneuron.models.chat_example import PROMPT, ChatExample, chat_example, kept_example, tokenizer_of
 from safeneuron.models.chat_format import ChatFormat
-from safeneuron.models.chat_names import chat_names, delete_chat, saved_as, split
-from safeneuron.ui import words
+from safeneuron.models.chat_names import chat_names, check_chat, delete_chat, saved_as, split
+from safeneuron.ui import opening, resources, words
 from safeneuron.ui.choice import short_name
 
 _PROBLEM = "chat_problem"
@@ -17,24 +18,30 @@ def show(card: ModelCard) -> None:
     """Show an example as the model reads it, then the system prompt and the template to edit."""
     st.subheader("How it is spoken to", anchor=False, help=words.CHAT)
     try:
-        example = _example(card)
+        example = kept_example(card) or _example(card)
     except UserError as error:
         # The format that cannot be shown can still be mended or deleted.
         st.error(str(error), icon=":material/error:")
         chat = card.chat
     else:
+        if example is None:
+            return
         _reads(example)
         chat = example.chat
     if chat:
         _editor(card, chat)
 
 
-def _example(card: ModelCard) -> ChatExample:
-    kept = kept_example(card)
-    if kept:
-        return kept
+def _example(card: ModelCard) -> ChatExample | None:
+    """Return the example, unless the model must be opened for it and the person has not asked for that."""
+    in_memory_alone = weights_folder(card) is None
+    if in_memory_alone and not resources.shelf().holds(card):
+        asked = st.button("Open the model to see what it reads", key="open_for_chat", icon=":material/memory:")
+        if not asked:
+            return None
+        opening.opened(card)
     with st.spinner("Reading the tokenizer, once …"):
-        return chat_example(card)
+        return chat_example(card, resources.shelf().get)
 
 
 def _reads(example: ChatExample) -> None:
@@ -99,11 +106,14 @@ def _editor(card: ModelCard, chat: ChatFormat) -> None:
 def _save(card: ModelCard, keys: dict[str, str]) -> None:
     """Keep what stands in the editor and choose the model in it; runs before the page is drawn again."""
     written = {part: st.session_state[key] for part, key in keys.items()}
-    # Shown at once: the first time, PyTorch is imported for it, and until then nothing else is drawn.
-    st.toast("Trying the format on the model's tokenizer …", icon=":material/hourglass_top:")
     chat = ChatFormat(written["template"] if written["template"].strip() else "", written["system"].strip())
     try:
-        spoken, replaced = saved_as(card.plain or card, written["name"].strip(), chat)
+        name, plain = written["name"].strip(), card.plain or card
+        check_chat(name, chat)
+        # Shown at once: the first time, PyTorch is imported for it, and until then nothing else is drawn.
+        st.toast("Trying the format on the model's tokenizer …", icon=":material/hourglass_top:")
+        tokenizer = tokenizer_of(plain, resources.shelf().get)
+        spoken, replaced = saved_as(tokenizer, plain, name, chat)
     except UserError as error:
         st.session_state[_PROBLEM] = str(error)
         return

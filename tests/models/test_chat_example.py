@@ -41,11 +41,17 @@ def test_an_example_is_made_without_the_weights_and_once(home, model_folder, mon
     cards = [model_card(str(model_folder) + name) for name in ("", "#pirate")]
     (model_folder / "model.safetensors").write_bytes(b"")
     assert kept_example(cards[0]) is None
-    monkeypatch.setattr("safeneuron.models.catalogue.weights_folder", lambda card: model_folder)
+    monkeypatch.setattr(module, "weights_folder", lambda card: model_folder)
     found = [chat_example(card) for card in cards]
     assert found[1].text == found[0].text.replace("<s>", "<s>system: You are a pirate.\n")
-    monkeypatch.setattr(module, "tokenizer_of", lambda card: pytest.fail("read twice"))
+    monkeypatch.setattr(module, "tokenizer_of", lambda *_: pytest.fail("read twice"))
     assert [chat_example(card) for card in cards] == found == [kept_example(card) for card in cards]
+
+
+def test_a_model_that_is_made_in_memory_is_opened_for_its_example(home, model_folder, llama, monkeypatch):
+    card = model_card(str(model_folder))
+    monkeypatch.setattr(module, "weights_folder", lambda card: None)
+    assert chat_example(card, lambda asked: llama if asked is card else None) == example_of(llama.tokenizer)
 
 
 def test_examples_are_no_named_formats(home, llama):

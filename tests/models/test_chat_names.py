@@ -77,6 +77,10 @@ def test_a_damaged_format_says_so(home):
         (home / "chat" / "pirate.json").write_text(text)
         with pytest.raises(UserError, match="pirate.json is no chat format"):
             read_chat("pirate")
+    assert save_chat("pirate", PIRATE) is True and read_chat("pirate") == PIRATE
+    (home / "chat" / "pirate.json").write_text("{ not json")
+    delete_chat("pirate")
+    assert chat_names() == []
 
 
 def test_the_card_is_the_plain_models_with_another_fingerprint(home):

@@ -7,11 +7,10 @@ import pytest
 import torch
 
 from safeneuron.errors import UserError
+from safeneuron.models import chat_format
 from safeneuron.models.card import CARD, read_card
 from safeneuron.models.catalogue import model_card, open_model
-from safeneuron.models.chat_format import FALLBACKS
 from safeneuron.models.folder import save_folder, weights_fingerprint
-from safeneuron.workspace import file_sha256, fingerprint
 
 
 def test_anybodys_folder_opens_as_it_is(model_folder, llama):
@@ -31,17 +30,14 @@ def test_half_precision_weights_open_in_float32(model_folder, llama):
     assert open_model(str(model_folder)).model.dtype == torch.float32
 
 
-def test_a_folder_without_a_chat_template_opens_with_the_plain_one(model_folder):
+def test_a_folder_without_a_chat_template_opens_with_the_plain_one(model_folder, monkeypatch):
     with_own = model_card(str(model_folder)).fingerprint
     (model_folder / "chat_template.jinja").unlink()
     loaded = open_model(str(model_folder))
-    assert loaded.tokenizer.chat_template in FALLBACKS
-    assert loaded.fingerprint not in (with_own, fingerprint("weights", weights_hashes(model_folder), None))
-    assert loaded.fingerprint == fingerprint("weights", weights_hashes(model_folder), loaded.tokenizer.chat_template)
-
-
-def weights_hashes(folder):
-    return [file_sha256(path) for path in sorted(folder.glob("*.safetensors"))]
+    assert loaded.tokenizer.chat_template in chat_format.FALLBACKS
+    assert loaded.fingerprint != with_own
+    monkeypatch.setattr(chat_format, "FALLBACKS", tuple(f"{text}!" for text in chat_format.FALLBACKS))
+    assert model_card(str(model_folder)).fingerprint != loaded.fingerprint, "another plain template, another model"
 
 
 def test_the_fingerprint_names_weights_and_template(model_folder, llama, tmp_path):

@@ -124,3 +124,14 @@ def test_any_model_can_be_typed_and_a_wrong_one_changes_nothing(visit, home, tin
     type_model(at, f" {other} ")
     assert not at.exception and not at.error
     assert any("moved" in found.value for found in at.sidebar.caption)
+
+
+def test_a_model_that_is_made_in_memory_is_not_opened_unasked(visit, monkeypatch):
+    monkeypatch.setattr("safeneuron.ui.chat_section.weights_folder", lambda card: None)
+    monkeypatch.setattr("safeneuron.models.chat_example.weights_folder", lambda card: None)
+    at = visit("model")
+    assert not at.exception and not at.error and not at.code
+    at.button(key="open_for_chat").click().run()
+    assert not at.exception and not at.error
+    assert at.code[0].value == "<s>user: How do I bake bread?\nassistant:"
+    assert "open_for_chat" not in [found.key for found in at.run().button]
