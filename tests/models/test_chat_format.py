@@ -168,3 +168,18 @@ def test_of_several_templates_the_default_counts(tokenizer):
     tokenizer.chat_template = {"rag": TURNS, "tool_use": "{{ tools }}"}
     with pytest.raises(UserError, match="rag, tool_use and none called default"):
         with_template(tokenizer)
+
+
+REAL = "gemma gemma3 llama3 llama3_1 qwen2_5 qwen3 phi3 phi3_5 cohere2 deepseekv3 gptoss".split()
+"""Templates of well-known models, as TRL carries them."""
+
+
+@pytest.mark.parametrize("name", REAL)
+def test_templates_of_well_known_models_take_a_system_prompt(tokenizer, name):
+    from importlib.resources import files
+
+    template = (files("trl") / "chat_templates" / f"{name}.jinja").read_text(encoding="utf-8")
+    spoken = speaking(tokenizer, ChatFormat(template, SYSTEMS[1]))
+    text = rendered(spoken, USER)
+    assert text.count(SYSTEMS[1]) == 1 and text.index(SYSTEMS[1]) < text.rindex("Hi")
+    assert is_folded(spoken.chat_template) == (name == "gemma"), "Gemma's refuses the system role"
