@@ -104,6 +104,10 @@ def test_a_model_is_compared_with_itself_spoken_to_differently(visit, tiny_model
     at = visit("ablation", model=f"{tiny_model}#pirate", compare=tiny_model)
     assert not at.exception and not at.error
     assert at.selectbox(key="compare").options[:2] == ["nothing", tiny_model]
+    at = visit("model", model=f"{tiny_model}#pirate", compare=f"{tiny_model}#brief")
+    assert not at.exception and not at.error
+    assert any("the same weights" in found.value for found in at.caption)
+    assert "compare_weights" not in [found.key for found in at.button]
 
 
 def test_any_model_can_be_typed_and_a_wrong_one_changes_nothing(visit, home, tiny_model, metric):
