@@ -4,7 +4,7 @@ import streamlit as st
 
 from safeneuron.models.memory import memory_estimate
 from safeneuron.models.parity_report import kept_parity
-from safeneuron.ui import model_comparison, opening, resources, self_check, words
+from safeneuron.ui import chat_section, model_comparison, opening, resources, self_check, words
 from safeneuron.ui.page import page
 from safeneuron.ui.work import long_work
 
@@ -33,7 +33,7 @@ with page("Model", checked=False) as choice:
     facts.metric("State", state, width="content")
     st.caption(
         f"Named `{card.source}` on the command line · results are kept under the fingerprint `{card.fingerprint}`"
-        + (f" · made from `{card.parent}`" if card.parent else "")
+        + (f" · {'the weights of' if card.plain else 'made from'} `{card.parent}`" if card.parent else "")
     )
 
     if not card.ready and not loaded:
@@ -69,3 +69,5 @@ with page("Model", checked=False) as choice:
         )
     else:
         self_check.show(report)
+
+    chat_section.show(card)

@@ -3,6 +3,7 @@
 import typer
 
 from safeneuron.commands.ablation import ablate
+from safeneuron.commands.chat import models_chat
 from safeneuron.commands.evaluation import evaluate
 from safeneuron.commands.models import align, models_app
 from safeneuron.commands.runs import runs_app, train
@@ -14,6 +15,7 @@ app = typer.Typer(
     add_completion=False,
     help="Find, switch off and freeze the safety neurons of language models.",
 )
+models_app.command("chat")(models_chat)
 app.add_typer(models_app, name="models")
 for command in (align, score, ablate, evaluate, train, bench):
     app.command()(command)

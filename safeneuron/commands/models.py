@@ -103,6 +103,7 @@ def align(
 
 
 def _checked(loaded: "LoadedModel") -> dict[str, Any]:
+    from safeneuron.models.chat_example import keep_example
     from safeneuron.models.parity import check_parity
     from safeneuron.models.parity_report import TOLERANCES
 
@@ -126,6 +127,8 @@ def _checked(loaded: "LoadedModel") -> dict[str, Any]:
         "passed": report.passed,
         "checks": checks,
         "not_compared": report.not_compared,
+        # Kept for the Model page too, which shows it without importing torch.
+        "chat_notes": keep_example(loaded.card, loaded.tokenizer).notes,
     }
 
 
@@ -146,4 +149,5 @@ def _check_text(result: dict[str, Any]) -> str:
         terminal.table(rows, ["check", "difference", "tolerance", "verdict"])
         + f"\n{result['model']} is ready: {result['layers']} layers of {result['neurons_per_layer']:,} neurons, "
         + f"{result['memory_bytes'] / 1e6:.0f} MB of weights; self-check {verdict}"
+        + "".join(f"\n{note}" for note in result["chat_notes"])
     )

@@ -4,6 +4,8 @@ import json
 from dataclasses import dataclass
 from pathlib import Path
 
+from safeneuron.models.chat_format import ChatFormat
+
 CARD = "safeneuron.json"
 """Name of the file in which a card lies beside the weights that it describes."""
 
@@ -27,9 +29,13 @@ class ModelCard:
     ready : bool
         Whether it opens at once; otherwise it is first fetched and converted.
     parent : str or None
-        Source of the model that this one was trained from.
+        Source of the model that this one was trained from, or whose weights it speaks with.
     cost : str
         What getting it ready takes, in sentences for people; empty where that is nothing.
+    plain : ModelCard or None
+        The card of the same weights, spoken to as they are by themselves; None for a card that is such a one.
+    chat : ChatFormat or None
+        How the weights of ``plain`` are spoken to instead.
     """
 
     source: str
@@ -41,6 +47,8 @@ class ModelCard:
     ready: bool
     parent: str | None = None
     cost: str = ""
+    plain: "ModelCard | None" = None
+    chat: ChatFormat | None = None
 
     @property
     def shape(self) -> tuple[int, int]:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from safeneuron.errors import UserError
 from safeneuron.models.card import ModelCard
+from safeneuron.models.chat_names import spoken_as
 from safeneuron.progress import Progress, silent
 from safeneuron.registry import discover
 
@@ -62,6 +63,13 @@ def open_model(source: str, progress: Progress = silent) -> "LoadedModel":
     """Open a model; what must be fetched or converted first is reported step by step."""
     kind, card = _find(source)
     return kind.load(card, progress)
+
+
+def open_card(card: ModelCard, progress: Progress = silent) -> "LoadedModel":
+    """Open the model that a card describes, in its wording, whatever its chat format's name stands for by now."""
+    if card.plain:
+        return spoken_as(open_card(card.plain, progress), card)
+    return open_model(card.source, progress)
 
 
 def ancestors(card: ModelCard) -> Iterator[str]:

@@ -11,13 +11,13 @@ from inspect import signature
 import torch
 from transformers import BatchEncoding
 
+from safeneuron.models.chat_format import rendered
 from safeneuron.models.loaded import LoadedModel
 
 
 def templated(loaded: LoadedModel, prompt: str) -> str:
-    """Return the prompt as the model reads it: one user turn and the opening of the answer."""
-    messages = [{"role": "user", "content": prompt}]
-    return loaded.tokenizer.apply_chat_template(messages, tokenize=False, add_generation_prompt=True)
+    """Return the prompt as the model reads it: a system prompt if there is one, one user turn, the answer's opening."""
+    return rendered(loaded.tokenizer, [{"role": "user", "content": prompt}])
 
 
 def prompt_ids(loaded: LoadedModel, prompt: str) -> list[int]:

@@ -15,6 +15,7 @@ from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer, PreTra
 from safeneuron.errors import Cancelled, UserError
 from safeneuron.models.card import CARD, ModelCard, read_card
 from safeneuron.models.chat import prompt_ids
+from safeneuron.models.chat_format import with_template
 from safeneuron.models.layout import MLPLayout, layout_of, layout_of_config
 from safeneuron.models.loaded import LoadedModel
 from safeneuron.models.model_files import check_vocabulary, check_weights, folder_fingerprint
@@ -30,8 +31,7 @@ def load_folder(folder: Path, card: ModelCard) -> LoadedModel:
     Raises
     ------
     UserError
-        When the folder lacks a config, a tokenizer or a chat template, or its parts are damaged or do
-        not fit together.
+        When the folder lacks a config or a tokenizer, or its parts are damaged or do not fit together.
     """
     check_config(folder)
     check_weights(folder)
@@ -116,14 +116,12 @@ def reading(place: Path) -> Iterator[None]:
 
 
 def read_tokenizer(folder: Path) -> PreTrainedTokenizerBase:
-    """Open a folder's tokenizer, with a chat template and a padding token, or say what it lacks."""
+    """Return a folder's tokenizer, with a padding token and a chat template, its own or the plain fallback."""
     with reading(folder):
         tokenizer = AutoTokenizer.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
-    if tokenizer.chat_template is None:
-        raise UserError(f"{folder} has no chat template; add a chat_template.jinja to it.")
     if tokenizer.pad_token is None:
         tokenizer.pad_token = tokenizer.eos_token
-    return tokenizer
+    return with_template(tokenizer)
 
 
 def save_folder(

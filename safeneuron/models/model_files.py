@@ -10,6 +10,7 @@ from typing import Any
 from safetensors import SafetensorError, safe_open
 
 from safeneuron.errors import UserError
+from safeneuron.models import chat_format
 from safeneuron.models.hashes import kept_sha256
 from safeneuron.workspace import fingerprint
 
@@ -145,4 +146,6 @@ def folder_fingerprint(folder: Path) -> str:
     So it is the same for a copy of the folder elsewhere. Hashing takes a second per 0.5 GB, once.
     """
     small = [folder / name for name in SMALL_FILES if (folder / name).is_file()]
-    return fingerprint("folder", {path.name: kept_sha256(path) for path in [*small, *check_weights(folder)]})
+    files = {path.name: kept_sha256(path) for path in [*small, *check_weights(folder)]}
+    # The fallback stands in for a chat template that is not there.
+    return fingerprint("folder", files, chat_format.FALLBACKS)

@@ -6,13 +6,15 @@ One grammar for the command line, the pages and links:
 - ``./model``, ``/data/model``, ``~/model``, ``my/own/model``, ``model.gguf``: a path, of a folder or a GGUF file;
 - ``org/name``, ``org/name@revision``: a repository on the hub, unless a folder lies there too, which is
   refused: ``./org/name`` is the folder and ``org/name@main`` the repository;
-- ``BASE::ADAPTER``: an adapter's folder on a model that any of the other forms names.
+- ``BASE::ADAPTER``: an adapter's folder on a model that any of the other forms names;
+- ``MODEL#NAME``: any of these, spoken to in a chat format of the workspace.
 """
 
 import re
 from pathlib import Path
 
 from safeneuron.errors import UserError
+from safeneuron.models.chat_names import MARK, split
 
 ON_TOP = "::"
 """Stands between a base model and its adapter; no hub id holds a colon, and no path here may hold two."""
@@ -53,6 +55,17 @@ def path_of(name: str) -> Path:
         return Path(name).expanduser().resolve()
     except (RuntimeError, ValueError) as error:
         raise UserError(f"{name!r} is no path ({error}); give the path of a folder or a file.") from error
+
+
+def absolute(name: str) -> str:
+    """Return the same name with full paths in it, so that it means the same from any folder."""
+    plain, chat = split(name)
+    if chat:
+        return f"{absolute(plain)}{MARK}{chat}"
+    parts = adapter_parts(plain)
+    if parts:
+        return ON_TOP.join(map(absolute, parts))
+    return str(path_of(plain)) if is_path(plain) else plain
 
 
 def adapter_parts(name: str) -> tuple[str, str] | None:

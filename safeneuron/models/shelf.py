@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from safeneuron.models.card import ModelCard
 from safeneuron.models.catalogue import open_model
+from safeneuron.models.chat_names import spoken_as
 from safeneuron.progress import Progress, silent
 
 if TYPE_CHECKING:
@@ -29,6 +30,9 @@ class ModelShelf:
 
     def get(self, card: ModelCard, progress: Progress = silent) -> "LoadedModel":
         """Return the model, opening it if need be; others who ask meanwhile wait for the same one."""
+        if card.plain:
+            # The same weights, spoken to differently: only the plain model is ever held.
+            return spoken_as(self.get(card.plain, progress), card)
         with self._lock:
             if card.fingerprint not in self._models:
                 self._models[card.fingerprint] = open_model(card.source, progress)
@@ -41,4 +45,4 @@ class ModelShelf:
 
     def holds(self, card: ModelCard) -> bool:
         """Return whether the model is in memory."""
-        return card.fingerprint in self._models
+        return (card.plain or card).fingerprint in self._models

@@ -15,7 +15,7 @@ import torch
 from safeneuron.compute import shared_threads
 from safeneuron.errors import UserError
 from safeneuron.evaluation import evaluate_once
-from safeneuron.models.catalogue import open_model
+from safeneuron.models.catalogue import open_card, open_model
 from safeneuron.models.folder import save_folder
 from safeneuron.models.loaded import LoadedModel
 from safeneuron.models.parity import require_parity
@@ -73,6 +73,7 @@ def run(report: Reporter) -> None:
 
     report("Saving", 0.0)
     _save(report.run_id, parent, neurons, source, result.steps)
+    untrained = parent.card
     del parent
     trained = open_model(f"run:{report.run_id}", report)
 
@@ -93,7 +94,7 @@ def run(report: Reporter) -> None:
     _evaluate(report.run_id, "adaptive", trained, found, prompts, part(report, 1 / 3, 2 / 3))
     del trained
     # The parent in memory was trained in place, so the one before training is opened anew.
-    _evaluate(report.run_id, "before", open_model(source), sets, prompts, part(report, 2 / 3, 1.0))
+    _evaluate(report.run_id, "before", open_card(untrained), sets, prompts, part(report, 2 / 3, 1.0))
 
 
 def evaluation_prompts(limit: int) -> tuple[PromptSet, PromptSet]:

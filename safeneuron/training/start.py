@@ -1,10 +1,10 @@
 """Starting a masked-DPO run: what the page's button and ``train`` on the command line both call."""
 
 from collections.abc import Sequence
-from pathlib import Path
 
 from safeneuron.errors import UserError
 from safeneuron.models.catalogue import ancestors, model_card
+from safeneuron.models.names import absolute
 from safeneuron.neurons import NeuronSet
 from safeneuron.prompts.pairs import PreferencePair, save_pairs
 from safeneuron.runs import store
@@ -64,7 +64,7 @@ def start_training(
         PHASES,
     )
     try:
-        store.put_json(info.id, "settings", {"source": _absolute(source), "set": name} | settings.to_json())
+        store.put_json(info.id, "settings", {"source": absolute(source), "set": name} | settings.to_json())
         if isinstance(neurons, NeuronSet):
             store.put_json(info.id, "neurons", neurons.to_json())
         if pairs is not None:
@@ -87,11 +87,6 @@ def check_pairs(settings: TrainingSettings, pairs: Sequence[PreferencePair] | No
     counts = (settings.harmful_pairs, settings.twin_pairs, settings.benign_pairs) if pairs is None else (len(pairs),)
     if min(counts) < 0 or sum(counts) == 0:
         raise UserError("There is nothing to train on; ask for at least one preference pair: harmful, twin or benign.")
-
-
-def _absolute(source: str) -> str:
-    """Return a folder's full path, since the run may be in another folder when it opens it."""
-    return str(Path(source).expanduser().resolve()) if "/" in source else source
 
 
 def _parameters(source: str, name: str, settings: TrainingSettings) -> dict[str, str | int | float | bool | None]:

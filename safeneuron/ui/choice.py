@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from safeneuron.models.card import ModelCard
 from safeneuron.models.catalogue import catalogue, model_card
+from safeneuron.models.chat_names import MARK, chat_names, in_named_chats, named_card, split
 from safeneuron.models.roots import check_roots
 from safeneuron.neurons import NeuronSet
 from safeneuron.scores.score import ScoreTable
@@ -37,28 +38,33 @@ class Choice:
     hand: NeuronSet | None
 
 
-def model_names() -> list[str]:
-    """Return what the model menu offers, the default first, then the newest runs."""
+def model_names(chosen: str) -> list[str]:
+    """Return what the model menu offers, the default first, the newest runs, the chosen model's chat formats."""
     embedded, runs = [], []
     for card in catalogue():
         (runs if card.source.startswith("run:") else embedded).append(short_name(card.source))
-    return embedded + runs[::-1]
+    plain = short_name(split(chosen)[0])
+    return embedded + runs[::-1] + [f"{plain}{MARK}{name}" for name in chat_names()]
 
 
 def other_names(card: ModelCard) -> list[str]:
-    """Return the models that this one can be compared with: of its shape, its parent first."""
-    others = [
-        found
-        for found in catalogue()
-        if (found.n_layers, found.d_mlp) == (card.n_layers, card.d_mlp) and found.fingerprint != card.fingerprint
-    ]
+    """Return the models that this one can be compared with: of its shape, its parent first.
+
+    Among them the same weights spoken to differently: by themselves, and in each of the kept chat formats.
+    """
+    plain = card.plain or card
+    known = {found.source: found for found in (plain, *catalogue(), *in_named_chats(plain))}
+    others = [found for found in known.values() if found.shape == card.shape and found.fingerprint != card.fingerprint]
     others.sort(key=lambda found: found.source != card.parent)
     return [short_name(found.source) for found in others]
 
 
 def short_name(source: str) -> str:
     """Return a run's source with the first digits of its id, and any other source as it is."""
-    return source[: len("run:") + RUN_DIGITS] if source.startswith("run:") else source
+    if not source.startswith("run:"):
+        return source
+    plain, name = split(source)
+    return plain[: len("run:") + RUN_DIGITS] + (MARK + name if name else "")
 
 
 def label(card: ModelCard) -> str:
@@ -74,5 +80,8 @@ def card_of(source: str) -> ModelCard:
     UserError
         When there is no such model, or it lies elsewhere.
     """
+    plain, name = split(source)
+    if name:
+        return named_card(card_of(plain), name)
     check_roots(source)
     return model_card(source)

@@ -39,6 +39,9 @@ def _set_sizes(card: ModelCard) -> dict[str, str]:
 
 
 def _weights(choice: Choice, other: ModelCard) -> None:
+    if len({(card.plain or card).fingerprint for card in (choice.card, other)}) == 1:
+        st.caption("Both are the same weights, spoken to differently.")
+        return
     found = kept_difference(choice.card, other)
     if found is None:
         if not (choice.card.ready and other.ready):

@@ -34,6 +34,7 @@ def page(title: str, monitor: bool = True, checked: bool = True) -> Iterator[Cho
     try:
         source, compared = sidebar.model_menu()
         st.title(title, anchor=False)
+        sidebar.refusal()
         card = card_of(source)
         table = resources.scores_of(card)
         if table is not None:

@@ -15,9 +15,12 @@ VIEWS = {"static": "the parent's sets", "adaptive": "sets found anew"}
 
 
 def run_of(card: ModelCard, other: ModelCard | None) -> str | None:
-    """Return the run that made the chosen model, or the one it is compared with, if a run made either."""
+    """Return the run that made the chosen model, or the one it is compared with, if a run made either.
+
+    A run's model spoken to in another chat format has not been evaluated by the run.
+    """
     for found in (card, other):
-        if found and found.source.startswith("run:"):
+        if found and found.source.startswith("run:") and not found.chat:
             return found.source
     return None
 

@@ -15,7 +15,7 @@ def compared_run(other: ModelCard | None, shown: RunInfo) -> RunInfo | None:
     """Return the run that made the compared model; say so where there is none whose curves could be drawn."""
     if other is None:
         return None
-    if not other.source.startswith("run:"):
+    if other.chat or not other.source.startswith("run:"):
         st.caption(f"No run made {other.title}, so there are no curves of it to compare with.")
         return None
     try:

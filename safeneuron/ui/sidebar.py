@@ -8,10 +8,12 @@ from safeneuron.ui import address, hand, run_monitor, self_check, words
 from safeneuron.ui.address import NOTHING
 from safeneuron.ui.choice import Choice, card_of, model_names, other_names
 
+_USABLE, _REFUSED = "usable_model", "refused_model"
+
 
 def model_menu() -> tuple[str, str | None]:
     """Draw the two menus and return the model's name and the name of the one compared with, if any."""
-    names = _with_typed(model_names())
+    names = _with_typed(model_names(st.session_state["model"] or DEFAULT_MODEL))
     with st.sidebar:
         source = st.selectbox(
             "Model",
@@ -19,11 +21,13 @@ def model_menu() -> tuple[str, str | None]:
             key="model",
             accept_new_options=True,
             help=words.MODEL,
+            on_change=_try_model,
             placeholder="A model's name or folder",
         )
         source = (source or DEFAULT_MODEL).strip()
         try:
             others = other_names(card_of(source))
+            st.session_state[_USABLE] = source
         except UserError:
             # The page says what is wrong with the name.
             others = []
@@ -33,6 +37,25 @@ def model_menu() -> tuple[str, str | None]:
                 st.session_state["compare"] = NOTHING
             compared = st.selectbox("Compare with", [NOTHING, *others], key="compare", help=words.COMPARE)
     return source, None if compared == NOTHING else compared
+
+
+def refusal() -> None:
+    """Say why the name that was typed last was not taken, once."""
+    refused = st.session_state.pop(_REFUSED, None)
+    if refused:
+        st.error(f"{refused} The model stays {st.session_state['model']}.", icon=":material/error:")
+
+
+def _try_model() -> None:
+    """Go back to the model before if what was typed names none, so that a slip of the pen costs nothing."""
+    typed, usable = st.session_state["model"], st.session_state.get(_USABLE)
+    if not (typed and usable):
+        return
+    try:
+        card_of(typed.strip())
+    except UserError as error:
+        st.session_state["model"] = usable
+        st.session_state[_REFUSED] = str(error)
 
 
 def _with_typed(names: list[str]) -> list[str]:

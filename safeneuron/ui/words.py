@@ -53,8 +53,13 @@ SELF_CHECK = (
     "and TransformerLens' bridge; padded on either side or not; and the chat template must be applied once."
 )
 MODEL = (
-    "An embedded model, a finished run (run:…), or the path of a folder with a Llama, Mistral or Qwen2 model; "
-    "type the path and press Enter."
+    "An embedded model, a finished run (run:…), or the path of a folder with a Llama, Mistral or Qwen2 model: the "
+    "same text that --model takes. Type or paste it and press Enter. With #NAME at its end the model is spoken to in "
+    "a chat format that you saved on the Model page."
+)
+CHAT = (
+    "The chat template turns a prompt, and a system prompt if there is one, into the one text that the model reads. "
+    "Another wording is another model to every number here: each has a fingerprint of its own."
 )
 COMPARE = (
     "Another model of the same shape. Model shows both side by side, Neurons the difference of their scores, Ablation "

@@ -75,6 +75,14 @@ def test_a_mixture_of_experts_is_refused_by_name(home, model_folder, refusal):
     )
 
 
+def test_check_says_that_the_chat_template_is_not_the_models_own(home, model_folder, call, call_json):
+    assert call_json("models", "check", model_folder)["chat_notes"] == []
+    (model_folder / "chat_template.jinja").unlink()
+    found = call_json("models", "check", model_folder)
+    assert "brings no chat template" in found["chat_notes"][0]
+    assert found["chat_notes"][0] in call("models", "check", model_folder).stdout
+
+
 @pytest.mark.parametrize("command", ["score", "ablate --set 0:1", "evaluate", "bench"])
 def test_a_red_model_gives_no_numbers(home, model_folder, refusal, command):
     keep_parity(model_card(str(model_folder)).fingerprint, RED)

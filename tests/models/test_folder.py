@@ -6,6 +6,7 @@ import pytest
 import torch
 
 from safeneuron.errors import UserError
+from safeneuron.models import chat_format
 from safeneuron.models.card import CARD, read_card
 from safeneuron.models.catalogue import model_card, open_model
 from safeneuron.models.folder import save_folder
@@ -27,6 +28,16 @@ def test_half_precision_weights_open_in_float32(model_folder, llama):
 
     copy.deepcopy(llama.model).half().save_pretrained(model_folder)
     assert open_model(str(model_folder)).model.dtype == torch.float32
+
+
+def test_a_folder_without_a_chat_template_opens_with_the_plain_one(model_folder, monkeypatch):
+    with_own = model_card(str(model_folder)).fingerprint
+    (model_folder / "chat_template.jinja").unlink()
+    loaded = open_model(str(model_folder))
+    assert loaded.tokenizer.chat_template in chat_format.FALLBACKS
+    assert loaded.fingerprint != with_own
+    monkeypatch.setattr(chat_format, "FALLBACKS", tuple(f"{text}!" for text in chat_format.FALLBACKS))
+    assert model_card(str(model_folder)).fingerprint != loaded.fingerprint, "another plain template, another model"
 
 
 def test_the_fingerprint_names_weights_and_template(model_folder, llama, tmp_path):
@@ -172,7 +183,6 @@ def not_a_number(folder):
         (template_beyond, "chat template makes the id 259, the embedding has 259 rows"),
         (not_a_number, "hold no finite numbers .*layers.1.mlp.up_proj"),
         (drop("config.json"), "has no config.json"),
-        (drop("chat_template.jinja"), "has no chat template"),
         (malformed_config, "config.json is not a model's config"),
         (change_config(hidden_size=48), "cannot be opened as a model"),
         (change_config(num_hidden_layers=4), "do not fit its config.json .*layers.3"),

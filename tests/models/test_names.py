@@ -4,7 +4,7 @@ import pytest
 
 from safeneuron.errors import UserError
 from safeneuron.models.catalogue import model_card
-from safeneuron.models.names import adapter_parts, hub_parts, is_path
+from safeneuron.models.names import absolute, adapter_parts, hub_parts, is_path
 
 
 @pytest.mark.parametrize(
@@ -69,3 +69,11 @@ def test_a_folder_with_a_model_and_an_adapter_is_refused(home, model_folder):
     (model_folder / "adapter_config.json").write_text("{}")
     with pytest.raises(UserError, match="holds a model and an adapter"):
         model_card(str(model_folder))
+
+
+def test_a_name_with_full_paths_means_the_same_from_any_folder(home, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert absolute("./a/b") == f"{tmp_path}/a/b"
+    assert absolute("./m.gguf::../c#pirate") == f"{tmp_path}/m.gguf::{tmp_path.parent}/c#pirate"
+    for name in ("smollm2-135m-safe", "org/name@main", "run:0123#pirate"):
+        assert absolute(name) == name

@@ -11,7 +11,7 @@ from safeneuron.models.shelf import ModelShelf
 
 
 def card(name):
-    return SimpleNamespace(source=name, fingerprint=f"print of {name}")
+    return SimpleNamespace(source=name, fingerprint=f"print of {name}", plain=None)
 
 
 @pytest.fixture

@@ -7,6 +7,9 @@ import pytest
 import torch
 
 from safeneuron.models.catalogue import catalogue, model_card, open_model
+from safeneuron.models.chat import templated
+from safeneuron.models.chat_format import ChatFormat, format_of
+from safeneuron.models.chat_names import delete_chat, save_chat
 from safeneuron.models.layout import mlp_blocks
 from safeneuron.neurons import NeuronSet
 from safeneuron.prompts.pairs import PreferencePair, load_pairs
@@ -33,8 +36,8 @@ def run_here(home, model_folder, monkeypatch):
     monkeypatch.setattr(start, "launch", lambda run_id, target, threads: None)
     before = signal.getsignal(signal.SIGTERM)
 
-    def run(neurons="FULL", settings=SETTINGS, pairs=OWN):
-        run_id = start.start_training(str(model_folder), neurons, settings, pairs)
+    def run(neurons="FULL", settings=SETTINGS, pairs=OWN, source=str(model_folder)):
+        run_id = start.start_training(source, neurons, settings, pairs)
         carry_out(run_id, start.JOB)
         return store.get_run(run_id)
 
@@ -155,3 +158,27 @@ def test_evaluation_prompts_keep_their_proportions():
 
 def test_settings_round_trip_through_json():
     assert TrainingSettings.from_json(json.loads(json.dumps(SETTINGS.to_json()))) == SETTINGS
+
+
+def test_a_run_speaks_to_the_model_as_it_was_named_and_so_does_its_model_afterwards(
+    run_here, model_folder, monkeypatch
+):
+    save_chat("pirate", ChatFormat(system="You are a pirate."))
+    source = f"{model_folder}#pirate"
+    spoken = model_card(source)
+    saved = job._save
+
+    def save_and_reword(*arguments):
+        saved(*arguments)
+        save_chat("pirate", ChatFormat(system="Other words."))
+
+    monkeypatch.setattr(job, "_save", save_and_reword)
+    info = run_here("0:1", source=source)
+    assert (info.status, info.message) == ("finished", "")
+    trained = open_model(info.source)
+    assert trained.card.title.startswith("tiny-llama as pirate") and trained.card.parent == source
+    assert templated(trained, "Hi") == "<s>system: You are a pirate.\nuser: Hi\nassistant:"
+    assert format_of(trained.tokenizer).system == "You are a pirate."
+    assert store.get_json(info.id, "before")["model"] == spoken.fingerprint, "in the wording that it began with"
+    delete_chat("pirate")
+    assert model_card(info.source).fingerprint == trained.fingerprint

@@ -5,6 +5,8 @@ import pytest
 import torch
 
 from safeneuron.errors import Cancelled, UserError
+from safeneuron.models.chat import prompt_ids
+from safeneuron.models.chat_format import FALLBACKS, ChatFormat, speaking
 from safeneuron.models.layout import mlp_blocks
 from safeneuron.neurons import NeuronSet
 from safeneuron.prompts.pairs import PreferencePair
@@ -157,3 +159,14 @@ def test_settings_that_cannot_train_are_said_plainly():
         MaskedDPOSettings(max_steps=0)
     with pytest.raises(UserError, match="learning rate"):
         MaskedDPOSettings(learning_rate=0)
+
+
+def test_the_trainer_reads_what_the_passes_read(llama, tmp_path):
+    spoken = replace(llama, tokenizer=speaking(llama.tokenizer, ChatFormat(FALLBACKS[1], "You are a pirate.")))
+    config = dpo_config(replace(SETTINGS, max_steps=1), str(tmp_path), on_cpu=True)
+    copied = replace(spoken, model=copy.deepcopy(llama.model))
+    rows = masked_dpo.dpo_trainer(copied, PAIRS, config).train_dataset
+    for row, pair in zip(rows, PAIRS, strict=True):
+        assert row["prompt_ids"] == prompt_ids(spoken, pair.prompt)
+        answer = llama.tokenizer(f" {pair.chosen}</s>", add_special_tokens=False)["input_ids"]
+        assert row["chosen_ids"] == answer

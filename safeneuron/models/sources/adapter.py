@@ -12,6 +12,7 @@ from safeneuron.errors import UserError
 from safeneuron.models.adapter import CONFIG, adapter_fingerprint, read_adapter
 from safeneuron.models.card import ModelCard
 from safeneuron.models.catalogue import model_card, open_model, places
+from safeneuron.models.chat_names import split
 from safeneuron.models.names import ON_TOP, adapter_parts, hub_parts, is_gguf, is_path, path_of
 from safeneuron.progress import Progress
 
@@ -76,6 +77,8 @@ class Adapter:
 
 def _adapter_folder(source: str) -> Path | None:
     """Return the adapter's folder, or None when the name is not of this kind."""
+    if split(source)[1]:
+        return None
     parts = adapter_parts(source)
     if parts:
         if not all(parts):

@@ -3,6 +3,7 @@
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from safeneuron.models import chat_format
 from safeneuron.models.card import CARD, ModelCard
 from safeneuron.models.gguf_header import read_header
 from safeneuron.models.gguf_model import check_gguf, gguf_shape, read_gguf
@@ -33,7 +34,7 @@ class GGUF:
         pieces = check_gguf(path)
         n_layers, d_mlp = gguf_shape(path)
         weights = sum(read_header(piece).n_weights for piece in pieces)
-        name = fingerprint("gguf", [kept_sha256(piece) for piece in pieces])
+        name = fingerprint("gguf", [kept_sha256(piece) for piece in pieces], chat_format.FALLBACKS)
         return ModelCard(
             source=source,
             title=path.stem,

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from safeneuron.errors import UserError
+from safeneuron.models import chat_format
 from safeneuron.models.card import ModelCard
 from safeneuron.models.hub_cache import cached_names, cached_snapshot
 from safeneuron.models.hub_download import fetch, fetch_config, look_up
@@ -81,7 +82,7 @@ def _card(source: str, folder: Path, shape: tuple[int, int], ready: bool, cost: 
     return ModelCard(
         source=source,
         title=source.split("/")[1],
-        fingerprint=fingerprint("hub", repository, folder.name),
+        fingerprint=fingerprint("hub", repository, folder.name, chat_format.FALLBACKS),
         n_layers=shape[0],
         d_mlp=shape[1],
         origin=f"The repository {repository} on the hub, commit {folder.name[:8]}.",
