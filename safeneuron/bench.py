@@ -82,26 +82,35 @@ def scoring_memory(loaded: LoadedModel) -> list[dict[str, Any]]:
 
 
 def panel_toggle(loaded: LoadedModel, repeats: int = 3) -> list[dict[str, Any]]:
-    """Refusal scores of a 16-prompt panel after one toggle, averaged over layers, against a full forward."""
+    """Refusal scores of a 16-prompt panel after one toggle, averaged over layers, against a full forward.
+
+    Once with nothing else off, and once switching a neuron into FULL and out again, as a person does.
+    """
     prompts = builtin.harmful("test").prompts[:8] + builtin.benign("test").prompts[:8]
     panel = Panel(loaded, prompts)
     layers, width = loaded.shape
-    toggles = [
-        NeuronSet("toggle", loaded.fingerprint, loaded.shape, frozenset({(layer, width // 2)}))
-        for layer in range(layers)
-    ]
+    rows = []
+    for name, off in (("nothing else off", frozenset()), ("FULL off", score_table(loaded).select()["FULL"].neurons)):
+        present = NeuronSet(name, loaded.fingerprint, loaded.shape, off)
+        toggles = [
+            NeuronSet(name, loaded.fingerprint, loaded.shape, off ^ {(layer, width // 2)}) for layer in range(layers)
+        ]
 
-    def all_layers() -> None:
-        for toggle in toggles:
-            panel.scores(toggle)
+        def all_layers() -> None:
+            for toggle in toggles:
+                panel.scores(toggle)
+                panel.scores(present)
 
-    def full_forwards() -> None:
-        for toggle in toggles:
-            with ablate(loaded, toggle):
-                refusal_scores(loaded, prompts)
+        def full_forwards() -> None:
+            for toggle in toggles:
+                for neurons in (toggle, present):
+                    with ablate(loaded, neurons):
+                        refusal_scores(loaded, prompts)
 
-    ratio = _ratio(all_layers, full_forwards, repeats)
-    return [_row("panel score after a toggle : full forward", ratio, 0.6, f"16 prompts, mean over {layers} layers")]
+        ratio = _ratio(all_layers, full_forwards, repeats)
+        detail = f"16 prompts, mean over {layers} layers, {name}"
+        rows.append(_row("panel score after a toggle : full forward", ratio, 0.6, detail))
+    return rows
 
 
 def generation_under_ablation(loaded: LoadedModel, repeats: int = 3) -> list[dict[str, Any]]:

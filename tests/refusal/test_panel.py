@@ -1,5 +1,7 @@
 """The meter recomputes only what a switch changes, and shows what a full pass would."""
 
+from contextlib import contextmanager
+
 import numpy as np
 import pytest
 
@@ -13,6 +15,20 @@ from safeneuron.refusal.panel import Panel
 def layers_from(loaded, first):
     chosen = frozenset((layer, index) for layer in range(first, loaded.shape[0]) for index in range(0, 40, 3))
     return NeuronSet("some", loaded.fingerprint, loaded.shape, chosen)
+
+
+@contextmanager
+def layers_that_run(loaded):
+    ran = []
+    handles = [
+        block.down.register_forward_pre_hook(lambda *_, number=number: ran.append(number))
+        for number, block in enumerate(mlp_blocks(loaded.model))
+    ]
+    try:
+        yield ran
+    finally:
+        for handle in handles:
+            handle.remove()
 
 
 @pytest.fixture
@@ -45,17 +61,23 @@ def test_one_switch_leaves_no_trace_in_the_next(tiny, panel):
 
 @pytest.mark.parametrize("first", [0, 1, 2])
 def test_layers_before_the_first_switch_are_not_run(tiny, panel, first):
-    ran = []
-    handles = [
-        block.down.register_forward_pre_hook(lambda *_, number=number: ran.append(number))
-        for number, block in enumerate(mlp_blocks(tiny.model))
-    ]
-    try:
+    with layers_that_run(tiny) as ran:
         panel.scores(layers_from(tiny, first))
-    finally:
-        for handle in handles:
-            handle.remove()
     assert ran == list(range(first, 3))
+
+
+@pytest.mark.parametrize("layer", [0, 1, 2])
+def test_a_switch_within_a_set_costs_the_layers_from_its_own_on(tiny, panel, prompts, layer):
+    everywhere = layers_from(tiny, 0)
+    panel.scores(everywhere)
+    for changed in (everywhere.neurons - {(layer, 3)}, everywhere.neurons | {(layer, 4)}):
+        neurons = NeuronSet("changed", tiny.fingerprint, tiny.shape, changed)
+        with ablate(tiny, neurons):
+            expected = refusal_scores(tiny, prompts)
+        with layers_that_run(tiny) as ran:
+            found = panel.scores(neurons)
+        assert ran == list(range(layer, 3))
+        np.testing.assert_allclose(found, expected, rtol=0, atol=1e-4)
 
 
 def test_layers_compute_again_afterwards_even_if_the_pass_fails(tiny, panel, prompts, monkeypatch):
