@@ -135,7 +135,8 @@ def dpo_config(settings: MaskedDPOSettings, output: str, on_cpu: bool) -> "DPOCo
         max_steps=settings.max_steps,
         per_device_train_batch_size=settings.batch_size,
         lr_scheduler_type="cosine",
-        warmup_steps=settings.warmup,
+        # In whole steps and rounded down: a warm-up's first step has rate 0, and of a few steps none should be idle.
+        warmup_steps=int(settings.warmup * settings.max_steps),
         seed=settings.seed,
         data_seed=settings.seed,
         precompute_ref_log_probs=True,

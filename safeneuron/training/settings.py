@@ -25,7 +25,8 @@ class MaskedDPOSettings:
     max_steps, batch_size : int
         Optimiser steps, and pairs in each.
     warmup : float
-        Share of the steps over which the rate rises, before it falls along a cosine.
+        Share of the steps over which the rate rises from 0, before it falls along a cosine; less than a
+        whole step is none.
     seed : int
         Orders the pairs.
     forward_zeroing : bool

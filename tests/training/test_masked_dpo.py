@@ -96,6 +96,13 @@ def test_frozen_slices_equal_their_start_and_others_move(llama, some_neurons, fo
         assert not torch.equal(before.down.weight[:, others], after.down.weight[:, others])
 
 
+def test_a_single_step_trains(llama, some_neurons):
+    trained, _, logged = _train(llama, some_neurons(llama), max_steps=1)
+    assert logged[0][1]["learning_rate"] > 0
+    before, after = mlp_blocks(llama.model)[0], mlp_blocks(trained.model)[0]
+    assert not torch.equal(before.up.weight, after.up.weight)
+
+
 def test_the_report_tells_when_nothing_restores(llama, some_neurons, monkeypatch):
     monkeypatch.setattr(FrozenNeurons, "restore", lambda self: None)
     _, result, _ = _train(llama, some_neurons(llama))
