@@ -1,11 +1,13 @@
 """From the one string that names a model to its card, or to the model itself."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
 from safeneuron.errors import UserError
 from safeneuron.models.card import ModelCard
+from safeneuron.models.device import precise_fingerprint
 from safeneuron.progress import Progress, silent
 from safeneuron.registry import discover
 
@@ -37,7 +39,7 @@ class Source(Protocol):
 
 def catalogue() -> list[ModelCard]:
     """Return every model that can be listed: the embedded ones, then finished runs."""
-    return [card for source in _sources() for card in source.cards()]
+    return [_as_opened(card) for source in _sources() for card in source.cards()]
 
 
 def model_card(source: str) -> ModelCard:
@@ -48,13 +50,14 @@ def model_card(source: str) -> ModelCard:
     UserError
         When no kind of source knows the name.
     """
-    return _find(source)[1]
+    return _as_opened(_find(source)[1])
 
 
 def open_model(source: str, progress: Progress = silent) -> "LoadedModel":
     """Open a model; what must be fetched or converted first is reported step by step."""
     kind, card = _find(source)
-    return kind.load(card, progress)
+    loaded = kind.load(card, progress)
+    return replace(loaded, card=_as_opened(loaded.card))
 
 
 def ancestors(card: ModelCard) -> Iterator[str]:
@@ -77,7 +80,13 @@ def ancestors(card: ModelCard) -> Iterator[str]:
 
 def weights_folder(card: ModelCard) -> Path:
     """Return where a model's config and weights lie, or will lie once it is ready."""
-    return _find(card.source)[0].folder(card)
+    kind, found = _find(card.source)
+    return kind.folder(found)
+
+
+def _as_opened(card: ModelCard) -> ModelCard:
+    """Return the card with the fingerprint of what the weights are here: float32, bfloat16 or 4-bit."""
+    return replace(card, fingerprint=precise_fingerprint(card.fingerprint))
 
 
 def _find(source: str) -> tuple[Source, ModelCard]:

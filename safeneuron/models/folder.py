@@ -9,36 +9,37 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-import torch
 from safetensors import SafetensorError, safe_open
 from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer, PreTrainedModel, PreTrainedTokenizerBase
 
 from safeneuron.errors import UserError
 from safeneuron.models.card import CARD, ModelCard, read_card
+from safeneuron.models.device import loading_arguments, placement, require_on_gpus
 from safeneuron.models.layout import layout_of_type, mlp_blocks
 from safeneuron.models.loaded import LoadedModel
 from safeneuron.workspace import file_sha256, fingerprint, remove_abandoned, replacing, write_json
 
 
 def load_folder(folder: Path, card: ModelCard) -> LoadedModel:
-    """Open a folder in float32 on the CPU, without asking any hub.
+    """Open a folder where and as models are opened here (:mod:`safeneuron.models.device`), without asking any hub.
 
     Raises
     ------
     UserError
-        When the folder lacks a config or a chat template, or its weights are damaged.
+        When the folder lacks a config or a chat template, its weights are damaged, or the device cannot be used.
     """
     check_config(folder)
     check_weights(folder)
     with _reading(folder):
         model, report = AutoModelForCausalLM.from_pretrained(
             folder,
-            dtype=torch.float32,
+            **loading_arguments(placement()),
             use_safetensors=True,
             local_files_only=True,
             trust_remote_code=False,
             output_loading_info=True,
         )
+    require_on_gpus(getattr(model, "hf_device_map", None))
     # Transformers only warns of these, and answers with random weights in their place.
     if report["missing_keys"]:
         first = sorted(report["missing_keys"])[0]

@@ -1,45 +1,69 @@
-"""How much memory a model's weights will take, before it is opened."""
+"""The memory of this machine: how much is free, and giving back what is no longer used. Needs no torch."""
 
-from math import prod
-from pathlib import Path
+import ctypes
+import gc
+import sys
+from dataclasses import dataclass
 
-from safetensors import SafetensorError, safe_open
+import psutil
 
-from safeneuron.errors import UserError
-from safeneuron.models.card import ModelCard
-from safeneuron.models.catalogue import weights_folder
-
-BYTES_PER_WEIGHT = 4
-"""Every model is opened in float32, whatever its files hold."""
+from safeneuron.models.device import Placement
+from safeneuron.models.nvidia import visible_gpus
 
 
-def memory_estimate(card: ModelCard) -> int | None:
-    """Return the bytes that the weights take once open, or None while they are not on this machine.
+@dataclass(frozen=True)
+class Memory:
+    """Where a model would lie, and how much of it is free.
 
-    Only the headers of the files are read, without torch. Tied weights that a file holds twice are
-    counted twice, which files that transformers wrote never do.
-
-    Raises
-    ------
-    UserError
-        When a weight file is damaged.
+    Parameters
+    ----------
+    name : str
+        In words: memory, or GPU memory.
+    free, total : int
+        Bytes; of all GPUs together where the model is spread over them.
     """
-    files = _weight_files(weights_folder(card))
-    return sum(map(_weights_in, files)) * BYTES_PER_WEIGHT if files else None
+
+    name: str
+    free: int
+    total: int
 
 
-def _weight_files(folder: Path) -> list[Path]:
-    """Return the files that transformers opens; some folders hold the same weights once more in another format."""
-    for pattern in ("model.safetensors", "model-*.safetensors", "*.safetensors"):
-        found = sorted(folder.glob(pattern))
-        if found:
-            return found
-    return []
+def memory(where: Placement) -> Memory:
+    """Return the memory that models go to, as it is now.
+
+    GPUs are asked through torch once it uses them, since it sees what it has put aside for itself, and
+    through their driver before that.
+    """
+    if not where.on_cuda:
+        # Apple's GPU works in the memory of the whole machine.
+        now = psutil.virtual_memory()
+        return Memory("memory", now.available, now.total)
+    torch = sys.modules.get("torch")
+    if torch and torch.cuda.is_initialized():
+        gpus = [torch.cuda.mem_get_info(number) for number in range(torch.cuda.device_count())]
+    else:
+        gpus = [(gpu.free, gpu.total) for gpu in visible_gpus()]
+    if where.device != "auto":
+        gpus = gpus[int(where.device[5:]) :][:1]
+    return Memory("GPU memory", sum(free for free, _ in gpus), sum(total for _, total in gpus))
 
 
-def _weights_in(path: Path) -> int:
-    try:
-        with safe_open(path, framework="np") as file:
-            return sum(prod(file.get_slice(name).get_shape()) for name in file.keys())  # noqa: SIM118 - no mapping
-    except SafetensorError as error:
-        raise UserError(f"{path} is damaged or cut short ({error}); fetch or prepare the model again.") from error
+def resident() -> int:
+    """Return the bytes of memory that this process holds now."""
+    return psutil.Process().memory_info().rss
+
+
+def release() -> None:
+    """Give memory that is no longer used back to the system, so that the next model can have it."""
+    # A model may hold itself in a cycle, and its memory is wanted now.
+    gc.collect()
+    torch = sys.modules.get("torch")
+    if torch and torch.cuda.is_initialized():
+        torch.cuda.empty_cache()
+    if torch and torch.backends.mps.is_available():
+        torch.mps.empty_cache()
+    if sys.platform == "linux":
+        # glibc keeps what was freed in small pieces; other C libraries have no such call.
+        trim = getattr(ctypes.CDLL(None), "malloc_trim", None)
+        if trim:
+            trim(0)

@@ -56,7 +56,7 @@ def plain(tiny_models, tmp_path_factory):
         }
         for pair in PAIRS
     ]
-    config = dpo_config(SETTINGS, str(tmp_path_factory.mktemp("plain")), on_cpu=True)
+    config = dpo_config(SETTINGS, str(tmp_path_factory.mktemp("plain")), "cpu")
     trainer = DPOTrainer(
         model=model, args=config, train_dataset=Dataset.from_list(rows), processing_class=loaded.tokenizer
     )
