@@ -147,11 +147,12 @@ def test_ten_loads_and_switches_leave_no_more_memory_than_the_first(medium_folde
     resident, alive = [], []
     for number in range(10):
         loaded = resources.shelf().get(cards[number % 3])
-        resources.panel_of(loaded)
         alive.append(weakref.ref(loaded.model))
+        # Before the new panel, which would push out the one of the model that has left.
+        assert sum(reference() is not None for reference in alive) <= 2
+        resources.panel_of(loaded)
         del loaded
         resident.append(memory.resident())
-        assert sum(reference() is not None for reference in alive) <= 2
     size = resources.shelf().get(cards[0]).bytes
     resources.st.cache_resource.clear()
     # Two are in memory from the second load on; a leak would add a model a time, eight in all.
