@@ -139,14 +139,15 @@ def weights_bytes(count: int, sizes: Architecture, precision: Precision) -> int:
 
 
 def needed(work: Work, sizes: Architecture, count: int, where: Placement) -> int:
-    """Return the bytes that some work takes at its height, weights included."""
+    """Return the bytes that some work takes at its height, weights included, once the model is open."""
     if work.name == TRAINING.name:
         return _training(work, sizes, count, where)
     held = weights_bytes(count, sizes, where.precision)
     wide = 4 if where.precision == "float32" else 2
     if work.name == LOADING.name:
-        # Where the file has another type, the largest tensor is there twice for a moment.
-        return held + sizes.embedding_parameters * 4
+        # While a file of another type is read, its largest tensor is there twice for a moment. The file's own
+        # pages, which the system takes back as soon as it needs them, are not counted.
+        return held * 11 // 10 + sizes.embedding_parameters * wide
     passing = _pass(work, sizes, wide)
     if work.name == SCORING.name:
         neurons = sizes.n_layers * sizes.d_mlp
@@ -176,35 +177,42 @@ def _training(work: Work, sizes: Architecture, count: int, where: Placement) -> 
     per_token = 14 * sizes.d_model + 6 * sizes.d_mlp + 3 * sizes.heads * work.tokens
     # On a GPU gradient checkpointing keeps each layer's input and recomputes one layer at a time.
     layers = per_token * sizes.n_layers if where.device == "cpu" else per_token + sizes.d_model * sizes.n_layers
-    logits = tokens * sizes.vocabulary * 3
+    # Logits, their logarithms and gradients, of the chosen and the rejected answers.
+    logits = tokens * sizes.vocabulary * 6
     return 16 * count + 4 * (tokens * layers + logits)
 
 
 def _estimate(work: Work, sizes: Architecture, count: int, where: Placement, is_open: bool) -> Estimate:
-    there = memory(where)
-    held = weights_bytes(count, sizes, where.precision) if is_open else 0
-    # A run is a process of its own and opens its model anew, in float32.
-    training = work.name == TRAINING.name
-    takes = needed(work, sizes, count, where) - (0 if training else held)
-    takes = 0 if is_open and work.name == LOADING.name else takes
-    found = Estimate(work, takes, there, None)
-    return found if found.fits else replace(found, suggestion=_suggestion(work, sizes, count, where, there, held))
+    found = Estimate(work, _more(work, sizes, count, where, is_open), memory(where), None)
+    return found if found.fits else replace(found, suggestion=_suggestion(found, sizes, count, where, is_open))
 
 
-def _suggestion(work: Work, sizes: Architecture, count: int, where: Placement, there: Memory, held: int) -> str:
+def _more(work: Work, sizes: Architecture, count: int, where: Placement, is_open: bool) -> int:
+    """Return what the work takes on top of what is in use: with the opening before it, or without the weights."""
+    takes = needed(work, sizes, count, where)
+    if work.name == TRAINING.name:
+        # A run is a process of its own and opens its model anew, in float32.
+        return takes
+    if is_open:
+        return 0 if work.name == LOADING.name else takes - weights_bytes(count, sizes, where.precision)
+    return max(takes, needed(LOADING, sizes, count, where))
+
+
+def _suggestion(found: Estimate, sizes: Architecture, count: int, where: Placement, is_open: bool) -> str:
     """Return what would fit: smaller batches, fewer bits, or else a smaller model."""
+    work, free = found.work, found.memory.free
     training = work.name == TRAINING.name
     batch = work.batch // 2
     while batch:
-        if needed(replace(work, batch=batch), sizes, count, where) - (0 if training else held) <= there.free:
+        if _more(replace(work, batch=batch), sizes, count, where, is_open) <= free:
             how = f"--batch-size {batch}" if training else f"SAFENEURON_BATCH={batch}"
             return f"batches of {batch} fit ({how})"
         batch //= 2
     least = replace(work, batch=min(work.batch, 1))
     for precision in () if training else get_args(Precision):
         fewer = BITS[precision] < BITS[where.precision] and (where.on_cuda or precision != "4bit")
-        if fewer and needed(least, sizes, count, replace(where, precision=precision)) <= there.free:
+        if fewer and _more(least, sizes, count, replace(where, precision=precision), False) <= free:
             install = " (install bitsandbytes for it)" if precision == "4bit" and not find_spec("bitsandbytes") else ""
             return f"SAFENEURON_LOAD={precision} would fit{install}"
-    most = there.free * count / needed(least, sizes, count, where)
+    most = free * count / _more(least, sizes, count, where, False)
     return f"choose a model of at most {most / 1e9:.1f} billion parameters, or close other programs"

@@ -205,3 +205,35 @@ def test_hooks_keep_the_type_of_the_activations(bfloat16, some_neurons, prompts)
             handle.remove()
     assert types == {torch.bfloat16} == {logits.dtype}
     assert pooled.dtype == torch.float32
+
+
+def test_weights_of_few_bits_are_not_trained(bfloat16, some_neurons):
+    from safeneuron.prompts.pairs import PreferencePair
+    from safeneuron.training.masked_dpo import train_masked_dpo
+
+    with pytest.raises(UserError, match="Only float32 weights are trained"):
+        train_masked_dpo(bfloat16, some_neurons(bfloat16), [PreferencePair("a", "b", "c")])
+
+
+@pytest.mark.parametrize(
+    ("have", "shown", "expected"),
+    [
+        ({"gpus": 0}, None, ("cpu", None)),
+        ({"gpus": 2}, None, ("cuda:0", "0")),
+        ({"gpus": 2}, "3,5", ("cuda:0", "3")),
+        ({"gpus": 2, "SAFENEURON_DEVICE": "cuda:1", "SAFENEURON_LOAD": "bfloat16"}, "3,5", ("cuda:0", "5")),
+        ({"gpus": 2, "SAFENEURON_DEVICE": "cuda:1"}, None, ("cuda:0", "1")),
+    ],
+)
+def test_a_run_opens_everything_in_float32_on_one_device(machine, monkeypatch, have, shown, expected):
+    machine(**have)
+    # Set first, so that what the function sets is taken back after the test.
+    for name in ("SAFENEURON_DEVICE", "SAFENEURON_LOAD", "CUDA_VISIBLE_DEVICES"):
+        monkeypatch.setenv(name, have.get(name, ""))
+    if shown is None:
+        monkeypatch.delenv("CUDA_VISIBLE_DEVICES")
+    else:
+        monkeypatch.setenv("CUDA_VISIBLE_DEVICES", shown)
+    device.in_float32_on_one_device()
+    assert placement() == Placement(expected[0], "float32")
+    assert device.os.environ.get("CUDA_VISIBLE_DEVICES") == expected[1]

@@ -58,7 +58,7 @@ def test_weights_are_the_largest_part_and_fewer_bits_take_less():
     ]
     assert sizes[:2] == [4, 2] and 0.5 < sizes[2] < 1.1
     loading = needed(LOADING, SIZES, SIZES.parameters, CPU)
-    assert 4 * SIZES.parameters < loading < 5 * SIZES.parameters
+    assert 4 * SIZES.parameters < loading < 6 * SIZES.parameters
 
 
 @pytest.mark.parametrize("work", [SCORING, GENERATING, TRAINING], ids=lambda work: work.name)
@@ -81,7 +81,7 @@ def test_training_takes_the_weights_four_times_over_and_on_a_gpu_fewer_activatio
         (3.7, SCORING, CPU, "SAFENEURON_LOAD=bfloat16 would fit"),
         (1, SCORING, CPU, "choose a model of at most 0.2 billion parameters"),
         (2, SCORING, GPU, "SAFENEURON_LOAD=4bit would fit (install bitsandbytes for it)"),
-        (25, TRAINING, CPU, "batches of 2 fit (--batch-size 2)"),
+        (26, TRAINING, CPU, "batches of 2 fit (--batch-size 2)"),
         (10, TRAINING, CPU, "choose a model of at most"),
         (10, TRAINING, GPU, "choose a model of at most"),
     ],
@@ -108,7 +108,7 @@ def test_what_fits_passes_and_says_so(card, machine):
     machine(60)
     require_fit(card, LOADING, SCORING, GENERATING, TRAINING)
     assert [found.fits for found in estimates(card)] == [True] * 4
-    assert estimates(card)[0].sentence == "Loading takes about 6.0 GB of memory; 60.0 GB are free."
+    assert estimates(card)[0].sentence == "Loading takes about 6.5 GB of memory; 60.0 GB are free."
 
 
 def test_the_person_may_insist(card, machine, monkeypatch):

@@ -137,3 +137,23 @@ def test_the_model_page_shows_two_models_side_by_side(visit, finished_run, tiny_
     shown = {found.label: found.value for found in at.metric}
     assert shown["Neurons whose weights differ"] == "0 of 120"
     assert shown["of them in the set in hand, FULL"] == "0 of 5"
+
+
+def test_the_model_page_says_what_fits(visit):
+    at = visit("model")
+    costs = at.table[0].value
+    assert list(costs["fits"]) == ["yes"] * 4 and list(costs["what would"]) == ["—"] * 4
+
+
+def test_what_does_not_fit_is_not_begun_unless_the_person_insists(visit, monkeypatch):
+    from safeneuron.models import fit
+    from safeneuron.models.memory import Memory
+
+    monkeypatch.setattr(fit, "memory", lambda _: Memory("memory", 1000, 2000))
+    at = visit("model")
+    at.button(key="run_self_check").click().run()
+    assert "Loading takes about" in at.warning[0].value and kept_parity("tiny") is None
+    robustness = visit("robustness")
+    assert robustness.button(key="evaluate_tiny").disabled
+    robustness.checkbox(key="anyway_tiny_Generating").check().run()
+    assert not robustness.button(key="evaluate_tiny").disabled
