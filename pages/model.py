@@ -2,9 +2,9 @@
 
 import streamlit as st
 
-from safeneuron.models.memory import memory_estimate
+from safeneuron.models.fit import weights_memory
 from safeneuron.models.parity_report import kept_parity
-from safeneuron.ui import chat_section, model_comparison, opening, resources, self_check, words
+from safeneuron.ui import chat_section, fitting, model_comparison, opening, resources, self_check, words
 from safeneuron.ui.page import page
 from safeneuron.ui.work import long_work
 
@@ -20,14 +20,14 @@ with page("Model", checked=False) as choice:
     facts.metric("Neurons per layer", f"{card.d_mlp:,}", width="content")
     facts.metric("Neurons", f"{card.n_neurons:,}", help=words.NEURON, width="content")
     if loaded:
-        facts.metric("Memory", f"{loaded.bytes / 1e6:,.0f} MB", help="Of the weights, in float32.", width="content")
+        facts.metric("Memory", f"{loaded.bytes / 1e6:,.0f} MB", help="Of the weights.", width="content")
     else:
-        size = memory_estimate(card)
+        size = weights_memory(card)
         unknown = "weights missing" if card.ready else "known once prepared"
         facts.metric(
             "Memory once open",
             f"{size / 1e6:,.0f} MB" if size else unknown,
-            help="Of the weights, in float32; reckoned from their shapes, which stand at the head of their files.",
+            help="Of the weights; reckoned from their shapes, which stand at the head of their files.",
             width="content",
         )
     facts.metric("State", state, width="content")
@@ -45,6 +45,8 @@ with page("Model", checked=False) as choice:
 
     if choice.other:
         model_comparison.show(choice, choice.other)
+
+    fitting.show(card)
 
     st.subheader("Self-check", anchor=False, help=words.SELF_CHECK)
     report = kept_parity(card.fingerprint)

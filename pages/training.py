@@ -3,11 +3,12 @@
 import streamlit as st
 
 from safeneuron import pace
+from safeneuron.costs import training_work
 from safeneuron.errors import UserError
 from safeneuron.runs import store
 from safeneuron.training.settings import MaskedDPOSettings, TrainingSettings
 from safeneuron.training.start import KIND, check_pairs, start_training
-from safeneuron.ui import hand, own_pairs, run_monitor, words
+from safeneuron.ui import fitting, hand, own_pairs, run_monitor, words
 from safeneuron.ui.page import page
 from safeneuron.ui.run_table import run_table
 
@@ -72,7 +73,7 @@ with page("Training", monitor=False) as choice:
             benign_pairs=benign,
             thresholds=hand.thresholds(),
         )
-        training, whole = pace.of_training(settings)
+        training, whole = pace.of_training(settings, choice.card)
         st.markdown(f":material/schedule: The {steps} steps take {training}; {whole}.")
         if active:
             st.caption("A run is in progress; a second one would slow both down. Cancel it, or wait for its end.")
@@ -82,12 +83,13 @@ with page("Training", monitor=False) as choice:
             hindrance = hindrance or str(error)
         if hindrance:
             st.warning(hindrance, icon=":material/block:")
+        fits = fitting.allowed(choice.card, training_work(settings.dpo))
         if st.button(
             "Start the run",
             type="primary",
             key="start_run",
             icon=":material/play_arrow:",
-            disabled=active is not None or hindrance is not None,
+            disabled=active is not None or hindrance is not None or not fits,
         ):
             with st.spinner("Starting the background process …"):
                 st.session_state["watched"] = start_training(

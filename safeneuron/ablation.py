@@ -56,7 +56,7 @@ def add_hooks(model: nn.Module, neurons: NeuronSet, factor: float = 0.0) -> list
     handles = []
     for layer, indices in neurons.by_layer().items():
         weight = blocks[layer].down.weight
-        scale = torch.ones(shape[1], dtype=weight.dtype, device=weight.device)
+        scale = torch.ones(shape[1], device=weight.device)
         scale[indices] = factor
         handles.append(blocks[layer].down.register_forward_pre_hook(_scaling(scale)))
     return handles
@@ -64,6 +64,7 @@ def add_hooks(model: nn.Module, neurons: NeuronSet, factor: float = 0.0) -> list
 
 def _scaling(scale: torch.Tensor):
     def hook(module: nn.Module, inputs: tuple[torch.Tensor, ...]) -> tuple[torch.Tensor, ...]:
-        return (inputs[0] * scale, *inputs[1:])
+        # In the activations' type and not the weights': those of 4-bit models are bytes, in which 0.5 is 0.
+        return (inputs[0] * scale.to(inputs[0].dtype), *inputs[1:])
 
     return hook

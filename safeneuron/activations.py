@@ -10,7 +10,8 @@ from collections.abc import Mapping, Sequence
 
 import torch
 
-from safeneuron.models.chat import batches_by_length, last_positions, pad, prompt_ids
+from safeneuron.models.batches import in_batches
+from safeneuron.models.chat import last_positions, pad, prompt_ids
 from safeneuron.models.layout import mlp_blocks
 from safeneuron.models.loaded import LoadedModel
 from safeneuron.progress import Progress, silent
@@ -21,20 +22,22 @@ class StreamingMoments:
     """Count, mean and sum of squared deviations of rows that arrive in batches (Chan et al. 1979)."""
 
     def __init__(self, shape: tuple[int, ...], device: torch.device) -> None:
+        # Apple's GPU has no float64.
+        device = torch.device("cpu") if device.type == "mps" else device
         self.count = 0
         self.mean = torch.zeros(shape, dtype=torch.float64, device=device)
         self.squares = torch.zeros(shape, dtype=torch.float64, device=device)
 
     def update(self, rows: torch.Tensor) -> None:
-        """Add a batch ``[n, *shape]``."""
-        rows = rows.double()
+        """Add a batch ``[n, *shape]`` of any type; all of it or, where memory runs out, nothing."""
+        rows = rows.to(self.mean.device).double()
         added = rows.shape[0]
         batch_mean = rows.mean(dim=0)
         delta = batch_mean - self.mean
         total = self.count + added
-        self.squares += (rows - batch_mean).square().sum(dim=0) + delta.square() * (self.count * added / total)
-        self.mean += delta * (added / total)
-        self.count = total
+        spread = (rows - batch_mean).square().sum(dim=0) + delta.square() * (self.count * added / total)
+        squares, mean = self.squares + spread, self.mean + delta * (added / total)
+        self.count, self.mean, self.squares = total, mean, squares
 
 
 @torch.inference_mode()
@@ -59,9 +62,12 @@ def collect(
     rows = [prompt_ids(loaded, prompt) for prompt in prompts]
     shape = loaded.shape
     moments = StreamingMoments(shape, loaded.device)
-    for batch in batches_by_length([len(row) for row in rows], batch_size):
+
+    def read(batch: list[int]) -> None:
         encoded = pad(loaded, [rows[row] for row in batch], padding_side)
         moments.update(pooled_activations(loaded, encoded, pooling))
+
+    for _ in in_batches([len(row) for row in rows], batch_size, read, progress):
         progress(step, moments.count / len(prompts))
     return ActivationStatistics(
         count=moments.count,
@@ -73,11 +79,10 @@ def collect(
 
 
 def pooled_activations(loaded: LoadedModel, batch: Mapping[str, torch.Tensor], pooling: Pooling) -> torch.Tensor:
-    """Return every neuron's pooled activation ``[n, n_layers, d_mlp]`` on a padded batch, in the model's dtype."""
+    """Return every neuron's pooled activation ``[n, n_layers, d_mlp]`` on a padded batch, in float32 or wider."""
     blocks = mlp_blocks(loaded.model)
-    pooled = torch.empty(
-        len(batch["input_ids"]), len(blocks), blocks[0].d_mlp, dtype=loaded.model.dtype, device=loaded.device
-    )
+    shape = len(batch["input_ids"]), len(blocks), blocks[0].d_mlp
+    pooled = torch.empty(shape, dtype=_at_least_float32(loaded.model.dtype), device=loaded.device)
     pool = _pooler(batch["attention_mask"], pooling)
     # OPT calls its projections with all tokens of the batch in one row.
     grid = (*batch["input_ids"].shape, blocks[0].d_mlp)
@@ -98,12 +103,23 @@ def pooled_activations(loaded: LoadedModel, batch: Mapping[str, torch.Tensor], p
     return pooled
 
 
+def _at_least_float32(dtype: torch.dtype) -> torch.dtype:
+    return torch.promote_types(dtype, torch.float32)
+
+
 def _pooler(attention_mask: torch.Tensor, pooling: Pooling):
     real = attention_mask.bool().unsqueeze(-1)
     rows = torch.arange(attention_mask.shape[0], device=attention_mask.device)
     last = last_positions(attention_mask)
-    if pooling == "last":
-        return lambda activation: activation[rows, last]
-    if pooling == "max":
-        return lambda activation: activation.masked_fill(~real, -torch.inf).amax(dim=1)
-    return lambda activation: (activation * real).sum(dim=1) / real.sum(dim=1)
+
+    # Where a model is spread over several GPUs, a layer's activations lie on another one than the mask.
+    def pool(activation: torch.Tensor) -> torch.Tensor:
+        here = real.to(activation.device)
+        if pooling == "last":
+            return activation[rows.to(activation.device), last.to(activation.device)]
+        if pooling == "max":
+            return activation.masked_fill(~here, -torch.inf).amax(dim=1)
+        # The sum over up to thousands of tokens would lose digits in bfloat16.
+        return (activation * here).sum(dim=1, dtype=_at_least_float32(activation.dtype)) / here.sum(dim=1)
+
+    return pool

@@ -8,7 +8,8 @@ import torch
 from transformers import GenerationConfig
 from transformers.generation.streamers import BaseStreamer
 
-from safeneuron.models.chat import batches_by_length, pad, prompt_ids
+from safeneuron.models.batches import in_batches
+from safeneuron.models.chat import pad, prompt_ids
 from safeneuron.models.loaded import LoadedModel
 from safeneuron.progress import Progress, silent
 from safeneuron.prompts.answers import MAX_NEW_TOKENS
@@ -90,7 +91,8 @@ def generate(
     rows = [prompt_ids(loaded, prompt) for prompt in prompts]
     answers: list[Answer | None] = [None] * len(prompts)
     done = 0
-    for batch in batches_by_length([len(row) for row in rows], batch_size):
+
+    def answer(batch: list[int]) -> list[Answer]:
         steps = 0
 
         def listen(_: torch.Tensor) -> None:
@@ -101,14 +103,16 @@ def generate(
         new_ids = _generate_ids(
             loaded, [rows[row] for row in batch], max_new_tokens, TokenListener(listen), temperature
         )
-        finished = [_answer(loaded, prompts[row], ids, max_new_tokens) for row, ids in zip(batch, new_ids, strict=True)]
-        for row, answer in zip(batch, finished, strict=True):
-            answers[row] = answer
+        return [_answer(loaded, prompts[row], ids, max_new_tokens) for row, ids in zip(batch, new_ids, strict=True)]
+
+    for batch, finished in in_batches([len(row) for row in rows], batch_size, answer, progress):
+        for row, found in zip(batch, finished, strict=True):
+            answers[row] = found
         done += len(batch)
         progress(step, done / len(prompts))
         if on_answers:
             on_answers(finished)
-    return [answer for answer in answers if answer is not None]
+    return [found for found in answers if found is not None]
 
 
 @torch.inference_mode()

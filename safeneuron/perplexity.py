@@ -5,7 +5,8 @@ from collections.abc import Sequence
 import torch
 
 from safeneuron.generation import Answer
-from safeneuron.models.chat import batches_by_length, pad, prompt_ids
+from safeneuron.models.batches import in_batches
+from safeneuron.models.chat import pad, prompt_ids
 from safeneuron.models.loaded import LoadedModel
 from safeneuron.progress import Progress, silent
 
@@ -27,7 +28,8 @@ def perplexity(
     prompts = [prompt_ids(loaded, answer.prompt) for answer in answers]
     completions = [[*answer.token_ids, *([end] if answer.finished else [])] for answer in answers]
     total, count, done = 0.0, 0, 0
-    for batch in batches_by_length([len(p) + len(c) for p, c in zip(prompts, completions, strict=True)], batch_size):
+
+    def read(batch: list[int]) -> float:
         encoded = pad(loaded, [prompts[row] + completions[row] for row in batch], side="left")
         # At least 1, since a batch may hold nothing but answers without a token.
         longest = max(1, *(len(completions[row]) for row in batch))
@@ -37,10 +39,16 @@ def perplexity(
         losses = torch.nn.functional.cross_entropy(
             logits.float().flatten(0, 1), encoded["input_ids"][:, -longest:].flatten(), reduction="none"
         ).view(len(batch), longest)
-        for position, row in enumerate(batch):
-            length = len(completions[row])
-            total += float(losses[position, longest - length :].double().sum()) if length else 0.0
-            count += length
+        # On the CPU, since Apple's GPU has no float64.
+        losses = losses.cpu().double()
+        return sum(
+            float(loss[longest - len(completions[row]) :].sum()) for loss, row in zip(losses, batch, strict=True)
+        )
+
+    lengths = [len(prompt) + len(completion) for prompt, completion in zip(prompts, completions, strict=True)]
+    for batch, loss in in_batches(lengths, batch_size, read, progress):
+        total += loss
+        count += sum(len(completions[row]) for row in batch)
         done += len(batch)
         progress("Reading the answers again", done / len(answers))
     if not count:

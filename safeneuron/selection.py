@@ -1,9 +1,11 @@
 """From what a person typed or chose to a neuron set."""
 
 from collections.abc import Iterable
+from itertools import chain
 from pathlib import Path
 
 from safeneuron.errors import UserError
+from safeneuron.models.device import weights_of
 from safeneuron.neurons import Neuron, NeuronSet, parse_neurons, random_like
 from safeneuron.scores.score import ScoreTable, scores
 
@@ -70,7 +72,8 @@ def checked(found: NeuronSet, model: str, shape: tuple[int, int], ancestors: Ite
             f"The set {found.name} is of a model of shape {found.shape}, this one has {shape}; "
             "choose a set of this model."
         )
-    if found.model != model and found.model not in ancestors:
+    # Neurons are places in the weights, so a set found in bfloat16 is one of the same weights in float32.
+    if weights_of(found.model) not in (weights_of(name) for name in chain([model], ancestors)):
         raise UserError(
             f"The set {found.name} was found on another model (fingerprint {found.model}), neither this one ({model}) "
             "nor one that it was trained from; choose a set of this model."

@@ -21,6 +21,7 @@ from safeneuron.commands.options import (
     thresholds,
 )
 from safeneuron.models.catalogue import DEFAULT_MODEL, ancestors, model_card
+from safeneuron.models.fit import GENERATING, require_fit
 from safeneuron.neurons import NeuronSet
 from safeneuron.progress import Progress
 from safeneuron.prompts.promptset import PromptSet
@@ -62,6 +63,7 @@ def ablate(
         chosen_thresholds = thresholds(tau_es, tau_sas)
         card = model_card(model)
         neurons = understood(set_name, card.fingerprint, card.shape, ancestors(card))
+        require_fit(card, GENERATING)
         loaded = opened(card, progress)
         if isinstance(neurons, str):
             # Only now, since a set that is spelled out needs no scores, which may take a minute.

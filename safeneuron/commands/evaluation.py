@@ -22,6 +22,7 @@ from safeneuron.commands.options import (
     thresholds,
 )
 from safeneuron.models.catalogue import DEFAULT_MODEL, model_card
+from safeneuron.models.fit import GENERATING, require_fit
 from safeneuron.refusal.judge import judge_named
 
 if TYPE_CHECKING:
@@ -80,7 +81,7 @@ def evaluate(
         chosen = thresholds(tau_es, tau_sas)
         judge_named(judge)
         for source in filter(None, (model, compare)):
-            model_card(source)
+            require_fit(model_card(source), GENERATING)
         from safeneuron.evaluation import evaluate_once
         from safeneuron.robustness import EvaluationSettings
 

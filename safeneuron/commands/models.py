@@ -7,7 +7,8 @@ import typer
 
 from safeneuron import terminal
 from safeneuron.commands.options import Json, Model, opened, opened_unchecked
-from safeneuron.models.catalogue import DEFAULT_MODEL, catalogue
+from safeneuron.models.catalogue import DEFAULT_MODEL, catalogue, model_card
+from safeneuron.models.device import placement
 
 if TYPE_CHECKING:
     from safeneuron.models.loaded import LoadedModel
@@ -51,6 +52,23 @@ def models_check(
         result = _checked(opened_unchecked(model, progress))
     terminal.show(result, json, _check_text(result))
     raise typer.Exit(0 if result["passed"] else 1)
+
+
+@models_app.command("fit")
+def models_fit(model: Annotated[str, typer.Argument(help="Which model.")] = DEFAULT_MODEL, json: Json = False) -> None:
+    """Say what opening, scoring, generating and training take, and whether this machine has it; opens nothing."""
+    from safeneuron.costs import cost_rows, cost_table
+
+    with terminal.command():
+        card, where = model_card(model), placement()
+        rows = cost_rows(card)
+    columns = ["work", "takes", "free", "fits", "what would", "time"]
+    unknown = f"What {card.title} takes is known once it is prepared: python -m safeneuron models prepare {model}"
+    terminal.show(
+        {"model": model, "device": where.device, "precision": where.precision, "rows": rows},
+        json,
+        f"Opened in {where.words}.\n" + (terminal.table(cost_table(rows), columns) if rows else unknown),
+    )
 
 
 @models_app.command("measure")

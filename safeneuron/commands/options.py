@@ -7,6 +7,7 @@ import typer
 
 from safeneuron.models.card import ModelCard
 from safeneuron.models.catalogue import model_card, open_model
+from safeneuron.models.fit import LOADING, require_fit
 from safeneuron.progress import Progress
 from safeneuron.prompts.promptset import PromptSet, load_prompts
 from safeneuron.scores.score import check_thresholds, scores
@@ -65,6 +66,7 @@ def opened_unchecked(source: str | ModelCard, progress: Progress) -> "LoadedMode
     """Open a model for its self-check, with this process's share of the cores."""
     # Found before torch is imported: a wrong name should not take seconds to be refused.
     card = source if isinstance(source, ModelCard) else model_card(source)
+    require_fit(card, LOADING)
     from safeneuron.compute import set_process_threads
 
     set_process_threads()

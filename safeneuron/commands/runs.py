@@ -65,6 +65,8 @@ def train(
     json: Json = False,
 ) -> None:
     """Start masked DPO as a background run."""
+    from safeneuron.costs import training_work
+    from safeneuron.models.fit import require_fit
     from safeneuron.models.parity_report import refuse_if_red
     from safeneuron.prompts.pairs import load_pairs
     from safeneuron.runs.launcher import wait as wait_for
@@ -91,6 +93,7 @@ def train(
         )
         check_pairs(settings, own)
         refuse_if_red(model_card(model))
+        require_fit(model_card(model), training_work(dpo))
         run = start_training(model, set_name, settings, own)
         typer.echo(f"Run {run} has started.", err=True)
         if wait:

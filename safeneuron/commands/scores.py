@@ -20,6 +20,7 @@ from safeneuron.commands.options import (
     thresholds,
 )
 from safeneuron.models.catalogue import DEFAULT_MODEL, model_card
+from safeneuron.models.fit import SCORING, require_fit
 from safeneuron.statistics import check_pooling, check_prompts
 
 
@@ -51,6 +52,8 @@ def score(
         chosen = thresholds(tau_es, tau_sas)
         if compare:
             require_same_shape(model_card(model), model_card(compare))
+        for source in filter(None, (model, compare)):
+            require_fit(model_card(source), SCORING)
         # Each model goes as soon as it is scored, so that one at a time is in memory.
         table = score_table(opened(model, progress), *classes, pooling, progress)
         other = score_table(opened(compare, progress), *classes, pooling, progress) if compare else None

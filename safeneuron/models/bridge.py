@@ -42,7 +42,11 @@ def bridge_run(
     """
     from transformer_lens.factories.architecture_adapter_factory import SUPPORTED_ARCHITECTURES
     from transformer_lens.model_bridge import TransformerBridge
+    from transformer_lens.model_bridge.sources.transformers import source
 
+    # For a model that also sees, it would look for an image processor on the hub and install torchvision with
+    # pip, which brings another torch along; no text prompt needs either.
+    source.load_modality_processor = lambda *_: None
     logging.getLogger("transformer_lens").setLevel(logging.ERROR)
     architecture = type(loaded.model).__name__
     if architecture not in SUPPORTED_ARCHITECTURES:

@@ -1,12 +1,14 @@
 """From the one string that names a model to its card, or to the model itself."""
 
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
 from safeneuron.errors import UserError
 from safeneuron.models.card import ModelCard
 from safeneuron.models.chat_names import spoken_as
+from safeneuron.models.device import precise_fingerprint
 from safeneuron.progress import Progress, silent
 from safeneuron.registry import discover
 
@@ -45,7 +47,7 @@ class Source(Protocol):
 
 def catalogue() -> list[ModelCard]:
     """Return every model that can be listed: the embedded ones, the hub's local cache, then finished runs."""
-    return [card for source in _sources() for card in source.cards()]
+    return [_as_opened(card) for source in _sources() for card in source.cards()]
 
 
 def model_card(source: str) -> ModelCard:
@@ -56,13 +58,14 @@ def model_card(source: str) -> ModelCard:
     UserError
         When no kind of source knows the name.
     """
-    return _find(source)[1]
+    return _as_opened(_find(source)[1])
 
 
 def open_model(source: str, progress: Progress = silent) -> "LoadedModel":
     """Open a model; what must be fetched or converted first is reported step by step."""
     kind, card = _find(source)
-    return kind.load(card, progress)
+    loaded = kind.load(card, progress)
+    return replace(loaded, card=_as_opened(loaded.card))
 
 
 def open_card(card: ModelCard, progress: Progress = silent) -> "LoadedModel":
@@ -98,7 +101,14 @@ def places(source: str) -> Iterator[Path]:
 
 def weights_folder(card: ModelCard) -> Path | None:
     """Return where a model's config and weights lie, or will lie; None when they are only made in memory."""
-    return _find(card.source)[0].folder(card)
+    kind, found = _find(card.source)
+    return kind.folder(found)
+
+
+def _as_opened(card: ModelCard) -> ModelCard:
+    """Return the card with the fingerprint of what the weights are here: float32, bfloat16 or 4-bit."""
+    # A chat format's fingerprint is made of the plain model's, which says it already.
+    return card if card.plain else replace(card, fingerprint=precise_fingerprint(card.fingerprint))
 
 
 def _find(source: str) -> tuple[Source, ModelCard]:

@@ -16,6 +16,7 @@ from safeneuron.errors import Cancelled, UserError
 from safeneuron.models.card import CARD, ModelCard, read_card
 from safeneuron.models.chat import prompt_ids
 from safeneuron.models.chat_format import with_template
+from safeneuron.models.device import loading_arguments, placement, require_on_gpus
 from safeneuron.models.layout import MLPLayout, layout_of, layout_of_config
 from safeneuron.models.loaded import LoadedModel
 from safeneuron.models.model_files import check_vocabulary, check_weights, folder_fingerprint
@@ -23,7 +24,7 @@ from safeneuron.workspace import remove_abandoned, replacing, write_json
 
 
 def load_folder(folder: Path, card: ModelCard) -> LoadedModel:
-    """Open a folder in float32 on the CPU, without asking any hub.
+    """Open a folder where and as models are opened here (:mod:`safeneuron.models.device`), without asking any hub.
 
     What can be told from the config, the tokenizer and the weights' headers is refused before the
     weights are read.
@@ -31,7 +32,8 @@ def load_folder(folder: Path, card: ModelCard) -> LoadedModel:
     Raises
     ------
     UserError
-        When the folder lacks a config or a tokenizer, or its parts are damaged or do not fit together.
+        When the folder lacks a config or a tokenizer, its parts are damaged or do not fit together, or the
+        device cannot be used.
     """
     check_config(folder)
     check_weights(folder)
@@ -41,12 +43,13 @@ def load_folder(folder: Path, card: ModelCard) -> LoadedModel:
     with reading(folder):
         model, report = AutoModelForCausalLM.from_pretrained(
             folder,
-            dtype=torch.float32,
+            **loading_arguments(placement()),
             use_safetensors=True,
             local_files_only=True,
             trust_remote_code=False,
             output_loading_info=True,
         )
+    require_on_gpus(getattr(model, "hf_device_map", None))
     require_all_weights(report, folder)
     require_finite(model, folder)
     loaded = LoadedModel(card=card, model=model.eval(), tokenizer=tokenizer)

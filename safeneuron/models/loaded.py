@@ -1,12 +1,12 @@
 """A model in memory, with what the rest of safeneuron needs to know of it."""
 
-import threading
 from dataclasses import dataclass, field
 
 import torch
 from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 from safeneuron.models.card import ModelCard
+from safeneuron.models.turns import Turns
 
 
 @dataclass(frozen=True)
@@ -20,15 +20,15 @@ class LoadedModel:
         In evaluation mode. Hooks are the only change anyone may make to it.
     tokenizer : PreTrainedTokenizerBase
         With a chat template and a padding token.
-    lock : threading.RLock
-        Held while hooks are on the model or it generates, so that two browser sessions that share
-        the model take turns and never see each other's ablation.
+    lock : Turns
+        Held while hooks are on the model or it generates, so that browser sessions that share the model take
+        turns, first come, first served, and never see each other's ablation.
     """
 
     card: ModelCard
     model: PreTrainedModel
     tokenizer: PreTrainedTokenizerBase
-    lock: threading.RLock = field(default_factory=threading.RLock, compare=False)
+    lock: Turns = field(default_factory=Turns, compare=False)
 
     @property
     def fingerprint(self) -> str:

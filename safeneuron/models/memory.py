@@ -1,30 +1,69 @@
-"""How much memory a model's weights will take, before it is opened."""
+"""The memory of this machine: how much is free, and giving back what is no longer used. Needs no torch."""
 
-from math import prod
+import ctypes
+import gc
+import sys
+from dataclasses import dataclass
 
-from safeneuron.models.card import ModelCard
-from safeneuron.models.catalogue import model_card, weights_folder
-from safeneuron.models.model_files import tensor_shapes, weight_files
+import psutil
 
-BYTES_PER_WEIGHT = 4
-"""Every model is opened in float32, whatever its files hold."""
+from safeneuron.models.device import Placement
+from safeneuron.models.nvidia import visible_gpus
 
 
-def memory_estimate(card: ModelCard) -> int | None:
-    """Return the bytes that the weights take once open, or None while they are not on this machine.
+@dataclass(frozen=True)
+class Memory:
+    """Where a model would lie, and how much of it is free.
 
-    Only the headers of the files are read, without torch. Tied weights that a file holds twice are
-    counted twice, which files that transformers wrote never do.
-
-    Raises
-    ------
-    UserError
-        When a weight file is damaged or missing.
+    Parameters
+    ----------
+    name : str
+        In words: memory, or GPU memory.
+    free, total : int
+        Bytes; of all GPUs together where the model is spread over them.
     """
-    folder = weights_folder(card)
-    if folder is None and card.parent:
-        # Merging an adapter changes weights and adds none.
-        return memory_estimate(model_card(card.parent))
-    files = weight_files(folder) if folder else []
-    weights = sum(prod(shape) for path in files for shape in tensor_shapes(path).values())
-    return weights * BYTES_PER_WEIGHT if files else None
+
+    name: str
+    free: int
+    total: int
+
+
+def memory(where: Placement) -> Memory:
+    """Return the memory that models go to, as it is now.
+
+    GPUs are asked through torch once it uses them, since it sees what it has put aside for itself, and
+    through their driver before that.
+    """
+    if not where.on_cuda:
+        # Apple's GPU works in the memory of the whole machine.
+        now = psutil.virtual_memory()
+        return Memory("memory", now.available, now.total)
+    torch = sys.modules.get("torch")
+    if torch and torch.cuda.is_initialized():
+        gpus = [torch.cuda.mem_get_info(number) for number in range(torch.cuda.device_count())]
+    else:
+        gpus = [(gpu.free, gpu.total) for gpu in visible_gpus()]
+    if where.device != "auto":
+        gpus = gpus[int(where.device[5:]) :][:1]
+    return Memory("GPU memory", sum(free for free, _ in gpus), sum(total for _, total in gpus))
+
+
+def resident() -> int:
+    """Return the bytes of memory that this process holds now."""
+    return psutil.Process().memory_info().rss
+
+
+def release() -> None:
+    """Give memory that is no longer used back to the system, so that the next model can have it."""
+    # A model may hold itself in a cycle, and its memory is wanted now.
+    gc.collect()
+    torch = sys.modules.get("torch")
+    if torch and torch.cuda.is_initialized():
+        torch.cuda.empty_cache()
+    if torch and torch.backends.mps.is_available():
+        torch.mps.empty_cache()
+    if sys.platform == "linux":
+        # glibc keeps what was freed in small pieces; other C libraries have no such call.
+        trim = getattr(ctypes.CDLL(None), "malloc_trim", None)
+        if trim:
+            trim(0)

@@ -11,7 +11,8 @@ from collections.abc import Sequence
 import numpy as np
 import torch
 
-from safeneuron.models.chat import batches_by_length, pad, prompt_ids
+from safeneuron.models.batches import in_batches
+from safeneuron.models.chat import pad, prompt_ids
 from safeneuron.models.loaded import LoadedModel
 from safeneuron.progress import Progress, silent
 
@@ -27,8 +28,9 @@ def refusal_token_ids(loaded: LoadedModel) -> list[int]:
 
 
 def log_odds(logits: torch.Tensor, token_ids: Sequence[int]) -> torch.Tensor:
-    """Return the refusal score ``[n]`` of first-token logits ``[n, vocabulary]``, in nats."""
-    probability = logits.float().softmax(dim=-1)[:, list(token_ids)].sum(dim=-1).double()
+    """Return the refusal score ``[n]`` of first-token logits ``[n, vocabulary]``, in nats, float64 on the CPU."""
+    # On the CPU from here, since Apple's GPU has no float64.
+    probability = logits.float().softmax(dim=-1)[:, list(token_ids)].sum(dim=-1).cpu().double()
     return torch.log(probability + 1e-8) - torch.log(1 - probability + 1e-8)
 
 
@@ -41,11 +43,15 @@ def refusal_scores(
     tokens = refusal_token_ids(loaded)
     scores = np.empty(len(prompts))
     done = 0
-    for batch in batches_by_length([len(row) for row in rows], batch_size):
+
+    def read(batch: list[int]) -> np.ndarray:
         encoded = pad(loaded, [rows[row] for row in batch])
         with loaded.lock:
             logits = loaded.model(**encoded, use_cache=False, logits_to_keep=1).logits[:, -1]
-        scores[batch] = log_odds(logits, tokens).cpu().numpy()
+        return log_odds(logits, tokens).numpy()
+
+    for batch, found in in_batches([len(row) for row in rows], batch_size, read, progress):
+        scores[batch] = found
         done += len(batch)
         progress("Refusal scores", done / len(prompts))
     return scores

@@ -134,7 +134,7 @@ def train_adapter(
     Raises
     ------
     UserError
-        When the adapter is larger than the package may carry.
+        When the base model is not in float32 on the CPU, or the adapter is larger than the package may carry.
     """
     from datasets import Dataset
     from peft import LoraConfig
@@ -142,6 +142,10 @@ def train_adapter(
 
     from safeneuron.training.opening import OpeningTrainer
 
+    if base.device.type != "cpu" or base.model.dtype != torch.float32:
+        raise UserError(
+            "The adapter is trained in float32 on the CPU; set SAFENEURON_DEVICE=cpu and SAFENEURON_LOAD=float32."
+        )
     torch.use_deterministic_algorithms(True)
     layers = range(settings.first_layer, base.card.n_layers)
     neurons = tunable_neurons(base, layers, settings.neurons_per_layer, progress)

@@ -74,7 +74,7 @@ def step_ratio(loaded: LoadedModel, neurons: NeuronSet, batch_size: int = 8, ste
     settings = MaskedDPOSettings(max_steps=WARM_UP_STEPS + steps, batch_size=batch_size)
     callback = AlternatingCallback(copied, neurons)
     with tempfile.TemporaryDirectory() as scratch:
-        trainer = dpo_trainer(copied, pairs, dpo_config(settings, scratch, on_cpu=loaded.device.type == "cpu"))
+        trainer = dpo_trainer(copied, pairs, dpo_config(settings, scratch, loaded.device.type))
         trainer.add_callback(callback)
         trainer.train()
     skipped = WARM_UP_STEPS // 2

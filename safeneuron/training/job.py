@@ -16,6 +16,7 @@ from safeneuron.compute import shared_threads
 from safeneuron.errors import UserError
 from safeneuron.evaluation import evaluate_once
 from safeneuron.models.catalogue import open_card, open_model
+from safeneuron.models.device import in_float32_on_one_device
 from safeneuron.models.folder import save_folder
 from safeneuron.models.loaded import LoadedModel
 from safeneuron.models.parity import require_parity
@@ -42,6 +43,7 @@ def run(report: Reporter) -> None:
     """Carry out the run; whatever fails is written down by the caller."""
     # This process does nothing else, so its only thread may keep the setting.
     torch.set_num_threads(shared_threads(busy=True))
+    in_float32_on_one_device()
     facts = store.get_json(report.run_id, "settings")
     source, set_name = facts.pop("source"), facts.pop("set")
     settings = TrainingSettings.from_json(facts)

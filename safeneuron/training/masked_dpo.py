@@ -14,6 +14,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+import torch
 from transformers import PrinterCallback, TrainerCallback, TrainerControl, TrainerState, TrainingArguments
 
 from safeneuron.ablation import add_hooks
@@ -89,19 +90,19 @@ def train_masked_dpo(
     Raises
     ------
     UserError
-        When there are no pairs, or the set belongs to a model of another shape.
+        When there are no pairs, the weights are not float32, or the set belongs to a model of another shape.
     """
     if not pairs:
         raise UserError("Training needs at least one preference pair; give a file with some, or ask for more than 0.")
+    if loaded.model.dtype not in (torch.float32, torch.float64) or getattr(loaded.model, "is_quantized", False):
+        raise UserError("Only float32 weights are trained; set SAFENEURON_LOAD=float32 and open the model again.")
     with (
         tempfile.TemporaryDirectory() as scratch,
         loaded.lock,
         _forward_restored(loaded),
         without_dropout(loaded.model),
     ):
-        trainer = dpo_trainer(
-            loaded, pairs, dpo_config(settings, scratch, on_cpu=loaded.device.type == "cpu"), progress
-        )
+        trainer = dpo_trainer(loaded, pairs, dpo_config(settings, scratch, loaded.device.type), progress)
         if on_metrics:
             trainer.add_callback(MetricsCallback(on_metrics))
         trainer.add_callback(ProgressCallback(TRAINING, progress))
@@ -119,11 +120,12 @@ def train_masked_dpo(
         return MaskedDPOResult(outcome.global_step, outcome.training_loss, frozen.verify())
 
 
-def dpo_config(settings: MaskedDPOSettings, output: str, on_cpu: bool) -> "DPOConfig":
+def dpo_config(settings: MaskedDPOSettings, output: str, device: str) -> "DPOConfig":
     """Return TRL's settings for a round.
 
     ``bf16`` and ``gradient_checkpointing`` are on by default in TRL; on a CPU the first makes a
-    step four times slower, and the second recomputes what fits into memory anyway.
+    step four times slower, and the second recomputes what fits into memory anyway. Apple's GPU has
+    no automatic bfloat16 in transformers' trainer.
     """
     from trl import DPOConfig
 
@@ -140,10 +142,10 @@ def dpo_config(settings: MaskedDPOSettings, output: str, on_cpu: bool) -> "DPOCo
         seed=settings.seed,
         data_seed=settings.seed,
         precompute_ref_log_probs=True,
-        bf16=not on_cpu,
-        gradient_checkpointing=not on_cpu,
-        use_cpu=on_cpu,
-        dataloader_pin_memory=not on_cpu,
+        bf16=device == "cuda",
+        gradient_checkpointing=device != "cpu",
+        use_cpu=device == "cpu",
+        dataloader_pin_memory=device == "cuda",
         logging_steps=1,
         save_strategy="no",
         report_to=[],

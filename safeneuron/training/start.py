@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 from safeneuron.errors import UserError
 from safeneuron.models.catalogue import ancestors, model_card
+from safeneuron.models.device import placement
 from safeneuron.models.names import absolute
 from safeneuron.neurons import NeuronSet
 from safeneuron.prompts.pairs import PreferencePair, save_pairs
@@ -49,10 +50,12 @@ def start_training(
     Raises
     ------
     UserError
-        When there are no pairs to train on, the model or the set's name is unknown, the set is of another model,
-        or the disk is full.
+        When there are no pairs to train on, models are opened in 4 bits, the model or the set's name is unknown,
+        the set is of another model, or the disk is full.
     """
     check_pairs(settings, pairs)
+    if placement().precision == "4bit":
+        raise UserError("4-bit weights cannot be trained; unset SAFENEURON_LOAD for the run.")
     card = model_card(source)
     known = card.fingerprint, card.shape, ancestors(card)
     neurons = understood(neurons, *known) if isinstance(neurons, str) else checked(neurons, *known)

@@ -1,18 +1,20 @@
 """The answers of the Ablation page: on many prompts with their rates, and on one of the person's own."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import streamlit as st
 
 from safeneuron import pace
+from safeneuron.models.fit import GENERATING
 from safeneuron.neurons import NeuronSet
 from safeneuron.progress import Progress
 from safeneuron.prompts.answers import KeptAnswers
 from safeneuron.refusal.judge import DEFAULT_JUDGE, Verdict, judge_named
 from safeneuron.refusal.rates import rate_of
 from safeneuron.scoring import test_prompts
-from safeneuron.ui import resources, words
+from safeneuron.ui import fitting, resources, words
 from safeneuron.ui.work import compute, long_work
 
 if TYPE_CHECKING:
@@ -46,13 +48,15 @@ def on_prompts(loaded: "LoadedModel", off: NeuronSet, name: str) -> None:
     count = sum(map(len, missing.values()))
     if count:
         asked = st.button(
-            f"Generate {count} answers ({pace.of_answers(count)})",
+            f"Generate {count} answers ({pace.of_answers(count, loaded.card)})",
             type="primary",
             key="generate",
             icon=":material/play_arrow:",
+            disabled=not fitting.allowed(loaded.card, replace(GENERATING, batch=CHUNK)),
         )
         if asked:
-            with pace.measured("answer", count), long_work(f"Generating {count} answers", "answers") as progress:
+            work = long_work(f"Generating {count} answers", "answers")
+            with pace.measured("answer", count, loaded.card), work as progress:
                 for condition, answers in kept.items():
                     _generate(loaded, answers, condition, missing[condition], progress)
             st.rerun()

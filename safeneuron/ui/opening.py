@@ -9,7 +9,8 @@ import streamlit as st
 
 from safeneuron import pace
 from safeneuron.models.card import ModelCard
-from safeneuron.ui import resources
+from safeneuron.models.fit import LOADING, SCORING
+from safeneuron.ui import fitting, resources
 from safeneuron.ui.work import long_work
 
 if TYPE_CHECKING:
@@ -22,7 +23,10 @@ def opened(card: ModelCard) -> "LoadedModel":
         return resources.shelf().get(card)
     if not card.ready and not offer_to_prepare(card):
         st.stop()
-    with long_work(f"{'Opening' if card.ready else 'Preparing'} {card.title}", f"open_{card.fingerprint}") as progress:
+    fitting.require(card, LOADING)
+    work = long_work(f"{'Opening' if card.ready else 'Preparing'} {card.title}", f"open_{card.fingerprint}")
+    # Fetching and converting are no part of what opening takes the next time.
+    with pace.measured("opening", int(card.ready), card), work as progress:
         loaded = resources.shelf().get(card, progress)
     if not card.ready:
         # What the sidebar says of the model is no longer true.
@@ -46,11 +50,12 @@ def offer_to_prepare(card: ModelCard) -> bool:
 
 def need_scores(card: ModelCard) -> None:
     """Offer to score the model's neurons, and end the page until they are there."""
+    fitting.require(card, SCORING)
     place = st.empty()
     with place.container():
         st.info(
             f"The neurons of **{card.title}** have not been scored yet. Scoring reads their activations on the "
-            f"built-in harmful and benign prompts, once ({pace.of_scoring()}).",
+            f"built-in harmful and benign prompts, once ({pace.of_scoring(card)}).",
             icon=":material/query_stats:",
         )
         asked = st.button("Score the neurons", type="primary", key="score_neurons", icon=":material/query_stats:")
@@ -63,6 +68,6 @@ def need_scores(card: ModelCard) -> None:
     from safeneuron.scoring import score_table
 
     del st.session_state["scoring"]
-    with pace.measured("scoring", 1), long_work("Scoring the neurons", "scoring") as progress:
+    with pace.measured("scoring", 1, card), long_work("Scoring the neurons", "scoring") as progress:
         score_table(loaded, progress=progress)
     st.rerun()

@@ -47,6 +47,12 @@ class Kept(Generic[Value]):
         """Return the value if it is there."""
         return self._values.get(key)
 
+    def drop(self, unwanted: Callable[[Value], bool]) -> None:
+        """Let every value go of which that is true."""
+        with self._lock:
+            for key in [key for key, value in self._values.items() if unwanted(value)]:
+                del self._values[key]
+
     def put(self, key: Hashable, value: Value) -> None:
         """Keep a value, and let the oldest go."""
         with self._lock:
@@ -58,7 +64,12 @@ class Kept(Generic[Value]):
 @st.cache_resource(show_spinner=False)
 def shelf() -> ModelShelf:
     """Return the models in memory; each is opened once, whoever asks."""
-    return ModelShelf()
+    return ModelShelf(on_release=_forget)
+
+
+def _forget(leaving: "LoadedModel") -> None:
+    """Let go what holds a model that leaves the shelf: a panel has the model itself, and its residual streams."""
+    _panels().drop(lambda panel: panel.loaded.model is leaving.model)
 
 
 @st.cache_resource(show_spinner=False)
@@ -89,8 +100,15 @@ def panel_of(loaded: "LoadedModel") -> "Panel":
     """Return the model's refusal panel, made by one full pass the first time."""
     from safeneuron.refusal.panel import Panel
 
-    panels: Kept[Panel] = _kept("panels", 2)
-    return panels.get(loaded.fingerprint, lambda: Panel(loaded, panel_prompts()[0]))
+    panel = _panels().get(loaded.fingerprint, lambda: Panel(loaded, panel_prompts()[0]))
+    if not shelf().holds(loaded.card):
+        # It left the shelf while this session was computing with it.
+        _forget(loaded)
+    return panel
+
+
+def _panels() -> "Kept[Panel]":
+    return _kept("panels", 2)
 
 
 def panel_scores() -> Kept[Any]:

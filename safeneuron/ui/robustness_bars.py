@@ -4,10 +4,11 @@ import streamlit as st
 
 from safeneuron import pace
 from safeneuron.models.card import ModelCard
+from safeneuron.models.fit import GENERATING
 from safeneuron.plots.refusal_bars import refusal_bars
 from safeneuron.robustness import EvaluationSettings, RobustnessTable, kept_evaluation
 from safeneuron.scoring import test_prompts
-from safeneuron.ui import answer_texts, figure, hand, opening, resources, words
+from safeneuron.ui import answer_texts, figure, fitting, hand, opening, resources, words
 from safeneuron.ui.choice import Choice, label
 from safeneuron.ui.work import long_work
 
@@ -53,15 +54,16 @@ def _kept_or_computed(card: ModelCard, limit: int | None) -> RobustnessTable | N
         return found
     count = settings.answers(*prompts)
     asked = st.button(
-        f"Compute the bars of {card.title}: {count} answers ({pace.of_answers(count, bulk=True)})",
+        f"Compute the bars of {card.title}: {count} answers ({pace.of_answers(count, card, bulk=True)})",
         type="primary",
         key=f"evaluate_{card.fingerprint}",
         icon=":material/play_arrow:",
+        disabled=not fitting.allowed(card, GENERATING),
     )
     if not asked:
         return None
     loaded = opening.opened(card)
-    with pace.measured("bulk answer", count), long_work(f"Answering {count} prompts", "evaluate") as progress:
+    with pace.measured("bulk answer", count, card), long_work(f"Answering {count} prompts", "evaluate") as progress:
         from safeneuron.evaluation import evaluate_once
 
         evaluate_once(loaded, sets, *prompts, settings, progress)

@@ -52,6 +52,11 @@ SELF_CHECK = (
     "Three ways of switching neurons off must give the same numbers: a hook, zeroed weight columns, "
     "and TransformerLens' bridge; padded on either side or not; and the chat template must be applied once."
 )
+FIT = (
+    "What each kind of work takes at its height, on top of what this server uses now: weights, activations, kept keys "
+    "and values, and for training gradients and the optimiser's moments. Reckoned from the model's config before "
+    "anything is read."
+)
 MODEL = (
     "An embedded model, a finished run (run:…), or the path of a folder with a Llama, Mistral or Qwen2 model: the "
     "same text that --model takes. Type or paste it and press Enter. With #NAME at its end the model is spoken to in "

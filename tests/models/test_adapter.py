@@ -9,7 +9,7 @@ import torch
 from safeneuron.errors import UserError
 from safeneuron.models.catalogue import ancestors, model_card, open_model, weights_folder
 from safeneuron.models.difference import weight_difference
-from safeneuron.models.memory import memory_estimate
+from safeneuron.models.fit import weights_memory
 from safeneuron.models.roots import check_roots
 from safeneuron.models.sources import embedded
 
@@ -62,7 +62,7 @@ def test_the_merged_model_is_base_plus_factors(how, make_adapter, model_folder, 
     card = loaded.card
     assert card == model_card(source) and card.title == "tiny-llama + adapter" and card.shape == (3, 40)
     assert list(ancestors(card)) == [model_card(str(model_folder)).fingerprint]
-    assert memory_estimate(card) == loaded.bytes
+    assert weights_memory(card) == loaded.bytes
     assert weights_folder(card) is None and not list(home.rglob("*.safetensors"))
 
 

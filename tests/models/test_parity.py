@@ -2,6 +2,7 @@
 
 import copy
 import json
+import subprocess
 from dataclasses import asdict, replace
 
 import pytest
@@ -130,6 +131,16 @@ def test_a_lack_of_memory_is_no_report(llama, home, monkeypatch):
     with pytest.raises(torch.OutOfMemoryError):
         parity.check_parity(llama)
     assert kept_parity(llama.fingerprint) is None
+
+
+def test_a_model_that_also_sees_makes_the_bridge_install_nothing(make_tiny, home, monkeypatch):
+    def refuse(*arguments, **options):
+        raise AssertionError(f"a process was started: {arguments}")
+
+    for name in ("check_call", "run", "Popen"):
+        monkeypatch.setattr(subprocess, name, refuse)
+    report = parity.check_parity(make_tiny("gemma3"))
+    assert report.passed and report.not_compared == ""
 
 
 def test_the_tokenizer_stays_as_it_is(llama, home):

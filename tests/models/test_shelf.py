@@ -2,11 +2,12 @@
 
 import threading
 import time
+import weakref
 from types import SimpleNamespace
 
 import pytest
 
-from safeneuron.models import shelf
+from safeneuron.models import memory, shelf
 from safeneuron.models.shelf import ModelShelf
 
 
@@ -40,6 +41,7 @@ def test_the_capacity_is_kept(opened, capacity):
     models = ModelShelf(capacity)
     for name in "abcd":
         models.get(card(name))
+        assert sum(models.holds(card(name)) for name in "abcd") <= capacity
     assert [name for name in "abcd" if models.holds(card(name))] == list("abcd")[-capacity:]
 
 
@@ -85,3 +87,90 @@ def test_a_model_that_could_not_be_opened_is_tried_again(monkeypatch):
     assert not models.holds(card("a"))
     models.get(card("a"))
     assert len(attempts) == 2
+
+
+def test_the_oldest_goes_before_the_next_is_opened(monkeypatch):
+    alive, released = [], []
+
+    class Model:
+        pass
+
+    def open_model(source, progress):
+        assert sum(reference() is not None for reference in alive) < 2
+        model = Model()
+        alive.append(weakref.ref(model))
+        return model
+
+    monkeypatch.setattr(shelf, "open_model", open_model)
+    models = ModelShelf(2, on_release=lambda model: released.append(id(model)))
+    for name in "abcabc":
+        models.get(card(name))
+    assert len(released) == 4
+
+
+def test_a_session_may_finish_with_a_model_that_has_left(monkeypatch):
+    class Model:
+        def __init__(self, name):
+            self.name = name
+
+    monkeypatch.setattr(shelf, "open_model", lambda source, progress: Model(source))
+    models = ModelShelf(1)
+    mine = models.get(card("a"))
+    models.get(card("b"))
+    assert mine.name == "a" and not models.holds(card("a"))
+    gone = weakref.ref(mine)
+    del mine
+    assert gone() is None
+
+
+@pytest.fixture
+def medium_folders(make_tiny, tmp_path, home):
+    """Three models of some 60 MB each."""
+    folders = []
+    for seed in range(3):
+        loaded = make_tiny("llama", seed=seed, hidden_size=512, intermediate_size=1408, num_hidden_layers=7)
+        folder = tmp_path / f"medium-{seed}"
+        loaded.model.save_pretrained(folder)
+        loaded.tokenizer.save_pretrained(folder)
+        assert 50e6 < loaded.bytes < 100e6
+        folders.append(folder)
+    return folders
+
+
+def test_ten_loads_and_switches_leave_no_more_memory_than_the_first(medium_folders, prompts):
+    """Every model is computed with, so that all of its mapped pages are in memory, and has a panel that holds it."""
+    from safeneuron.models.catalogue import model_card
+    from safeneuron.ui import resources
+
+    resources.st.cache_resource.clear()
+    cards = [model_card(str(folder)) for folder in medium_folders]
+    resident, alive = [], []
+    for number in range(10):
+        loaded = resources.shelf().get(cards[number % 3])
+        alive.append(weakref.ref(loaded.model))
+        # Before the new panel, which would push out the one of the model that has left.
+        assert sum(reference() is not None for reference in alive) <= 2
+        resources.panel_of(loaded)
+        del loaded
+        resident.append(memory.resident())
+    size = resources.shelf().get(cards[0]).bytes
+    resources.st.cache_resource.clear()
+    # Two are in memory from the second load on; a leak would add a model a time, eight in all.
+    assert max(resident[2:]) - resident[1] < 1.2 * size
+
+
+def test_a_panel_made_after_the_model_left_is_not_kept(medium_folders):
+    from safeneuron.models.catalogue import model_card
+    from safeneuron.ui import resources
+
+    resources.st.cache_resource.clear()
+    cards = [model_card(str(folder)) for folder in medium_folders]
+    mine = resources.shelf().get(cards[0])
+    for card in cards[1:]:
+        resources.shelf().get(card)
+    panel = resources.panel_of(mine)
+    assert panel.scores(None) is not None
+    gone = weakref.ref(mine.model)
+    del mine, panel
+    assert gone() is None
+    resources.st.cache_resource.clear()

@@ -19,7 +19,7 @@ def test_the_self_check_runs_and_turns_green(visit):
     assert not at.exception and not at.error
     assert kept_parity("tiny").passed
     assert "Passed" in at.success[0].value
-    assert list(at.table[0].value["verdict"]) == ["agrees"] * len(TOLERANCES)
+    assert list(at.table[-1].value["verdict"]) == ["agrees"] * len(TOLERANCES)
 
 
 def test_what_was_not_compared_is_neither_green_nor_red(visit):
@@ -27,7 +27,7 @@ def test_what_was_not_compared_is_neither_green_nor_red(visit):
     at = visit("model")
     assert not at.exception and not at.error
     assert "both ways compared" in at.success[0].value
-    assert list(at.table[0].value["verdict"]) == ["agrees"] * 4 + ["not compared"] * 2
+    assert list(at.table[-1].value["verdict"]) == ["agrees"] * 4 + ["not compared"] * 2
     assert "Not compared with TransformerBridge: TransformerLens has no bridge for Tiny." in at.info[0].value
 
 
@@ -146,3 +146,23 @@ def test_the_model_page_shows_two_models_side_by_side(visit, finished_run, tiny_
     shown = {found.label: found.value for found in at.metric}
     assert shown["Neurons whose weights differ"] == "0 of 120"
     assert shown["of them in the set in hand, FULL"] == "0 of 5"
+
+
+def test_the_model_page_says_what_fits(visit):
+    at = visit("model")
+    costs = at.table[0].value
+    assert list(costs["fits"]) == ["yes"] * 4 and list(costs["what would"]) == ["—"] * 4
+
+
+def test_what_does_not_fit_is_not_begun_unless_the_person_insists(visit, monkeypatch):
+    from safeneuron.models import fit
+    from safeneuron.models.memory import Memory
+
+    monkeypatch.setattr(fit, "memory", lambda _: Memory("memory", 1000, 2000))
+    at = visit("model")
+    at.button(key="run_self_check").click().run()
+    assert "Loading takes about" in at.warning[0].value and kept_parity("tiny") is None
+    robustness = visit("robustness")
+    assert robustness.button(key="evaluate_tiny").disabled
+    robustness.checkbox(key="anyway_tiny_Generating").check().run()
+    assert not robustness.button(key="evaluate_tiny").disabled

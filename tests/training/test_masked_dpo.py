@@ -58,7 +58,7 @@ def plain(tiny_models, tmp_path_factory):
         }
         for pair in PAIRS
     ]
-    config = dpo_config(SETTINGS, str(tmp_path_factory.mktemp("plain")), on_cpu=True)
+    config = dpo_config(SETTINGS, str(tmp_path_factory.mktemp("plain")), "cpu")
     trainer = DPOTrainer(
         model=model, args=config, train_dataset=Dataset.from_list(rows), processing_class=loaded.tokenizer
     )
@@ -170,7 +170,7 @@ def test_settings_that_cannot_train_are_said_plainly():
 
 def test_the_trainer_reads_what_the_passes_read(llama, tmp_path):
     spoken = replace(llama, tokenizer=speaking(llama.tokenizer, ChatFormat(FALLBACKS[1], "You are a pirate.")))
-    config = dpo_config(replace(SETTINGS, max_steps=1), str(tmp_path), on_cpu=True)
+    config = dpo_config(replace(SETTINGS, max_steps=1), str(tmp_path), "cpu")
     copied = replace(spoken, model=copy.deepcopy(llama.model))
     rows = masked_dpo.dpo_trainer(copied, PAIRS, config).train_dataset
     for row, pair in zip(rows, PAIRS, strict=True):

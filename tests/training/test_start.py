@@ -76,3 +76,11 @@ def test_a_run_that_cannot_be_launched_is_failed(home, model_folder, monkeypatch
 def test_a_learning_rate_that_means_nothing_is_refused(rate):
     with pytest.raises(UserError, match="above 0"):
         MaskedDPOSettings(learning_rate=rate)
+
+
+def test_a_run_on_four_bit_weights_is_refused(home, model_folder, monkeypatch):
+    from safeneuron.models.device import Placement
+
+    monkeypatch.setattr(start, "placement", lambda: Placement("cuda:0", "4bit"))
+    with pytest.raises(UserError, match="4-bit weights cannot be trained; unset SAFENEURON_LOAD"):
+        start.start_training(str(model_folder), "FULL")

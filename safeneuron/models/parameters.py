@@ -1,0 +1,149 @@
+"""How many parameters a model has, before any is read: from the heads of its files, or from its config alone.
+
+Needs neither torch nor transformers, so that a page can say what a model will cost before it opens it.
+"""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from math import prod
+from pathlib import Path
+from typing import Any
+
+from safeneuron.errors import UserError
+from safeneuron.models.card import ModelCard
+from safeneuron.models.catalogue import model_card, weights_folder
+from safeneuron.models.layout import layout_of_config
+from safeneuron.models.model_files import tensor_shapes, weight_files
+
+UNTIED = ("llama", "mistral", "qwen2", "qwen3", "phi3", "gpt_neox", "olmo2", "granite")
+"""Architectures with an unembedding of their own where their config does not say; transformers' defaults."""
+
+
+@dataclass(frozen=True)
+class Architecture:
+    """The sizes of a decoder-only language model.
+
+    Parameters
+    ----------
+    n_layers, d_model, d_mlp, vocabulary, heads, key_value_heads, head_dim : int
+    gated : bool
+        Whether the MLP is ``down(act(gate(x)) * up(x))`` and not ``down(act(up(x)))``.
+    tied : bool
+        Whether the unembedding is the embedding.
+    d_embedding : int
+        Width of the embedding; another than ``d_model`` in opt-350m, which projects it.
+    positions : int
+        Learned position embeddings; 0 where positions are rotary.
+    """
+
+    n_layers: int
+    d_model: int
+    d_mlp: int
+    vocabulary: int
+    heads: int
+    key_value_heads: int
+    head_dim: int
+    gated: bool
+    tied: bool
+    d_embedding: int
+    positions: int = 0
+
+    @property
+    def layer_parameters(self) -> int:
+        """Parameters of all layers, which every token passes."""
+        attention = 2 * self.d_model * self.head_dim * (self.heads + self.key_value_heads)
+        mlp = (3 if self.gated else 2) * self.d_model * self.d_mlp
+        # Norms, and biases where there is no gate, are some thousandths; these are upper bounds.
+        small = 4 * self.d_model if self.gated else 9 * self.d_model + self.d_mlp
+        return self.n_layers * (attention + mlp + small)
+
+    @property
+    def embedding_parameters(self) -> int:
+        """Parameters of the embedding; as many again in the unembedding."""
+        return self.vocabulary * self.d_embedding
+
+    @property
+    def parameters(self) -> int:
+        """All parameters, within 1 % of the real count for models of more than 50 million."""
+        projections = 2 * self.d_embedding * self.d_model if self.d_embedding != self.d_model else 0
+        embeddings = self.embedding_parameters * (1 if self.tied else 2)
+        return self.layer_parameters + embeddings + projections + self.positions * self.d_model
+
+
+def architecture(config: Mapping[str, Any]) -> Architecture:
+    """Return the sizes that a ``config.json`` states.
+
+    Raises
+    ------
+    UserError
+        When it does not state them.
+    """
+    text = config.get("text_config") or config
+    kind = text.get("model_type", "")
+    try:
+        d_model = _first(text, "hidden_size", "n_embd")
+        heads = _first(text, "num_attention_heads", "n_head")
+        gpt2, opt, falcon = kind == "gpt2", kind == "opt", kind == "falcon"
+        many_heads = heads if not falcon else 1 if text.get("multi_query", True) else heads
+        if falcon and text.get("new_decoder_architecture"):
+            many_heads = text.get("num_kv_heads") or heads
+        tied = text.get("tie_word_embeddings", config.get("tie_word_embeddings"))
+        return Architecture(
+            n_layers=_first(text, "num_hidden_layers", "n_layer"),
+            d_model=d_model,
+            d_mlp=_given(text, "intermediate_size", "ffn_dim", "n_inner", "ffn_hidden_size") or 4 * d_model,
+            vocabulary=_first(text, "vocab_size"),
+            heads=heads,
+            key_value_heads=_given(text, "num_key_value_heads") or many_heads,
+            head_dim=_given(text, "head_dim") or d_model // heads,
+            gated=layout_of_config(config).gate is not None,
+            tied=kind not in UNTIED if tied is None else bool(tied),
+            d_embedding=_given(text, "word_embed_proj_dim") or d_model,
+            positions=_given(text, "n_positions", "max_position_embeddings") or 0 if gpt2 or opt else 0,
+        )
+    except KeyError as error:
+        raise UserError(
+            f"The model's config.json does not say {error.args[0]}, so what it costs cannot be reckoned; "
+            "fetch the model again."
+        ) from None
+
+
+def architecture_of(card: ModelCard) -> Architecture | None:
+    """Return the sizes of a model, or None while its config is not on this machine."""
+    folder = _folder(card)
+    path = folder / "config.json" if folder else None
+    return architecture(json.loads(path.read_text(encoding="utf-8"))) if path and path.is_file() else None
+
+
+def parameters_in_files(card: ModelCard) -> int | None:
+    """Return the exact number of weights, or None while their files are not on this machine.
+
+    Only the headers of the files are read. Tied weights that a file holds twice are counted twice, which
+    files that transformers wrote never do.
+
+    Raises
+    ------
+    UserError
+        When a weight file is damaged or missing.
+    """
+    folder = _folder(card)
+    files = weight_files(folder) if folder else []
+    return sum(prod(shape) for path in files for shape in tensor_shapes(path).values()) if files else None
+
+
+def _folder(card: ModelCard) -> Path | None:
+    """Return where the weights lie; merging an adapter changes those of its base model and adds none."""
+    folder = weights_folder(card)
+    return _folder(model_card(card.parent)) if folder is None and card.parent else folder
+
+
+def _given(config: Mapping[str, Any], *names: str) -> int | None:
+    return next((config[name] for name in names if config.get(name)), None)
+
+
+def _first(config: Mapping[str, Any], *names: str) -> int:
+    found = _given(config, *names)
+    if found is None:
+        raise KeyError(" or ".join(names))
+    return found

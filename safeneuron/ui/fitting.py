@@ -1,0 +1,40 @@
+"""Will it fit, on a page: the table of costs, and work that is held back until the person insists."""
+
+import streamlit as st
+
+from safeneuron.costs import cost_rows, cost_table
+from safeneuron.models.card import ModelCard
+from safeneuron.models.device import placement
+from safeneuron.models.fit import Work, misfits
+from safeneuron.ui import resources, words
+
+
+def show(card: ModelCard) -> None:
+    """Show what opening, scoring, generating and training take, or that it cannot be known yet."""
+    st.subheader("Will it fit?", anchor=False, help=words.FIT)
+    rows = cost_rows(card, resources.shelf().holds(card))
+    if not rows:
+        st.caption("Known once the model is prepared.")
+        return
+    st.table(cost_table(rows), hide_index=True)
+    st.caption(f"Models are opened in {placement().words}.")
+
+
+def allowed(card: ModelCard, *works: Work) -> bool:
+    """Say what does not fit and what would; return whether to go on, since it fits or the person insists."""
+    found = misfits(card, *works, is_open=resources.shelf().holds(card))
+    if not found:
+        return True
+    for estimate in found:
+        st.warning(f"{card.title}: {estimate.sentence}", icon=":material/memory:")
+    return st.checkbox(
+        "Try it anyway",
+        key=f"anyway_{card.fingerprint}_{works[-1].name}",
+        help="Other programs may be ended by the system when memory runs out, and this server with them.",
+    )
+
+
+def require(card: ModelCard, *works: Work) -> None:
+    """End the page here where the work does not fit and the person does not insist."""
+    if not allowed(card, *works):
+        st.stop()

@@ -1,0 +1,142 @@
+"""What does not fit is refused before it is begun, with a sentence that says what would."""
+
+import json
+from dataclasses import replace
+
+import pytest
+
+from safeneuron.errors import UserError
+from safeneuron.models import fit
+from safeneuron.models.card import CARD
+from safeneuron.models.catalogue import model_card, open_model
+from safeneuron.models.device import Placement
+from safeneuron.models.fit import GENERATING, LOADING, SCORING, TRAINING, estimates, misfits, needed, require_fit
+from safeneuron.models.memory import Memory
+from safeneuron.models.parameters import architecture
+
+BILLION = {
+    "model_type": "llama",
+    "hidden_size": 2048,
+    "intermediate_size": 8192,
+    "num_hidden_layers": 16,
+    "num_attention_heads": 32,
+    "num_key_value_heads": 8,
+    "head_dim": 64,
+    "vocab_size": 128256,
+    "tie_word_embeddings": True,
+}
+SIZES = architecture(BILLION)
+CPU, GPU = Placement("cpu", "float32"), Placement("cuda:0", "bfloat16")
+
+
+@pytest.fixture
+def card(home, tmp_path):
+    folder = tmp_path / "billion"
+    folder.mkdir()
+    (folder / "config.json").write_text(json.dumps(BILLION))
+    facts = {"title": "Billion", "fingerprint": "billion", "n_layers": 16, "d_mlp": 8192, "origin": "A test."}
+    (folder / CARD).write_text(json.dumps(facts))
+    return model_card(str(folder))
+
+
+@pytest.fixture
+def machine(monkeypatch):
+    """Return a function that gives this machine so many free gigabytes: ``machine(8)``."""
+
+    def make(free, where=CPU):
+        there = Memory("GPU memory" if where.on_cuda else "memory", int(free * 1e9), int(64e9))
+        monkeypatch.setattr(fit, "memory", lambda _: there)
+        monkeypatch.setattr(fit, "placement", lambda: where)
+
+    return make
+
+
+def test_weights_are_the_largest_part_and_fewer_bits_take_less():
+    sizes = [
+        fit.weights_bytes(SIZES.parameters, SIZES, precision) / SIZES.parameters
+        for precision in ("float32", "bfloat16", "4bit")
+    ]
+    assert sizes[:2] == [4, 2] and 0.5 < sizes[2] < 1.1
+    loading = needed(LOADING, SIZES, SIZES.parameters, CPU)
+    assert 4 * SIZES.parameters < loading < 6 * SIZES.parameters
+
+
+@pytest.mark.parametrize("work", [SCORING, GENERATING, TRAINING], ids=lambda work: work.name)
+@pytest.mark.parametrize("where", [CPU, GPU], ids=lambda where: where.device)
+def test_more_at_a_time_takes_more(work, where):
+    takes = [needed(replace(work, batch=batch), SIZES, SIZES.parameters, where) for batch in (1, 4, 64)]
+    assert takes == sorted(takes) and takes[0] < takes[-1]
+
+
+def test_training_takes_the_weights_four_times_over_and_on_a_gpu_fewer_activations():
+    plain = needed(TRAINING, SIZES, SIZES.parameters, CPU)
+    assert plain > 16 * SIZES.parameters > needed(LOADING, SIZES, SIZES.parameters, CPU) * 3
+    assert needed(TRAINING, SIZES, SIZES.parameters, GPU) < plain
+
+
+@pytest.mark.parametrize(
+    ("free", "work", "where", "would"),
+    [
+        (7, GENERATING, CPU, "batches of 32 fit (SAFENEURON_BATCH=32)"),
+        (3.7, SCORING, CPU, "SAFENEURON_LOAD=bfloat16 would fit"),
+        (1, SCORING, CPU, "choose a model of at most 0.2 billion parameters"),
+        (2, SCORING, GPU, "SAFENEURON_LOAD=4bit would fit (install bitsandbytes for it)"),
+        (26, TRAINING, CPU, "batches of 2 fit (--batch-size 2)"),
+        (10, TRAINING, CPU, "choose a model of at most"),
+        (10, TRAINING, GPU, "choose a model of at most"),
+    ],
+)
+def test_what_would_fit_is_said_and_does(card, machine, monkeypatch, free, work, where, would):
+    monkeypatch.setattr(fit, "find_spec", lambda name: None)
+    machine(free, where)
+    (found,) = misfits(card, work)
+    assert not found.fits and would in found.sentence
+    with pytest.raises(UserError, match="Billion does not fit: .* SAFENEURON_ANYWAY=1"):
+        require_fit(card, work)
+    if "SAFENEURON_BATCH" in would:
+        monkeypatch.setenv("SAFENEURON_BATCH", would.split("=")[1].rstrip(")"))
+        assert misfits(card, work) == []
+    elif "--batch-size" in would:
+        assert misfits(card, replace(work, batch=2)) == []
+    elif "SAFENEURON_LOAD" in would:
+        machine(free, replace(where, precision=would.split("=")[1].split()[0]))
+        monkeypatch.setenv("SAFENEURON_BATCH", "1")
+        assert misfits(card, work) == []
+
+
+def test_what_fits_passes_and_says_so(card, machine):
+    machine(60)
+    require_fit(card, LOADING, SCORING, GENERATING, TRAINING)
+    assert [found.fits for found in estimates(card)] == [True] * 4
+    assert estimates(card)[0].sentence == "Loading takes about 6.5 GB of memory; 60.0 GB are free."
+
+
+def test_the_person_may_insist(card, machine, monkeypatch):
+    machine(1)
+    monkeypatch.setenv("SAFENEURON_ANYWAY", "1")
+    require_fit(card, LOADING, TRAINING)
+
+
+def test_a_model_in_memory_needs_room_for_the_work_only(card, machine):
+    machine(1)
+    assert misfits(card, LOADING, SCORING) and not misfits(card, LOADING, SCORING, is_open=True)
+    # A run is another process.
+    assert misfits(card, TRAINING, is_open=True)
+
+
+def test_what_is_not_here_yet_is_not_reckoned(home):
+    assert estimates(model_card("smollm2-135m-instruct")) == ()
+    assert fit.weights_memory(model_card("smollm2-135m-instruct")) is None
+
+
+@pytest.mark.parametrize("load", ["float32", "bfloat16"])
+def test_the_weights_take_what_is_said(model_folder, home, monkeypatch, load):
+    monkeypatch.setenv("SAFENEURON_LOAD", load)
+    monkeypatch.setenv("SAFENEURON_DEVICE", "cpu")
+    assert fit.weights_memory(model_card(str(model_folder))) == open_model(str(model_folder)).bytes
+
+
+def test_nothing_heavy_is_imported_for_it(home):
+    from tests.test_borders import HEAVY, loaded_after
+
+    assert loaded_after("import safeneuron.models.fit, safeneuron.costs, safeneuron.models.device") & HEAVY == set()
