@@ -123,7 +123,6 @@ def align(
 def _checked(loaded: "LoadedModel") -> dict[str, Any]:
     from safeneuron.models.chat_example import keep_example
     from safeneuron.models.parity import check_parity
-    from safeneuron.models.parity_report import TOLERANCES
 
     report = check_parity(loaded)
     failures = report.failures()
@@ -133,7 +132,7 @@ def _checked(loaded: "LoadedModel") -> dict[str, Any]:
             "tolerance": limit,
             "verdict": "differs" if name in failures else "agrees" if report.compared(name) else "not compared",
         }
-        for name, limit in TOLERANCES.items()
+        for name, limit in report.tolerances.items()
     }
     return {
         "model": loaded.card.source,
@@ -145,6 +144,7 @@ def _checked(loaded: "LoadedModel") -> dict[str, Any]:
         "passed": report.passed,
         "checks": checks,
         "not_compared": report.not_compared,
+        "in_shares": report.in_shares,
         # Kept for the Model page too, which shows it without importing torch.
         "chat_notes": keep_example(loaded.card, loaded.tokenizer).notes,
     }

@@ -9,7 +9,7 @@ The weights are in memory once throughout. Columns are zeroed in place, under th
 put back bit for bit; the bridge gets modules that share them (:mod:`safeneuron.models.bridge`).
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 
 import numpy as np
@@ -38,16 +38,19 @@ def check_parity(loaded: LoadedModel, neurons_per_layer: int = 8) -> ParityRepor
             alone = torch.cat([_logits(loaded, encode(loaded, [prompt])) for prompt in PROMPTS])
         with _zeroed_columns(loaded, neurons):
             zeroed = _logits(loaded, batch)
-        activations, logits, reason = _bridge(loaded, neurons, batch, hooked)
+        in_shares = loaded.model.dtype not in (torch.float32, torch.float64)
+        differ = _share if in_shares else _largest
+        activations, logits, reason = _bridge(loaded, neurons, batch, hooked, differ)
     report = ParityReport(
-        zeroed_columns=_largest(hooked - zeroed),
-        left_padding=_largest(hooked - alone),
-        right_padding=_largest(right - alone),
+        zeroed_columns=_largest(hooked, zeroed),
+        left_padding=differ(hooked, alone),
+        right_padding=differ(right, alone),
         chat_template=float(sum(not _templated_once(loaded, prompt) for prompt in PROMPTS)),
         bridge_activations=activations,
         bridge_logits=logits,
         neurons=len(neurons),
         not_compared=reason,
+        in_shares=in_shares,
     )
     keep_parity(loaded.fingerprint, report)
     return report
@@ -101,7 +104,11 @@ def _templated_once(loaded: LoadedModel, prompt: str) -> bool:
 
 
 def _bridge(
-    loaded: LoadedModel, neurons: NeuronSet, batch: Mapping[str, torch.Tensor], hooked: torch.Tensor
+    loaded: LoadedModel,
+    neurons: NeuronSet,
+    batch: Mapping[str, torch.Tensor],
+    hooked: torch.Tensor,
+    differ: Callable[[torch.Tensor, torch.Tensor], float],
 ) -> tuple[float | None, float | None, str]:
     """Return the largest differences of activations and logits from the bridge's, or why there are none."""
     try:
@@ -109,9 +116,13 @@ def _bridge(
     except BridgeMissing as reason:
         return None, None, str(reason)
     real = batch["attention_mask"].bool()
-    pairs = zip(_plain_activations(loaded, batch), activations, strict=True)
-    differences = [_largest(((one - other.reshape(one.shape)) / (1 + one.abs()))[real]) for one, other in pairs]
-    return max(differences), _largest(hooked - logits[:, -1].float()), ""
+    differences = []
+    for one, other in zip(_plain_activations(loaded, batch), activations, strict=True):
+        one, other = one[real].float(), other.reshape(one.shape)[real].float()
+        # Single neurons of a trained model reach thousands; a share of the spread is a share already.
+        size = 1 if differ is _share else 1 + one.abs()
+        differences.append(differ(one / size, other / size))
+    return max(differences), differ(hooked, logits[:, -1].float()), ""
 
 
 def _plain_activations(loaded: LoadedModel, batch: Mapping[str, torch.Tensor]) -> Sequence[torch.Tensor]:
@@ -137,5 +148,11 @@ def _logits(loaded: LoadedModel, batch: Mapping[str, torch.Tensor]) -> torch.Ten
     return loaded.model(**batch).logits[torch.arange(len(last), device=last.device), last].float()
 
 
-def _largest(difference: torch.Tensor) -> float:
-    return float(difference.abs().max())
+def _largest(one: torch.Tensor, other: torch.Tensor) -> float:
+    return float((one - other).abs().max())
+
+
+def _share(one: torch.Tensor, other: torch.Tensor) -> float:
+    """Return the root mean square of the difference as a share of the spread within the rows of ``one``."""
+    spread = one - one.mean(dim=-1, keepdim=True)
+    return float(((one - other).pow(2).mean() / spread.pow(2).mean()).sqrt())

@@ -19,7 +19,7 @@ class MaskedDPOSettings:
     beta : float
         DPO's inverse temperature; the paper's value.
     learning_rate : float
-        1e-5 was measured to be good on the default model; the paper has 5e-6.
+        The paper has 5e-6. On the default model, 48 steps at 1e-5 keep its refusals; at 5e-5 half are lost.
     weight_decay : float
         AdamW's decoupled decay; the paper's value.
     max_steps, batch_size : int

@@ -3,7 +3,7 @@
 import streamlit as st
 
 from safeneuron.models.card import ModelCard
-from safeneuron.models.parity_report import LABELS, TOLERANCES, ParityReport, kept_parity
+from safeneuron.models.parity_report import LABELS, ParityReport, kept_parity
 from safeneuron.ui import words
 
 BADGES = {
@@ -47,10 +47,15 @@ def show(report: ParityReport) -> None:
                 "tolerance": f"{tolerance:.0e}",
                 "verdict": _verdict(report, name),
             }
-            for name, tolerance in TOLERANCES.items()
+            for name, tolerance in report.tolerances.items()
         ],
         hide_index=True,
     )
+    if report.in_shares:
+        st.caption(
+            "The weights are not float32, so padding and bridge are compared by root mean square, as a share of the "
+            "numbers' spread."
+        )
     if report.not_compared:
         st.info(f"Not compared with TransformerBridge: {report.not_compared}.", icon=":material/info:")
 

@@ -30,6 +30,14 @@ def test_every_family_passes_and_is_left_as_it_was(tiny, home):
     assert all(torch.equal(tensor, weights[name]) for name, tensor in tiny.model.state_dict().items())
 
 
+def test_bfloat16_is_judged_by_shares_and_still_turns_red(spare, home, monkeypatch):
+    narrow = replace(spare, model=spare.model.to(torch.bfloat16))
+    report = parity.check_parity(narrow)
+    assert report.in_shares and report.passed and report.zeroed_columns == 0.0
+    monkeypatch.setattr(parity, "encode", without_mask)
+    assert "left_padding" in parity.check_parity(narrow).failures()
+
+
 def test_the_report_is_kept_under_the_models_fingerprint(llama, home):
     assert kept_parity(llama.fingerprint) is None
     report = parity.check_parity(llama)
@@ -62,12 +70,13 @@ def test_a_wrong_ablation_is_red(llama, home, monkeypatch, broken):
     assert {"zeroed_columns", "bridge_logits"} <= set(report.failures())
 
 
-def test_a_lost_mask_is_red(llama, home, monkeypatch):
-    def without_mask(loaded, prompts, side="left"):
-        batch = encode(loaded, prompts, side)
-        batch["attention_mask"] = torch.ones_like(batch["attention_mask"])
-        return batch
+def without_mask(loaded, prompts, side="left"):
+    batch = encode(loaded, prompts, side)
+    batch["attention_mask"] = torch.ones_like(batch["attention_mask"])
+    return batch
 
+
+def test_a_lost_mask_is_red(llama, home, monkeypatch):
     monkeypatch.setattr(parity, "encode", without_mask)
     assert {"left_padding", "right_padding"} <= set(parity.check_parity(llama).failures())
 
