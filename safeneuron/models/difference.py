@@ -19,6 +19,7 @@ from safetensors.numpy import save_file
 from safeneuron.errors import UserError
 from safeneuron.models.card import ModelCard
 from safeneuron.models.catalogue import weights_folder
+from safeneuron.models.checksums import require_intact
 from safeneuron.models.layout import NeuronTensor, layout_of_config
 from safeneuron.models.model_files import check_weights, weight_files
 from safeneuron.neurons import NeuronSet
@@ -154,6 +155,7 @@ def _prepared_folder(card: ModelCard) -> Path:
             f"{card.title} is merged in memory only, so its weights cannot be compared from files; "
             "compare its scores instead, or merge it into a folder of its own with PEFT."
         )
+    require_intact(folder)
     return folder
 
 

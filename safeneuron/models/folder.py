@@ -16,6 +16,7 @@ from safeneuron.errors import Cancelled, UserError
 from safeneuron.models.card import CARD, ModelCard, read_card
 from safeneuron.models.chat import prompt_ids
 from safeneuron.models.chat_format import with_template
+from safeneuron.models.checksums import damage, write_sums
 from safeneuron.models.layout import MLPLayout, layout_of, layout_of_config
 from safeneuron.models.loaded import LoadedModel
 from safeneuron.models.model_files import check_vocabulary, check_weights, folder_fingerprint
@@ -142,11 +143,15 @@ def save_folder(
         tokenizer.save_pretrained(staging)
         shape = {"n_layers": n_layers, "d_mlp": d_mlp}
         write_json(staging / CARD, {"fingerprint": folder_fingerprint(staging)} | shape | facts)
+        write_sums(staging)
 
 
 def card_of_folder(folder: Path, source: str) -> ModelCard:
-    """Return the card of any model folder; the files of others are hashed, once, a second per 0.5 GB."""
-    known = read_card(folder, source)
+    """Return the card of any model folder; its files are hashed, once, a second per 0.5 GB.
+
+    The card in a folder that safeneuron wrote is believed only while its files are those it was written for.
+    """
+    known = None if damage(folder) else read_card(folder, source)
     if known:
         return known
     check_config(folder)

@@ -25,6 +25,7 @@ def memory_estimate(card: ModelCard) -> int | None:
     if folder is None and card.parent:
         # Merging an adapter changes weights and adds none.
         return memory_estimate(model_card(card.parent))
-    files = weight_files(folder) if folder else []
+    # What lies in a folder that is not ready is damaged, and made anew before it is opened.
+    files = weight_files(folder) if folder and card.ready else []
     weights = sum(prod(shape) for path in files for shape in tensor_shapes(path).values())
     return weights * BYTES_PER_WEIGHT if files else None

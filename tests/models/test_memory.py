@@ -51,5 +51,6 @@ def test_weights_that_are_not_there_have_no_size(llama, home, tmp_path):
     with pytest.raises(UserError, match="damaged or cut short"):
         memory_estimate(card)
     (tmp_path / "one" / "model.safetensors").unlink()
-    assert memory_estimate(card) is None
+    with pytest.raises(UserError, match="holds no model.safetensors"):
+        memory_estimate(card)
     assert memory_estimate(model_card("smollm2-135m-instruct")) is None

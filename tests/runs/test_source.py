@@ -3,11 +3,14 @@
 import os
 import subprocess
 import sys
+from dataclasses import replace
 
 import pytest
 
 from safeneuron.errors import UserError
 from safeneuron.models.catalogue import catalogue, model_card, open_model
+from safeneuron.models.checksums import SUMS
+from safeneuron.models.difference import weight_difference
 from safeneuron.models.folder import save_folder
 from safeneuron.models.sources.runs import model_folder as folder_of_run
 
@@ -40,6 +43,30 @@ def test_finished_runs_are_listed_and_opened(two_runs, llama):
 def test_unknown_runs_are_said_plainly(two_runs, source):
     with pytest.raises(UserError, match="There is no finished run"):
         model_card(source)
+
+
+def flip_a_bit(path):
+    data = bytearray(path.read_bytes())
+    data[-1] ^= 1
+    path.write_bytes(data)
+
+
+def test_a_damaged_model_of_a_run_is_lost_and_no_other(two_runs):
+    flip_a_bit(folder_of_run(NEW) / "model.safetensors")
+    message = "damaged .model.safetensors has changed.*put the folder back from a copy, or train"
+    with pytest.raises(UserError, match=message):
+        open_model(f"run:{NEW}")
+    with pytest.raises(UserError, match=message):
+        weight_difference(model_card(f"run:{OLD}"), replace(model_card(f"run:{NEW}"), fingerprint="other"))
+    assert open_model(f"run:{OLD}")
+
+
+def test_a_model_saved_without_sums_is_watched_from_its_first_opening_on(two_runs):
+    (folder_of_run(NEW) / SUMS).unlink()
+    assert open_model(f"run:{NEW}")
+    flip_a_bit(folder_of_run(NEW) / "model.safetensors")
+    with pytest.raises(UserError, match="damaged"):
+        open_model(f"run:{NEW}")
 
 
 def test_listing_needs_neither_mlflow_nor_torch(two_runs):

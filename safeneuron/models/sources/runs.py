@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from safeneuron.errors import UserError
 from safeneuron.models.card import CARD, ModelCard, read_card
+from safeneuron.models.checksums import SUMS, require_intact, write_sums
 from safeneuron.progress import Progress
 from safeneuron.workspace import workspace
 
@@ -46,11 +47,16 @@ class Runs:
         return model_folder(card.source)
 
     def load(self, card: ModelCard, progress: Progress) -> "LoadedModel":
-        """Open the model."""
+        """Open the model, which nothing but its folder holds, so that a damaged one is lost."""
         from safeneuron.models.folder import load_folder
 
+        folder = self.folder(card)
         progress("Opening the model", 0.0)
-        loaded = load_folder(self.folder(card), card)
+        require_intact(folder)
+        loaded = load_folder(folder, card)
+        if not (folder / SUMS).is_file():
+            # Saved by an earlier safeneuron: from now on at least, damage shows.
+            write_sums(folder)
         progress("Opening the model", 1.0)
         return loaded
 
