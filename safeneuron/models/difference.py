@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from safetensors import safe_open
+from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save_file
 
 from safeneuron.errors import UserError
@@ -61,8 +61,11 @@ def kept_difference(first: ModelCard, second: ModelCard) -> WeightDifference | N
     path = _path(first, second)
     if not path.is_file():
         return None
-    with safe_open(path, framework="np") as stored:
-        return WeightDifference(stored.get_tensor("changed"), **json.loads(stored.metadata()["facts"]))
+    try:
+        with safe_open(path, framework="np") as stored:
+            return WeightDifference(stored.get_tensor("changed"), **json.loads(stored.metadata()["facts"]))
+    except (SafetensorError, OSError, ValueError, KeyError, TypeError):
+        return None  # damaged: it is measured again
 
 
 def weight_difference(first: ModelCard, second: ModelCard, progress: Progress = silent) -> WeightDifference:

@@ -17,7 +17,8 @@ import json
 import logging
 import shutil
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -25,6 +26,7 @@ from typing import TYPE_CHECKING, Any
 from safeneuron.errors import UserError
 from safeneuron.runs import tracking
 from safeneuron.runs.info import (
+    UNREADABLE,
     Event,
     RunInfo,
     Status,
@@ -34,6 +36,7 @@ from safeneuron.runs.info import (
     read_info,
     run_folder,
     runs_folder,
+    unreadable_run,
     write_info,
 )
 from safeneuron.runs.processes import is_alive
@@ -72,14 +75,23 @@ def create_run(name: str, kind: str, parameters: Mapping[str, Any], phases: Mapp
 
 
 def list_runs(kind: str | None = None) -> list[RunInfo]:
-    """Return all runs, or those of one kind, the newest first."""
-    found = [_looked_at(folder) for folder in all_folders()]
-    return sorted((info for info in found if kind in (None, info.kind)), key=lambda info: -info.created)
+    """Return all runs, or those of one kind, the newest first; one that cannot be read is of every kind."""
+    found = []
+    for folder in all_folders():
+        try:
+            info = read_info(folder)
+        except UserError as error:
+            found.append(unreadable_run(folder, str(error)))
+        else:
+            found.append(_looked_at(folder, info))
+    wanted = (info for info in found if kind is None or info.kind in (kind, UNREADABLE))
+    return sorted(wanted, key=lambda info: -info.created)
 
 
 def get_run(run_id: str) -> RunInfo:
     """Return one run; the first digits of its id are enough."""
-    return _looked_at(run_folder(run_id))
+    folder = run_folder(run_id)
+    return _looked_at(folder, read_info(folder))
 
 
 def run_number(run_id: str) -> int:
@@ -179,7 +191,9 @@ def get_table(run_id: str, name: str) -> "pd.DataFrame":
     """Return a table of a run, or raise :class:`UserError` when it has none of that name."""
     import pandas as pd
 
-    return pd.read_parquet(_artifact(run_id, f"{name}.parquet"))
+    path = _artifact(run_id, f"{name}.parquet")
+    with _whole(path):
+        return pd.read_parquet(path)
 
 
 def put_json(run_id: str, name: str, value: Any) -> None:
@@ -191,7 +205,9 @@ def put_json(run_id: str, name: str, value: Any) -> None:
 
 def get_json(run_id: str, name: str) -> Any:
     """Return a JSON value of a run, or raise :class:`UserError` when it has none of that name."""
-    return json.loads(_artifact(run_id, f"{name}.json").read_text(encoding="utf-8"))
+    path = _artifact(run_id, f"{name}.json")
+    with _whole(path):
+        return json.loads(path.read_text(encoding="utf-8"))
 
 
 def put_text(run_id: str, name: str, text: str) -> None:
@@ -214,13 +230,21 @@ def _artifact(run_id: str, file_name: str) -> Path:
     return path
 
 
-def _looked_at(folder: Path) -> RunInfo:
-    """Read a run, and bury it if its process is gone.
+@contextmanager
+def _whole(path: Path) -> Iterator[None]:
+    """Say plainly that an artifact is damaged."""
+    try:
+        yield
+    except (OSError, ValueError) as error:
+        raise UserError(f"{path} is damaged; put it back from a copy, or start the run again.") from error
+
+
+def _looked_at(folder: Path, info: RunInfo) -> RunInfo:
+    """Return a run as it was read, and bury it first if its process is gone.
 
     The state is read again after the process was seen to be gone: it may have ended in the usual
     way between the two looks.
     """
-    info = read_info(folder)
     if not info.active or is_alive(folder, info.updated):
         return info
     info = read_info(folder)

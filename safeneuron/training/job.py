@@ -19,7 +19,8 @@ from safeneuron.models.catalogue import open_card, open_model
 from safeneuron.models.folder import save_folder
 from safeneuron.models.loaded import LoadedModel
 from safeneuron.models.parity import require_parity
-from safeneuron.models.sources.runs import model_folder
+from safeneuron.models.sources.runs import SOURCE as RUNS
+from safeneuron.models.sources.runs import model_folder, saved_card
 from safeneuron.neurons import NeuronSet
 from safeneuron.progress import Progress
 from safeneuron.prompts import builtin
@@ -75,7 +76,7 @@ def run(report: Reporter) -> None:
     _save(report.run_id, parent, neurons, source, result.steps)
     untrained = parent.card
     del parent
-    trained = open_model(f"run:{report.run_id}", report)
+    trained = RUNS.load(saved_card(report.run_id), report)
 
     report("Scoring", 0.0)
     found = score_table(trained, pooling=settings.pooling, progress=report).select(settings.thresholds)

@@ -2,6 +2,7 @@ import errno
 import json
 import sqlite3
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +12,8 @@ import pytest
 from safeneuron import workspace
 from safeneuron.errors import UserError
 from safeneuron.runs import store, tracking
+from safeneuron.runs.info import write_info
+from safeneuron.runs.processes import SILENT_SECONDS
 
 PHASES = {"Waking": 1.0, "Training": 3.0}
 
@@ -197,4 +200,38 @@ def test_a_history_line_cut_short_is_passed_over(info):
     path = store.run_folder(info.id) / "events.jsonl"
     with path.open("a") as stream:
         stream.write(json.dumps({"time": 0})[:5])
+    assert [event.text for event in store.events(info.id)] == ["Queued"]
+
+
+@pytest.mark.parametrize("text", ['{"id": "x", "na', "", "[]", "{}", '{"phases": []}', "\udcff"])
+def test_one_damaged_run_is_named_and_the_others_go_on(info, text):
+    damaged = store.create_run("other", "another", {}, PHASES)
+    path = store.run_folder(damaged.id) / "status.json"
+    path.write_bytes(text.encode(errors="surrogateescape"))
+    found = {run.id: run for run in store.list_runs("test")}
+    assert found[info.id] == info
+    assert found[damaged.id].status == "failed" and f"{path} is damaged" in found[damaged.id].message
+    with pytest.raises(UserError, match="status.json is damaged.*put it back from a copy, or delete"):
+        store.get_run(damaged.id)
+    assert store.start(info.id).status == "running"
+
+
+@pytest.mark.parametrize("text", ['{"host": "x", "pi', "[]", "{}"])
+def test_a_run_whose_process_is_unknown_lives_while_it_gives_signs(info, text):
+    (store.run_folder(info.id) / "process.json").write_text(text)
+    assert store.list_runs()[0].status == "queued"
+    write_info(store.run_folder(info.id), replace(info, updated=time.time() - SILENT_SECONDS - 1))
+    assert store.get_run(info.id).status == "failed"
+
+
+def test_damaged_artifacts_and_events_are_said_plainly_or_passed_over(info):
+    store.put_json(info.id, "facts", {"a": 1})
+    store.put_table(info.id, "rates", pd.DataFrame({"rate": [0.9, 0.1]}))
+    for name, get in (("facts.json", store.get_json), ("rates.parquet", store.get_table)):
+        path = store.artifacts_folder(info.id) / name
+        path.write_bytes(path.read_bytes()[:-3])
+        with pytest.raises(UserError, match=f"{name} is damaged"):
+            get(info.id, name.split(".")[0])
+    with (store.run_folder(info.id) / "events.jsonl").open("ab") as stream:
+        stream.write(b'[1]\n{"other": 1}\n"\xff"\n')
     assert [event.text for event in store.events(info.id)] == ["Queued"]
