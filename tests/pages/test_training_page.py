@@ -7,6 +7,7 @@ import time
 import pytest
 
 from safeneuron.models.card import CARD
+from safeneuron.models.checksums import write_sums
 from safeneuron.prompts.pairs import load_pairs
 from safeneuron.runs import store
 from safeneuron.training import start
@@ -175,6 +176,7 @@ def a_model_of(run: str, home, tiny_folder) -> None:
     shutil.copytree(tiny_folder, home / "models" / run)
     facts = json.loads((home / "models" / run / CARD).read_text()) | {"title": "tiny, trained", "fingerprint": run}
     (home / "models" / run / CARD).write_text(json.dumps(facts))
+    write_sums(home / "models" / run)
 
 
 def test_the_compared_run_is_drawn_over_the_chosen_one(visit, home, tiny_folder):
