@@ -1,4 +1,4 @@
-"""The run store: every run with its state, history, curves, tables and texts.
+"""The run store: every run with its state, history, tables and texts.
 
 One folder per run, ``runs/<id>/`` in the workspace::
 
@@ -6,11 +6,11 @@ One folder per run, ``runs/<id>/`` in the workspace::
     events.jsonl     what happened, only ever appended to
     process.json     who does the work
     cancel           there once somebody asked it to stop
-    metrics          touched whenever a point was added to the curves
+    metrics          touched whenever a point was added to the curves (curves.py)
     artifacts/       tables (parquet) and JSON, where MLflow looks for them
     log/             standard output and error of the process
 
-Curves and parameters lie in MLflow (tracking.py).
+Curves and parameters lie in MLflow (curves.py, tracking.py).
 """
 
 import json
@@ -40,14 +40,12 @@ from safeneuron.runs.info import (
     write_info,
 )
 from safeneuron.runs.processes import is_alive
-from safeneuron.runs.tracking import Curve
 from safeneuron.workspace import clear_disk_errors, replacing, workspace, write_json
 
 if TYPE_CHECKING:
     import pandas as pd
 
 CANCEL_FILE = "cancel"
-METRICS_FILE = "metrics"
 GONE = (
     "Its process ended without a word: it was killed, the machine stopped, or memory or disk ran out; start it again."
 )
@@ -145,35 +143,6 @@ def cancel_requested(run_id: str) -> bool:
     return (runs_folder() / run_id / CANCEL_FILE).exists()
 
 
-def log_metrics(run_id: str, step: int, values: Mapping[str, float]) -> None:
-    """Add one point to each of several curves."""
-    tracking.log_metrics(run_id, step, values)
-    folder = run_folder(run_id)
-    with clear_disk_errors(folder):
-        (folder / METRICS_FILE).touch()
-
-
-def metrics_stamp(run_id: str) -> int:
-    """Return a number that changes with every point logged, 0 before the first; costs microseconds.
-
-    Whoever watches a run asks MLflow for its curves only when the number has changed.
-    """
-    try:
-        return (run_folder(run_id) / METRICS_FILE).stat().st_mtime_ns
-    except FileNotFoundError:
-        return 0
-
-
-def metric_history(run_id: str, key: str) -> Curve:
-    """Return one curve of a run, without points while there are none."""
-    return tracking.metric_history(run_folder(run_id).name, key)
-
-
-def metric_keys(run_id: str) -> list[str]:
-    """Return the names of a run's curves."""
-    return tracking.metric_keys(run_folder(run_id).name)
-
-
 def artifacts_folder(run_id: str) -> Path:
     """Return the folder of a run's tables and texts."""
     return run_folder(run_id) / "artifacts"
@@ -191,8 +160,7 @@ def get_table(run_id: str, name: str) -> "pd.DataFrame":
     """Return a table of a run, or raise :class:`UserError` when it has none of that name."""
     import pandas as pd
 
-    path = _artifact(run_id, f"{name}.parquet")
-    with _whole(path):
+    with _artifact(run_id, f"{name}.parquet") as path:
         return pd.read_parquet(path)
 
 
@@ -205,8 +173,7 @@ def put_json(run_id: str, name: str, value: Any) -> None:
 
 def get_json(run_id: str, name: str) -> Any:
     """Return a JSON value of a run, or raise :class:`UserError` when it has none of that name."""
-    path = _artifact(run_id, f"{name}.json")
-    with _whole(path):
+    with _artifact(run_id, f"{name}.json") as path:
         return json.loads(path.read_text(encoding="utf-8"))
 
 
@@ -223,18 +190,14 @@ def has_artifact(run_id: str, file_name: str) -> bool:
     return (artifacts_folder(run_id) / file_name).is_file()
 
 
-def _artifact(run_id: str, file_name: str) -> Path:
+@contextmanager
+def _artifact(run_id: str, file_name: str) -> Iterator[Path]:
+    """Yield where an artifact lies, and say plainly that it is not there or cannot be read."""
     path = artifacts_folder(run_id) / file_name
     if not path.is_file():
         raise UserError(f"Run {run_id} has no {file_name}; it is there once the run has come that far.")
-    return path
-
-
-@contextmanager
-def _whole(path: Path) -> Iterator[None]:
-    """Say plainly that an artifact is damaged."""
     try:
-        yield
+        yield path
     except (OSError, ValueError) as error:
         raise UserError(f"{path} is damaged; put it back from a copy, or start the run again.") from error
 

@@ -26,7 +26,7 @@ from safeneuron.progress import Progress
 from safeneuron.prompts import builtin
 from safeneuron.prompts.pairs import PreferencePair, build_pairs, limited_counts, load_pairs, save_pairs
 from safeneuron.prompts.promptset import PromptSet
-from safeneuron.runs import store
+from safeneuron.runs import curves, store
 from safeneuron.runs.worker import Reporter, part
 from safeneuron.scores.score import ScoreTable
 from safeneuron.scoring import score_table
@@ -63,7 +63,7 @@ def run(report: Reporter) -> None:
         pairs,
         settings.dpo,
         report,
-        lambda step, values: store.log_metrics(report.run_id, step, values),
+        lambda step, values: curves.log_metrics(report.run_id, step, values),
     )
     store.put_json(report.run_id, "frozen", asdict(result.frozen))
     if not result.frozen.identical:

@@ -11,7 +11,7 @@ import pytest
 
 from safeneuron import workspace
 from safeneuron.errors import UserError
-from safeneuron.runs import store, tracking
+from safeneuron.runs import curves, store, tracking
 from safeneuron.runs.info import write_info
 from safeneuron.runs.processes import SILENT_SECONDS
 
@@ -33,14 +33,14 @@ def test_a_new_run_is_queued(info):
 
 
 def test_the_stamp_moves_only_with_the_curves(info):
-    assert store.metrics_stamp(info.id) == 0
-    store.log_metrics(info.id, 1, {"loss": 0.7})
-    first = store.metrics_stamp(info.id)
+    assert curves.metrics_stamp(info.id) == 0
+    curves.log_metrics(info.id, 1, {"loss": 0.7})
+    first = curves.metrics_stamp(info.id)
     store.set_phase(info.id, "Training", 0.5)
-    assert store.metrics_stamp(info.id) == first > 0
+    assert curves.metrics_stamp(info.id) == first > 0
     time.sleep(0.02)
-    store.log_metrics(info.id, 2, {"loss": 0.6})
-    assert store.metrics_stamp(info.id) > first
+    curves.log_metrics(info.id, 2, {"loss": 0.6})
+    assert curves.metrics_stamp(info.id) > first
 
 
 def test_later_runs_do_not_move_a_runs_number(info):
@@ -76,12 +76,12 @@ def test_mlflow_has_a_copy_of_the_status(info, end, status):
 
 def test_curves(info):
     for step in (1, 2, 3):
-        store.log_metrics(info.id, step, {"loss": 1.0 / step, "rewards/margins": step})
-    curve = store.metric_history(info.id, "loss")
+        curves.log_metrics(info.id, step, {"loss": 1.0 / step, "rewards/margins": step})
+    curve = curves.metric_history(info.id, "loss")
     assert curve.steps.tolist() == [1, 2, 3]
     np.testing.assert_allclose(curve.values, [1.0, 0.5, 1 / 3])
-    assert store.metric_history(info.id, "no such").steps.size == 0
-    assert store.metric_keys(info.id) == ["loss", "rewards/margins"]
+    assert curves.metric_history(info.id, "no such").steps.size == 0
+    assert curves.metric_keys(info.id) == ["loss", "rewards/margins"]
 
 
 def test_tables_and_texts(info):
@@ -120,14 +120,14 @@ def test_unknown_runs_are_said_plainly(home, wanted):
 
 def test_a_copied_folder_opens_elsewhere(info, tmp_path, monkeypatch):
     store.put_json(info.id, "facts", {"a": 1})
-    store.log_metrics(info.id, 1, {"loss": 2.0})
+    curves.log_metrics(info.id, 1, {"loss": 2.0})
     store.finish(info.id)
     copied = tmp_path / "elsewhere"
     workspace.workspace().rename(copied)
     monkeypatch.setenv("SAFENEURON_HOME", str(copied))
     assert store.get_run(info.id).status == "finished"
     assert store.get_json(info.id, "facts") == {"a": 1}
-    assert store.metric_history(info.id, "loss").values.tolist() == [2.0]
+    assert curves.metric_history(info.id, "loss").values.tolist() == [2.0]
     later = store.create_run("later", "test", {}, PHASES)
     store.put_json(later.id, "facts", {"a": 2})
     assert store.get_json(later.id, "facts") == {"a": 2}
@@ -158,7 +158,7 @@ def test_a_full_disk_in_the_database_is_said_plainly(info, monkeypatch):
 
     monkeypatch.setattr(type(tracking._client()), "log_batch", full)
     with pytest.raises(UserError, match="is full"):
-        store.log_metrics(info.id, 1, {"loss": 1.0})
+        curves.log_metrics(info.id, 1, {"loss": 1.0})
     with pytest.raises(UserError, match="is full"):
         store.create_run("another", "test", {}, PHASES)
 
