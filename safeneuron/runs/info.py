@@ -144,11 +144,10 @@ def read_info(folder: Path) -> RunInfo:
 
 def unreadable_run(folder: Path, reason: str) -> RunInfo:
     """Return what a list shows for a run whose state cannot be read, so that it is named and the others go on."""
-    touched = folder.stat().st_mtime
+    history = read_events(folder)
+    created = history[0].time if history else folder.stat().st_mtime
     name = f"(its {STATUS_FILE} is damaged)"
-    return RunInfo(
-        folder.name, name, UNREADABLE, "failed", {}, "", "", 0.0, reason, {}, touched, None, touched, touched
-    )
+    return RunInfo(folder.name, name, UNREADABLE, "failed", {}, "", "", 0.0, reason, {}, created, None, None, created)
 
 
 def write_info(folder: Path, info: RunInfo) -> None:

@@ -210,6 +210,8 @@ def test_one_damaged_run_is_named_and_the_others_go_on(info, text):
     path.write_bytes(text.encode(errors="surrogateescape"))
     found = {run.id: run for run in store.list_runs("test")}
     assert found[info.id] == info
+    assert [run.id for run in store.list_runs()] == [damaged.id, info.id], "still in order of their starts"
+    assert found[damaged.id].created == pytest.approx(damaged.created)
     assert found[damaged.id].status == "failed" and f"{path} is damaged" in found[damaged.id].message
     with pytest.raises(UserError, match="status.json is damaged.*put it back from a copy, or delete"):
         store.get_run(damaged.id)
