@@ -115,11 +115,17 @@ class EvaluationSettings:
 def kept_evaluation(
     model: str, sets: Mapping[str, NeuronSet], harmful: PromptSet, benign: PromptSet, settings: EvaluationSettings
 ) -> RobustnessTable | None:
-    """Return an evaluation that was kept, or None; needs no model in memory."""
+    """Return an evaluation that was kept, or None; needs no model in memory.
+
+    A damaged one counts as none, since it can be made again.
+    """
     folder = evaluation_folder(model, sets, harmful, benign, settings)
     if not folder.is_dir():
         return None
-    return load_table(folder)
+    try:
+        return load_table(folder)
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
 
 
 def save_table(table: RobustnessTable, folder: Path) -> None:

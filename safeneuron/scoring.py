@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from importlib.resources import files
 from pathlib import Path
+from tempfile import TemporaryFile
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -86,15 +87,22 @@ def write_scores(table: ScoreTable, sets: Mapping[str, NeuronSet], folder: Path)
 
 
 def check_target(folder: Path) -> None:
-    """Refuse to write scores into a file, before any are computed.
+    """Make the folder for the scores, or refuse one that cannot be made or written, before any are computed.
 
     Raises
     ------
     UserError
-        When the path exists and is no folder.
+        When the path is a file, or the folder cannot be made or written.
     """
-    if folder.exists() and not folder.is_dir():
-        raise UserError(f"{folder} is a file; name a folder for the scores.")
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with TemporaryFile(dir=folder):
+            pass
+    except FileExistsError:
+        raise UserError(f"{folder} is a file; name a folder for the scores.") from None
+    except (OSError, ValueError) as error:
+        reason = error.strerror if isinstance(error, OSError) else error
+        raise UserError(f"{folder} cannot be written ({reason}); name another folder for the scores.") from error
 
 
 def score_frame(table: ScoreTable) -> pd.DataFrame:

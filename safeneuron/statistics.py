@@ -61,9 +61,9 @@ class ActivationStatistics:
         try:
             arrays = load_file(folder / "statistics.safetensors")
             facts = json.loads((folder / "statistics.json").read_text(encoding="utf-8"))
-        except (OSError, ValueError, SafetensorError) as error:
+            return cls(facts["count"], arrays["mean"], arrays["variance"], facts["pooling"], facts["fingerprint"])
+        except (OSError, ValueError, KeyError, TypeError, SafetensorError) as error:
             raise UserError(f"{folder} holds no readable activation statistics; delete it and score again.") from error
-        return cls(facts["count"], arrays["mean"], arrays["variance"], facts["pooling"], facts["fingerprint"])
 
 
 def check_prompts(prompts: Sized) -> None:

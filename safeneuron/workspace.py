@@ -22,6 +22,8 @@ from safeneuron.errors import UserError
 
 PART_OWNER = re.compile(r"\.(?P<pid>[0-9]+)@(?P<host>[^@]*)\.part$")
 ABANDONED_SECONDS = 86_400.0
+FULL_DISK = (errno.ENOSPC, errno.EDQUOT)
+"""The errors of a disk, or of a person's share of it, with no space left."""
 
 
 def workspace() -> Path:
@@ -52,11 +54,11 @@ def clear_disk_errors(path: Path) -> Iterator[None]:
         yield
     except SafetensorError as error:
         # Safetensors writes in Rust and wraps the system's error in a text of its own.
-        if any(f"os error {number})" in str(error) for number in (errno.ENOSPC, errno.EDQUOT)):
+        if any(f"os error {number})" in str(error) for number in FULL_DISK):
             raise full from error
         raise
     except OSError as error:
-        if error.errno in (errno.ENOSPC, errno.EDQUOT):
+        if error.errno in FULL_DISK:
             raise full from error
         if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
             raise UserError(

@@ -94,6 +94,17 @@ def test_an_evaluation_is_made_once(llama, sets, classes, home, monkeypatch):
     assert robustness.kept_evaluation(llama.fingerprint, sets, *classes, SETTINGS).rows() == table.rows()
 
 
+@pytest.mark.parametrize("name", ["answers.parquet", "rates.json"])
+@pytest.mark.parametrize("left", [0, -20])
+def test_a_damaged_evaluation_is_made_again(llama, sets, classes, home, name, left):
+    table = evaluate_once(llama, sets, *classes, SETTINGS)
+    path = robustness.evaluation_folder(llama.fingerprint, sets, *classes, SETTINGS) / name
+    path.write_bytes(path.read_bytes()[:left])
+    assert robustness.kept_evaluation(llama.fingerprint, sets, *classes, SETTINGS) is None
+    assert evaluate_once(llama, sets, *classes, SETTINGS).rows() == table.rows()
+    assert robustness.kept_evaluation(llama.fingerprint, sets, *classes, SETTINGS).rows() == table.rows()
+
+
 @pytest.mark.parametrize("what", ["model", "sets", "harmful", "benign", "judge", "draws", "tokens"])
 def test_another_question_gets_no_kept_answer(llama, sets, classes, home, what):
     evaluate_once(llama, sets, *classes, SETTINGS)

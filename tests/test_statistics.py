@@ -29,14 +29,14 @@ def test_saving_again_replaces(statistics, tmp_path):
 
 
 @pytest.mark.parametrize("name", ["statistics.safetensors", "statistics.json"])
-@pytest.mark.parametrize("damage", ["gone", "cut", "empty"])
+@pytest.mark.parametrize("damage", ["gone", "cut", "empty", "other"])
 def test_damaged_ones_are_named_with_what_to_do(statistics, tmp_path, name, damage):
     statistics.save(tmp_path / "kept")
     path = tmp_path / "kept" / name
     if damage == "gone":
         path.unlink()
     else:
-        path.write_bytes(path.read_bytes()[:-20] if damage == "cut" else b"")
+        path.write_bytes({"cut": path.read_bytes()[:-20], "empty": b"", "other": b"{}"}[damage])
     with pytest.raises(UserError, match=f"{tmp_path / 'kept'}.*delete it and score again"):
         ActivationStatistics.load(tmp_path / "kept")
 

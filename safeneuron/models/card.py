@@ -4,6 +4,7 @@ import json
 from dataclasses import dataclass
 from pathlib import Path
 
+from safeneuron.errors import UserError
 from safeneuron.models.chat_format import ChatFormat
 
 CARD = "safeneuron.json"
@@ -62,8 +63,19 @@ class ModelCard:
 
 
 def read_card(folder: Path, source: str) -> ModelCard | None:
-    """Return the card of a folder that safeneuron wrote, or None when it wrote none."""
+    """Return the card of a folder that safeneuron wrote, or None when it wrote none.
+
+    Raises
+    ------
+    UserError
+        When the card is damaged.
+    """
     path = folder / CARD
     if not path.is_file():
         return None
-    return ModelCard(source=source, ready=True, **json.loads(path.read_text(encoding="utf-8")))
+    try:
+        return ModelCard(source=source, ready=True, **json.loads(path.read_text(encoding="utf-8")))
+    except (ValueError, TypeError) as error:
+        raise UserError(
+            f"{path} is damaged; put the folder back from a copy, or delete it and train the model again."
+        ) from error

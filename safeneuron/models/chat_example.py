@@ -69,9 +69,12 @@ def kept_example(card: ModelCard) -> ChatExample | None:
     path = _path(card)
     if not path.is_file():
         return None
-    facts = json.loads(path.read_text(encoding="utf-8"))
-    chat, notes = ChatFormat(**facts.pop("chat")), tuple(facts.pop("notes"))
-    return ChatExample(chat=chat, notes=notes, **facts)
+    try:
+        facts = json.loads(path.read_text(encoding="utf-8"))
+        chat, notes = ChatFormat(**facts.pop("chat")), tuple(facts.pop("notes"))
+        return ChatExample(chat=chat, notes=notes, **facts)
+    except (ValueError, KeyError, TypeError, AttributeError):
+        return None  # damaged: it is made again
 
 
 def keep_example(card: ModelCard, tokenizer: "PreTrainedTokenizerBase") -> ChatExample:

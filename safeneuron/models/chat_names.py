@@ -65,8 +65,19 @@ def in_named_chats(plain: ModelCard) -> list[ModelCard]:
 
 
 def spoken_as(loaded: "LoadedModel", card: ModelCard) -> "LoadedModel":
-    """Return the same weights spoken to as a card says; model and lock are shared, so nothing is held twice."""
-    return replace(loaded, card=card, tokenizer=speaking(loaded.tokenizer, card.chat))
+    """Return the same weights spoken to as a card says; model and lock are shared, so nothing is held twice.
+
+    Raises
+    ------
+    UserError
+        When the format does not render, or writes a token that the model has no embedding for.
+    """
+    # Imported here: cards are drawn before torch is needed.
+    from safeneuron.models.folder import require_known_tokens
+
+    spoken = replace(loaded, card=card, tokenizer=speaking(loaded.tokenizer, card.chat))
+    require_known_tokens(spoken, f"The chat format of {card.source}")
+    return spoken
 
 
 def chat_names() -> list[str]:

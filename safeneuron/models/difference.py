@@ -13,12 +13,13 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from safetensors import safe_open
+from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save_file
 
 from safeneuron.errors import UserError
 from safeneuron.models.card import ModelCard
 from safeneuron.models.catalogue import weights_folder
+from safeneuron.models.checksums import require_intact
 from safeneuron.models.layout import NeuronTensor, layout_of_config
 from safeneuron.models.model_files import check_weights, weight_files
 from safeneuron.neurons import NeuronSet
@@ -60,8 +61,11 @@ def kept_difference(first: ModelCard, second: ModelCard) -> WeightDifference | N
     path = _path(first, second)
     if not path.is_file():
         return None
-    with safe_open(path, framework="np") as stored:
-        return WeightDifference(stored.get_tensor("changed"), **json.loads(stored.metadata()["facts"]))
+    try:
+        with safe_open(path, framework="np") as stored:
+            return WeightDifference(stored.get_tensor("changed"), **json.loads(stored.metadata()["facts"]))
+    except (SafetensorError, OSError, ValueError, KeyError, TypeError):
+        return None  # damaged: it is measured again
 
 
 def weight_difference(first: ModelCard, second: ModelCard, progress: Progress = silent) -> WeightDifference:
@@ -154,6 +158,7 @@ def _prepared_folder(card: ModelCard) -> Path:
             f"{card.title} is merged in memory only, so its weights cannot be compared from files; "
             "compare its scores instead, or merge it into a folder of its own with PEFT."
         )
+    require_intact(folder)
     return folder
 
 

@@ -16,6 +16,7 @@ from safeneuron.errors import Cancelled, UserError
 from safeneuron.models.card import CARD, ModelCard, read_card
 from safeneuron.models.chat import prompt_ids
 from safeneuron.models.chat_format import with_template
+from safeneuron.models.checksums import damage, write_sums
 from safeneuron.models.device import loading_arguments, placement, require_on_gpus
 from safeneuron.models.layout import MLPLayout, layout_of, layout_of_config
 from safeneuron.models.loaded import LoadedModel
@@ -53,17 +54,23 @@ def load_folder(folder: Path, card: ModelCard) -> LoadedModel:
     require_all_weights(report, folder)
     require_finite(model, folder)
     loaded = LoadedModel(card=card, model=model.eval(), tokenizer=tokenizer)
-    require_known_tokens(loaded, folder)
+    require_known_tokens(loaded, f"The tokenizer in {folder}")
     return loaded
 
 
-def require_known_tokens(loaded: LoadedModel, origin: Path) -> None:
-    """Refuse a chat template or tokenizer that makes ids which the model has no embedding for."""
+def require_known_tokens(loaded: LoadedModel, origin: str) -> None:
+    """Refuse a chat template or tokenizer that makes ids which the model has no embedding for.
+
+    Raises
+    ------
+    UserError
+        A sentence that begins with ``origin``, where the template comes from.
+    """
     rows, largest = loaded.model.get_input_embeddings().weight.shape[0], max(prompt_ids(loaded, "Hello"), default=0)
     if largest >= rows:
         raise UserError(
-            f"The tokenizer in {origin} does not fit its weights: its chat template makes the id {largest:,}, the "
-            f"embedding has {rows:,} rows; fetch both from one place."
+            f"{origin} does not fit the model's weights: its chat template makes the id {largest:,}, the embedding "
+            f"has {rows:,} rows; take both from one place."
         )
 
 
@@ -145,11 +152,15 @@ def save_folder(
         tokenizer.save_pretrained(staging)
         shape = {"n_layers": n_layers, "d_mlp": d_mlp}
         write_json(staging / CARD, {"fingerprint": folder_fingerprint(staging)} | shape | facts)
+        write_sums(staging)
 
 
 def card_of_folder(folder: Path, source: str) -> ModelCard:
-    """Return the card of any model folder; the files of others are hashed, once, a second per 0.5 GB."""
-    known = read_card(folder, source)
+    """Return the card of any model folder; its files are hashed, once, a second per 0.5 GB.
+
+    The card in a folder that safeneuron wrote is believed only while its files are those it was written for.
+    """
+    known = None if damage(folder) else read_card(folder, source)
     if known:
         return known
     check_config(folder)

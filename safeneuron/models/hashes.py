@@ -2,8 +2,10 @@
 
 import json
 import time
+from contextlib import suppress
 from pathlib import Path
 
+from safeneuron.errors import UserError
 from safeneuron.workspace import file_sha256, fingerprint, workspace, write_json
 
 SETTLED_NS = 2_000_000_000
@@ -27,7 +29,8 @@ def kept_sha256(path: Path) -> str:
         pass  # never hashed, or the record is damaged: hashing again is right in both cases
     found = file_sha256(path)
     if _stamp(path) == stamp and time.time_ns() - max(stamp[2], stamp[4]) > SETTLED_NS:
-        write_json(record, {"stamp": stamp, "sha256": found})
+        with suppress(UserError):  # a full disk, or somebody else's workspace: then it is read again the next time
+            write_json(record, {"stamp": stamp, "sha256": found})
     return found
 
 

@@ -10,6 +10,7 @@ One grammar for the command line, the pages and links:
 - ``MODEL#NAME``: any of these, spoken to in a chat format of the workspace.
 """
 
+import os
 import re
 from pathlib import Path
 
@@ -18,6 +19,10 @@ from safeneuron.models.chat_names import MARK, split
 
 ON_TOP = "::"
 """Stands between a base model and its adapter; no hub id holds a colon, and no path here may hold two."""
+NAME_BYTES, PATH_BYTES = 255, 4096
+"""What file systems take at most, for one name and for a whole path; longer ones fail at every look."""
+SHOWN = 100
+"""Letters of a wrong name that a message repeats."""
 HUB_NAME = re.compile(
     r"(?P<repository>[A-Za-z0-9][\w.-]{0,95}/[A-Za-z0-9][\w.-]{0,95})(?:@(?P<revision>[\w][\w./-]*))?", re.ASCII
 )
@@ -49,12 +54,16 @@ def path_of(name: str) -> Path:
     Raises
     ------
     UserError
-        When it begins with the home folder of somebody who does not exist.
+        When it begins with the home folder of somebody who does not exist, or no file can have such a name.
     """
     try:
-        return Path(name).expanduser().resolve()
+        path = Path(name).expanduser().resolve()
+        if len(os.fsencode(path)) >= PATH_BYTES or any(len(os.fsencode(part)) > NAME_BYTES for part in path.parts):
+            raise ValueError("it is too long")
     except (RuntimeError, ValueError) as error:
-        raise UserError(f"{name!r} is no path ({error}); give the path of a folder or a file.") from error
+        shown = name if len(name) <= SHOWN else f"{name[:SHOWN]}…"
+        raise UserError(f"{shown!r} is no path ({error}); give the path of a folder or a file.") from error
+    return path
 
 
 def absolute(name: str) -> str:

@@ -113,7 +113,14 @@ def architecture_of(card: ModelCard) -> Architecture | None:
     """Return the sizes of a model, or None while its config is not on this machine."""
     folder = _folder(card)
     path = folder / "config.json" if folder else None
-    return architecture(json.loads(path.read_text(encoding="utf-8"))) if path and path.is_file() else None
+    if path is None or not path.is_file():
+        return None
+    try:
+        return architecture(json.loads(path.read_text(encoding="utf-8")))
+    except ValueError:
+        if card.ready:
+            raise
+        return None
 
 
 def parameters_in_files(card: ModelCard) -> int | None:
@@ -128,7 +135,8 @@ def parameters_in_files(card: ModelCard) -> int | None:
         When a weight file is damaged or missing.
     """
     folder = _folder(card)
-    files = weight_files(folder) if folder else []
+    # What lies in a folder that is not ready is damaged, and made anew before it is opened.
+    files = weight_files(folder) if folder and card.ready else []
     return sum(prod(shape) for path in files for shape in tensor_shapes(path).values()) if files else None
 
 

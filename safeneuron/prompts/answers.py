@@ -105,15 +105,17 @@ def whole_sentences(text: str) -> str:
 
 
 def _read_answers(path: Path) -> list[KeptAnswer]:
-    """Read kept answers; a line that a killed run left half-written is passed over."""
+    """Read kept answers; a line that is none, such as one a killed run left half-written, is passed over."""
     try:
-        lines = path.read_text(encoding="utf-8").splitlines()
+        lines = path.read_bytes().splitlines()
     except FileNotFoundError:
         return []
     found = []
     for line in lines:
         try:
-            found.append(KeptAnswer(**json.loads(line)))
-        except json.JSONDecodeError:
+            answer = KeptAnswer(**json.loads(line))
+        except (ValueError, TypeError):
             continue
+        if isinstance(answer.prompt, str) and isinstance(answer.text, str) and isinstance(answer.finished, bool):
+            found.append(answer)
     return found

@@ -1,7 +1,7 @@
 """What is known of a run, as read from its folder.
 
 ``status.json`` in the run's folder is the one truth about a run's state. It is read in a tenth of
-a millisecond and without importing MLflow, so every page may poll it each second; it is written
+a millisecond and without importing MLflow, so every page may poll it; it is written
 by one process at a time (whoever creates the run, then the run itself) and always replaced
 whole, so a reader never sees half of it. MLflow holds the settings, the curves and a copy of the
 status, for ``mlflow ui`` and for a team's server.
@@ -12,7 +12,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 from safeneuron.errors import UserError
 from safeneuron.workspace import clear_disk_errors, workspace, write_json
@@ -21,6 +21,8 @@ Status = Literal["queued", "running", "finished", "failed", "cancelled"]
 ACTIVE: tuple[Status, ...] = ("queued", "running")
 STATUS_FILE = "status.json"
 EVENTS_FILE = "events.jsonl"
+UNREADABLE = "unreadable"
+"""The kind of a run whose state cannot be read."""
 RUN_ID = re.compile("[0-9a-f]{32}")
 
 
@@ -119,9 +121,33 @@ def all_folders() -> list[Path]:
 
 
 def read_info(folder: Path) -> RunInfo:
-    """Read the state from a run's folder."""
-    facts = json.loads((folder / STATUS_FILE).read_text(encoding="utf-8"))
-    return RunInfo(**facts | {"phases": dict(facts["phases"])})
+    """Read the state from a run's folder.
+
+    Raises
+    ------
+    UserError
+        When it is damaged, which only a failing disk or another program can have done.
+    """
+    path = folder / STATUS_FILE
+    try:
+        facts = json.loads(path.read_text(encoding="utf-8"))
+        info = RunInfo(**facts | {"phases": dict(facts["phases"])})
+        if info.status not in get_args(Status):
+            raise ValueError(info.status)
+    except (ValueError, KeyError, TypeError) as error:
+        raise UserError(
+            f"{path} is damaged, so nothing is known of this run but what lies beside that file; put it back from a "
+            "copy, or delete the folder."
+        ) from error
+    return info
+
+
+def unreadable_run(folder: Path, reason: str) -> RunInfo:
+    """Return what a list shows for a run whose state cannot be read, so that it is named and the others go on."""
+    history = read_events(folder)
+    created = history[0].time if history else folder.stat().st_mtime
+    name = f"(its {STATUS_FILE} is damaged)"
+    return RunInfo(folder.name, name, UNREADABLE, "failed", {}, "", "", 0.0, reason, {}, created, None, None, created)
 
 
 def write_info(folder: Path, info: RunInfo) -> None:
@@ -137,15 +163,15 @@ def add_event(folder: Path, event: Event) -> None:
 
 
 def read_events(folder: Path) -> list[Event]:
-    """Return the run's history; a line cut short by a crash is passed over."""
+    """Return the run's history; a line that a crash cut short, or that is no event, is passed over."""
     try:
-        lines = (folder / EVENTS_FILE).read_text(encoding="utf-8").splitlines()
+        lines = (folder / EVENTS_FILE).read_bytes().splitlines()
     except FileNotFoundError:
         return []
     found = []
     for line in lines:
         try:
             found.append(Event(**json.loads(line)))
-        except json.JSONDecodeError:
+        except (ValueError, TypeError):
             continue
     return found

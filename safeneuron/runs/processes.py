@@ -41,13 +41,16 @@ def is_alive(folder: Path, last_sign: float) -> bool:
     """
     try:
         known = json.loads((folder / PROCESS_FILE).read_text(encoding="utf-8"))
+        host, number, started = known["host"], known["pid"], known["started"]
     except FileNotFoundError:
         return time.time() - last_sign < STARTING_SECONDS
-    if known["host"] != socket.gethostname():
+    except (ValueError, KeyError, TypeError):  # damaged: nobody can be asked either
+        return time.time() - last_sign < SILENT_SECONDS
+    if host != socket.gethostname():
         return time.time() - last_sign < SILENT_SECONDS
     try:
-        process = psutil.Process(known["pid"])
+        process = psutil.Process(number)
         # A zombie has ended and only waits for its parent, which may be a server that never asks.
-        return process.status() != psutil.STATUS_ZOMBIE and abs(process.create_time() - known["started"]) < 1.0
+        return process.status() != psutil.STATUS_ZOMBIE and abs(process.create_time() - started) < 1.0
     except psutil.NoSuchProcess:
         return False

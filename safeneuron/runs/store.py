@@ -1,4 +1,4 @@
-"""The run store: every run with its state, history, curves, tables and texts.
+"""The run store: every run with its state, history, tables and texts.
 
 One folder per run, ``runs/<id>/`` in the workspace::
 
@@ -6,18 +6,19 @@ One folder per run, ``runs/<id>/`` in the workspace::
     events.jsonl     what happened, only ever appended to
     process.json     who does the work
     cancel           there once somebody asked it to stop
-    metrics          touched whenever a point was added to the curves
+    metrics          touched whenever a point was added to the curves (curves.py)
     artifacts/       tables (parquet) and JSON, where MLflow looks for them
     log/             standard output and error of the process
 
-Curves and parameters lie in MLflow (tracking.py).
+Curves and parameters lie in MLflow (curves.py, tracking.py).
 """
 
 import json
 import logging
 import shutil
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -25,6 +26,7 @@ from typing import TYPE_CHECKING, Any
 from safeneuron.errors import UserError
 from safeneuron.runs import tracking
 from safeneuron.runs.info import (
+    UNREADABLE,
     Event,
     RunInfo,
     Status,
@@ -34,17 +36,16 @@ from safeneuron.runs.info import (
     read_info,
     run_folder,
     runs_folder,
+    unreadable_run,
     write_info,
 )
 from safeneuron.runs.processes import is_alive
-from safeneuron.runs.tracking import Curve
 from safeneuron.workspace import clear_disk_errors, replacing, workspace, write_json
 
 if TYPE_CHECKING:
     import pandas as pd
 
 CANCEL_FILE = "cancel"
-METRICS_FILE = "metrics"
 GONE = (
     "Its process ended without a word: it was killed, the machine stopped, or memory or disk ran out; start it again."
 )
@@ -72,14 +73,23 @@ def create_run(name: str, kind: str, parameters: Mapping[str, Any], phases: Mapp
 
 
 def list_runs(kind: str | None = None) -> list[RunInfo]:
-    """Return all runs, or those of one kind, the newest first."""
-    found = [_looked_at(folder) for folder in all_folders()]
-    return sorted((info for info in found if kind in (None, info.kind)), key=lambda info: -info.created)
+    """Return all runs, or those of one kind, the newest first; one that cannot be read is of every kind."""
+    found = []
+    for folder in all_folders():
+        try:
+            info = read_info(folder)
+        except UserError as error:
+            found.append(unreadable_run(folder, str(error)))
+        else:
+            found.append(_looked_at(folder, info))
+    wanted = (info for info in found if kind is None or info.kind in (kind, UNREADABLE))
+    return sorted(wanted, key=lambda info: -info.created)
 
 
 def get_run(run_id: str) -> RunInfo:
     """Return one run; the first digits of its id are enough."""
-    return _looked_at(run_folder(run_id))
+    folder = run_folder(run_id)
+    return _looked_at(folder, read_info(folder))
 
 
 def run_number(run_id: str) -> int:
@@ -133,35 +143,6 @@ def cancel_requested(run_id: str) -> bool:
     return (runs_folder() / run_id / CANCEL_FILE).exists()
 
 
-def log_metrics(run_id: str, step: int, values: Mapping[str, float]) -> None:
-    """Add one point to each of several curves."""
-    tracking.log_metrics(run_id, step, values)
-    folder = run_folder(run_id)
-    with clear_disk_errors(folder):
-        (folder / METRICS_FILE).touch()
-
-
-def metrics_stamp(run_id: str) -> int:
-    """Return a number that changes with every point logged, 0 before the first; costs microseconds.
-
-    Whoever watches a run asks MLflow for its curves only when the number has changed.
-    """
-    try:
-        return (run_folder(run_id) / METRICS_FILE).stat().st_mtime_ns
-    except FileNotFoundError:
-        return 0
-
-
-def metric_history(run_id: str, key: str) -> Curve:
-    """Return one curve of a run, without points while there are none."""
-    return tracking.metric_history(run_folder(run_id).name, key)
-
-
-def metric_keys(run_id: str) -> list[str]:
-    """Return the names of a run's curves."""
-    return tracking.metric_keys(run_folder(run_id).name)
-
-
 def artifacts_folder(run_id: str) -> Path:
     """Return the folder of a run's tables and texts."""
     return run_folder(run_id) / "artifacts"
@@ -179,7 +160,8 @@ def get_table(run_id: str, name: str) -> "pd.DataFrame":
     """Return a table of a run, or raise :class:`UserError` when it has none of that name."""
     import pandas as pd
 
-    return pd.read_parquet(_artifact(run_id, f"{name}.parquet"))
+    with _artifact(run_id, f"{name}.parquet") as path:
+        return pd.read_parquet(path)
 
 
 def put_json(run_id: str, name: str, value: Any) -> None:
@@ -191,7 +173,8 @@ def put_json(run_id: str, name: str, value: Any) -> None:
 
 def get_json(run_id: str, name: str) -> Any:
     """Return a JSON value of a run, or raise :class:`UserError` when it has none of that name."""
-    return json.loads(_artifact(run_id, f"{name}.json").read_text(encoding="utf-8"))
+    with _artifact(run_id, f"{name}.json") as path:
+        return json.loads(path.read_text(encoding="utf-8"))
 
 
 def put_text(run_id: str, name: str, text: str) -> None:
@@ -207,20 +190,24 @@ def has_artifact(run_id: str, file_name: str) -> bool:
     return (artifacts_folder(run_id) / file_name).is_file()
 
 
-def _artifact(run_id: str, file_name: str) -> Path:
+@contextmanager
+def _artifact(run_id: str, file_name: str) -> Iterator[Path]:
+    """Yield where an artifact lies, and say plainly that it is not there or cannot be read."""
     path = artifacts_folder(run_id) / file_name
     if not path.is_file():
         raise UserError(f"Run {run_id} has no {file_name}; it is there once the run has come that far.")
-    return path
+    try:
+        yield path
+    except (OSError, ValueError) as error:
+        raise UserError(f"{path} is damaged; put it back from a copy, or start the run again.") from error
 
 
-def _looked_at(folder: Path) -> RunInfo:
-    """Read a run, and bury it if its process is gone.
+def _looked_at(folder: Path, info: RunInfo) -> RunInfo:
+    """Return a run as it was read, and bury it first if its process is gone.
 
     The state is read again after the process was seen to be gone: it may have ended in the usual
     way between the two looks.
     """
-    info = read_info(folder)
     if not info.active or is_alive(folder, info.updated):
         return info
     info = read_info(folder)

@@ -15,7 +15,7 @@ from safeneuron.runs.info import run_folder
 from safeneuron.runs.processes import record_process
 
 REPORT_SECONDS = 0.25
-"""How often progress is written down at most; a page looks once a second."""
+"""How often progress is written down at most; a page looks less often."""
 
 Job = Callable[["Reporter"], None]
 

@@ -20,13 +20,14 @@ from safeneuron.models.device import in_float32_on_one_device
 from safeneuron.models.folder import save_folder
 from safeneuron.models.loaded import LoadedModel
 from safeneuron.models.parity import require_parity
-from safeneuron.models.sources.runs import model_folder
+from safeneuron.models.sources.runs import SOURCE as RUNS
+from safeneuron.models.sources.runs import model_folder, saved_card
 from safeneuron.neurons import NeuronSet
 from safeneuron.progress import Progress
 from safeneuron.prompts import builtin
 from safeneuron.prompts.pairs import PreferencePair, build_pairs, limited_counts, load_pairs, save_pairs
 from safeneuron.prompts.promptset import PromptSet
-from safeneuron.runs import store
+from safeneuron.runs import curves, store
 from safeneuron.runs.worker import Reporter, part
 from safeneuron.scores.score import ScoreTable
 from safeneuron.scoring import score_table
@@ -64,7 +65,7 @@ def run(report: Reporter) -> None:
         pairs,
         settings.dpo,
         report,
-        lambda step, values: store.log_metrics(report.run_id, step, values),
+        lambda step, values: curves.log_metrics(report.run_id, step, values),
     )
     store.put_json(report.run_id, "frozen", asdict(result.frozen))
     if not result.frozen.identical:
@@ -77,7 +78,7 @@ def run(report: Reporter) -> None:
     _save(report.run_id, parent, neurons, source, result.steps)
     untrained = parent.card
     del parent
-    trained = open_model(f"run:{report.run_id}", report)
+    trained = RUNS.load(saved_card(report.run_id), report)
 
     report("Scoring", 0.0)
     found = score_table(trained, pooling=settings.pooling, progress=report).select(settings.thresholds)

@@ -3,7 +3,7 @@
 from dataclasses import asdict
 from typing import Any
 
-from safeneuron.runs import store
+from safeneuron.runs import curves, store
 
 TABLES = ("before", "static", "adaptive")
 
@@ -49,8 +49,8 @@ def run_curves(run_id: str) -> list[dict[str, float]]:
     Apart from :func:`run_summary`, since it takes seconds to import MLflow and pages read summaries.
     """
     rows: dict[int, dict[str, float]] = {}
-    for key in store.metric_keys(run_id):
-        curve = store.metric_history(run_id, key)
+    for key in curves.metric_keys(run_id):
+        curve = curves.metric_history(run_id, key)
         for step, value in zip(curve.steps.tolist(), curve.values.tolist(), strict=True):
             rows.setdefault(step, {"step": step})[key] = value
     return [rows[step] for step in sorted(rows)]

@@ -5,7 +5,7 @@ import streamlit as st
 from safeneuron.errors import UserError
 from safeneuron.models.card import ModelCard
 from safeneuron.plots.training_curves import CURVES, RunCurves, training_curves
-from safeneuron.runs import store
+from safeneuron.runs import curves, store
 from safeneuron.runs.info import RunInfo
 from safeneuron.ui import figure, resources
 from safeneuron.ui.choice import short_name
@@ -29,8 +29,8 @@ def compared_run(other: ModelCard | None, shown: RunInfo) -> RunInfo | None:
 def show(info: RunInfo, compared: RunInfo | None) -> None:
     """Draw the curves; they are read and drawn anew only when the run has logged something since."""
     runs = [info, *([compared] if compared else [])]
-    stamps = tuple((run.id, store.metrics_stamp(run.id)) for run in runs)
-    if info.active and not store.metrics_stamp(info.id):
+    stamps = tuple((run.id, curves.metrics_stamp(run.id)) for run in runs)
+    if info.active and not curves.metrics_stamp(info.id):
         st.caption("The curves of loss, reward margin and accuracy appear with the first optimiser step.")
         return
     drawn = resources.curve_figures().get(
@@ -41,7 +41,7 @@ def show(info: RunInfo, compared: RunInfo | None) -> None:
 
 
 def _curves(info: RunInfo) -> RunCurves:
-    found = {key: store.metric_history(info.id, key) for key in CURVES}
+    found = {key: curves.metric_history(info.id, key) for key in CURVES}
     points = {key: (curve.steps, curve.values) for key, curve in found.items() if len(curve.steps)}
     return RunCurves(f"{info.name} ({short_name(info.source)})", store.run_number(info.id), points)
 

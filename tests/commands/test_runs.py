@@ -2,7 +2,7 @@
 
 import pytest
 
-from safeneuron.runs import store
+from safeneuron.runs import curves, store
 
 STEPS = 30
 
@@ -11,8 +11,8 @@ STEPS = 30
 def run(home):
     info = store.create_run("a run", "masked-dpo", {"max_steps": STEPS}, {"Training": 1.0})
     for step in range(1, STEPS + 1):
-        store.log_metrics(info.id, step, {"loss": 1 / step, "rewards/margins": step, "grad_norm": 0.5})
-    store.log_metrics(info.id, 2, {"logps/chosen": float("nan")})
+        curves.log_metrics(info.id, step, {"loss": 1 / step, "rewards/margins": step, "grad_norm": 0.5})
+    curves.log_metrics(info.id, 2, {"logps/chosen": float("nan")})
     row = {"condition": "ORI", "neurons": 0, "n": 4, "refusal_rate": 0.75, "interval": [0.3, 0.95]}
     row |= {"judge": "arditi", "benign_n": 2, "benign_refusal_rate": 0.0, "benign_interval": [0.0, 0.66], "draws": 1}
     store.put_json(info.id, "before", {"model": "parent", "rows": [row]})

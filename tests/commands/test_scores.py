@@ -76,12 +76,14 @@ def test_models_of_other_shapes_have_no_difference(home, model_folder, make_tiny
     assert said.endswith("so there is no difference per neuron; choose two models of one shape.")
 
 
-@pytest.mark.parametrize("mistake", ["one prompt", "out is a file"])
+@pytest.mark.parametrize("mistake", ["one prompt", "out is a file", "out cannot be made", "out is too long"])
 def test_a_mistake_is_refused_before_the_model_opens(mistake, home, model_folder, tmp_path, refusal, monkeypatch):
     monkeypatch.setattr(options, "open_model", lambda *_: pytest.fail("the model was opened"))
     (tmp_path / "taken.txt").write_text("How?\n")
     arguments, sentence = {
         "one prompt": (["--harmful", tmp_path / "taken.txt"], "need at least two prompts; give a file with more."),
+        "out cannot be made": (["--out", "/proc/x"], "; name another folder for the scores."),
+        "out is too long": (["--out", "a" * 300], "; name another folder for the scores."),
         "out is a file": (["--out", tmp_path / "taken.txt"], "is a file; name a folder for the scores."),
     }[mistake]
     assert refusal("score", "--model", model_folder, *arguments).endswith(sentence)

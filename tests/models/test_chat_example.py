@@ -46,6 +46,9 @@ def test_an_example_is_made_without_the_weights_and_once(home, model_folder, mon
     assert found[1].text == found[0].text.replace("<s>", "<s>system: You are a pirate.\n")
     monkeypatch.setattr(module, "tokenizer_of", lambda *_: pytest.fail("read twice"))
     assert [chat_example(card) for card in cards] == found == [kept_example(card) for card in cards]
+    for path in (home / "chat" / "examples").iterdir():
+        path.write_text('{"chat": {"templ')
+    assert kept_example(cards[0]) is kept_example(cards[1]) is None
 
 
 def test_a_model_that_is_made_in_memory_is_opened_for_its_example(home, model_folder, llama, monkeypatch):

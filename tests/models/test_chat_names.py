@@ -11,12 +11,21 @@ from safeneuron.models.card import CARD
 from safeneuron.models.catalogue import DEFAULT_MODEL, ancestors, model_card, open_model, weights_folder
 from safeneuron.models.chat import templated
 from safeneuron.models.chat_format import ChatFormat
-from safeneuron.models.chat_names import chat_names, delete_chat, read_chat, save_chat, split
+from safeneuron.models.chat_names import chat_names, delete_chat, read_chat, save_chat, split, spoken_as
 from safeneuron.models.shelf import ModelShelf
 from safeneuron.neurons import NeuronSet
 from safeneuron.selection import checked
 
 PIRATE = ChatFormat(system="You are a pirate.")
+
+
+def test_a_format_may_not_write_a_token_that_the_model_has_no_embedding_for(home, model_folder, llama):
+    loaded = open_model(str(model_folder))
+    loaded.tokenizer.add_tokens(["<turn>"], special_tokens=True)
+    save_chat("turns", ChatFormat("<turn>" + loaded.tokenizer.chat_template))
+    card = model_card(f"{model_folder}#turns")
+    with pytest.raises(UserError, match="The chat format of .*#turns does not fit.*the id 259, the embedding has 259"):
+        spoken_as(loaded, card)
 
 
 @pytest.mark.parametrize(

@@ -42,6 +42,14 @@ def test_a_model_does_not_differ_from_itself(two_cards):
     assert (found.count, found.largest, found.others_changed) == (0, 0.0, 0)
 
 
+def test_a_damaged_one_is_measured_again(two_cards, home):
+    found = weight_difference(*two_cards)
+    (path,) = (home / "differences").iterdir()
+    path.write_bytes(path.read_bytes()[:-3])
+    assert kept_difference(*two_cards) is None
+    assert weight_difference(*two_cards).count == found.count
+
+
 def test_it_is_measured_once_whichever_is_named_first(two_cards, monkeypatch):
     assert kept_difference(*two_cards) is None
     found = weight_difference(*two_cards)

@@ -128,6 +128,16 @@ def test_it_is_converted_once_and_again_when_it_changed(file, llama, monkeypatch
     assert len(calls) == 2
 
 
+def test_a_damaged_conversion_is_made_again(file, llama):
+    folder = weights_folder(open_model(str(file)).card)
+    data = bytearray((folder / "model.safetensors").read_bytes())
+    data[-1] ^= 1
+    (folder / "model.safetensors").write_bytes(data)
+    card = model_card(str(file))
+    assert not card.ready and "damaged (model.safetensors has changed)" in card.cost
+    same_weights(open_model(str(file)), llama)
+
+
 def test_what_lies_beside_the_file_is_not_taken_up(file, llama):
     (file.parent / "config.json").write_text('{"model_type": "gpt2"}')
     (file.parent / "adapter_config.json").write_text('{"peft_type": "LORA"}')

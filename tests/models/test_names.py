@@ -5,6 +5,7 @@ import pytest
 from safeneuron.errors import UserError
 from safeneuron.models.catalogue import model_card
 from safeneuron.models.names import absolute, adapter_parts, hub_parts, is_path
+from safeneuron.models.roots import check_roots
 
 
 @pytest.mark.parametrize(
@@ -43,6 +44,39 @@ def test_paths(name):
 @pytest.mark.parametrize("name", ["", "x", "org/name", "org/name@main", "run:x/y", "a::./b", "./a.gguf::/b"])
 def test_what_is_no_path(name):
     assert not is_path(name)
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "a" * 5000,
+        "a/" * 5000,
+        "./" + "a" * 300,
+        "a" * 300 + ".gguf",
+        "base::./" + "a" * 300,
+        "./a#" + "b" * 300,
+        "./" + "a" * 300 + "#pirate",
+        "run:" + "a" * 5000,
+        "org/" + "a" * 5000,
+        "nul\0byte",
+        "./nul\0byte",
+        "./\udcff",
+        "~nobody-at-all/x",
+    ],
+)
+def test_an_odd_name_is_answered_in_a_sentence(home, name):
+    for ask in (model_card, check_roots):
+        try:
+            ask(name)
+        except UserError as error:
+            assert len(str(error)) < 6000
+        else:
+            assert ask is check_roots, "there is no such model"
+
+
+def test_a_long_name_is_not_repeated_at_length(home):
+    with pytest.raises(UserError, match="'a{100}…' is no path .it is too long"):
+        model_card("a" * 5000)
 
 
 def test_an_adapter_is_split_at_the_last_sign():

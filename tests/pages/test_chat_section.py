@@ -6,6 +6,7 @@ from safeneuron.models.card import CARD
 from safeneuron.models.catalogue import model_card
 from safeneuron.models.chat_format import ChatFormat
 from safeneuron.models.chat_names import chat_names, read_chat, save_chat
+from safeneuron.models.checksums import write_sums
 
 
 def chosen(at):
@@ -125,6 +126,7 @@ def test_any_model_can_be_typed_and_a_wrong_one_changes_nothing(visit, home, tin
     (home / "tiny").rename(other)
     card = (other / CARD).read_text().replace('"title": "tiny"', '"title": "moved"')
     (other / CARD).write_text(card)
+    write_sums(other)
     type_model(at, f" {other} ")
     assert not at.exception and not at.error
     assert any("moved" in found.value for found in at.sidebar.caption)

@@ -36,6 +36,7 @@ def test_a_first_visit_to_an_empty_workspace_says_what_to_do(visit, page):
     [
         ("gpt5", "There is no model 'gpt5'"),
         ("run:0123", "no finished run"),
+        ("a" * 5000, "is no path (it is too long)"),
         ("/etc", "lies outside the folders"),
         ("~/no/such/folder", "There is no model"),
     ],

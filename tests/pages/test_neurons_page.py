@@ -6,6 +6,7 @@ import shutil
 import pytest
 
 from safeneuron.models.card import CARD
+from safeneuron.models.checksums import write_sums
 from safeneuron.ui import address
 from tests.pages.conftest import keep_statistics
 
@@ -117,6 +118,7 @@ def test_the_difference_of_two_models(visit, home, tiny_folder):
     shutil.copytree(tiny_folder, other)
     facts = json.loads((other / CARD).read_text()) | {"title": "tiny, trained", "fingerprint": "trained"}
     (other / CARD).write_text(json.dumps(facts))
+    write_sums(other)
     at = visit(compare="run:aaaaaaaa")
     assert "has not been scored yet" in at.warning[0].value
     keep_statistics(home, "trained", planted={(1, 1)})

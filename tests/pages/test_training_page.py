@@ -7,8 +7,9 @@ import time
 import pytest
 
 from safeneuron.models.card import CARD
+from safeneuron.models.checksums import write_sums
 from safeneuron.prompts.pairs import load_pairs
-from safeneuron.runs import store
+from safeneuron.runs import curves, store
 from safeneuron.training import start
 from safeneuron.training.start import KIND, PHASES
 
@@ -26,7 +27,7 @@ def a_run(status: str, steps: int = 2) -> str:
     store.start(run.id)
     store.set_phase(run.id, "Training", 0.5)
     for step in range(steps):
-        store.log_metrics(run.id, step + 1, {"loss": 0.7 - step / 10, "rewards/margins": step / 10})
+        curves.log_metrics(run.id, step + 1, {"loss": 0.7 - step / 10, "rewards/margins": step / 10})
     if status == "finished":
         settings = start.TrainingSettings().to_json() | {"source": "tiny", "set": "FULL"}
         store.put_json(run.id, "settings", settings)
@@ -176,6 +177,7 @@ def a_model_of(run: str, home, tiny_folder) -> None:
     shutil.copytree(tiny_folder, home / "models" / run)
     facts = json.loads((home / "models" / run / CARD).read_text()) | {"title": "tiny, trained", "fingerprint": run}
     (home / "models" / run / CARD).write_text(json.dumps(facts))
+    write_sums(home / "models" / run)
 
 
 def test_the_compared_run_is_drawn_over_the_chosen_one(visit, home, tiny_folder):
@@ -200,12 +202,12 @@ def test_mlflow_is_asked_only_when_something_was_logged(visit, home, monkeypatch
     run = a_run("running")
     at = visit("training")
     asked = []
-    history = store.metric_history
-    monkeypatch.setattr(store, "metric_history", lambda *key: asked.append(key) or history(*key))
+    history = curves.metric_history
+    monkeypatch.setattr(curves, "metric_history", lambda *key: asked.append(key) or history(*key))
     at.run()
     at.run()
     assert not asked
-    store.log_metrics(run, 3, {"loss": 0.1})
+    curves.log_metrics(run, 3, {"loss": 0.1})
     at.run()
     assert len(asked) == 3
 

@@ -68,3 +68,17 @@ def test_cut_answers_end_with_a_whole_sentence():
     assert whole_sentences("no end here") == "no end here"
     assert whole_sentences("1.5 litres of") == "1.5 litres of"
     assert whole_sentences("A list:\n- one\n- tw") == "A list:\n- one"
+
+
+@pytest.mark.parametrize(
+    "line", [b"[]", b"{}", b'"x"', b'{"prompt": "one", "text": 5, "finished": true}', b'{"prompt": "\xff']
+)
+def test_a_line_that_is_no_answer_is_passed_over(home, llama, line):
+    kept = KeptAnswers(llama.fingerprint, None)
+    kept.keep([Answer("one", "1.", (1,), True)])
+    (path,) = (home / "answers").glob("*.jsonl")
+    path.write_bytes(path.read_bytes() + line + b"\n")
+    again = KeptAnswers(llama.fingerprint, None)
+    again.keep([Answer("two", "2.", (1,), True)])
+    assert KeptAnswers(llama.fingerprint, None).get("one").text == "1."
+    assert KeptAnswers(llama.fingerprint, None).get("two").text == "2."

@@ -2,6 +2,7 @@ import errno
 import json
 import sqlite3
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -10,7 +11,9 @@ import pytest
 
 from safeneuron import workspace
 from safeneuron.errors import UserError
-from safeneuron.runs import store, tracking
+from safeneuron.runs import curves, store, tracking
+from safeneuron.runs.info import write_info
+from safeneuron.runs.processes import SILENT_SECONDS
 
 PHASES = {"Waking": 1.0, "Training": 3.0}
 
@@ -30,14 +33,14 @@ def test_a_new_run_is_queued(info):
 
 
 def test_the_stamp_moves_only_with_the_curves(info):
-    assert store.metrics_stamp(info.id) == 0
-    store.log_metrics(info.id, 1, {"loss": 0.7})
-    first = store.metrics_stamp(info.id)
+    assert curves.metrics_stamp(info.id) == 0
+    curves.log_metrics(info.id, 1, {"loss": 0.7})
+    first = curves.metrics_stamp(info.id)
     store.set_phase(info.id, "Training", 0.5)
-    assert store.metrics_stamp(info.id) == first > 0
+    assert curves.metrics_stamp(info.id) == first > 0
     time.sleep(0.02)
-    store.log_metrics(info.id, 2, {"loss": 0.6})
-    assert store.metrics_stamp(info.id) > first
+    curves.log_metrics(info.id, 2, {"loss": 0.6})
+    assert curves.metrics_stamp(info.id) > first
 
 
 def test_later_runs_do_not_move_a_runs_number(info):
@@ -73,12 +76,12 @@ def test_mlflow_has_a_copy_of_the_status(info, end, status):
 
 def test_curves(info):
     for step in (1, 2, 3):
-        store.log_metrics(info.id, step, {"loss": 1.0 / step, "rewards/margins": step})
-    curve = store.metric_history(info.id, "loss")
+        curves.log_metrics(info.id, step, {"loss": 1.0 / step, "rewards/margins": step})
+    curve = curves.metric_history(info.id, "loss")
     assert curve.steps.tolist() == [1, 2, 3]
     np.testing.assert_allclose(curve.values, [1.0, 0.5, 1 / 3])
-    assert store.metric_history(info.id, "no such").steps.size == 0
-    assert store.metric_keys(info.id) == ["loss", "rewards/margins"]
+    assert curves.metric_history(info.id, "no such").steps.size == 0
+    assert curves.metric_keys(info.id) == ["loss", "rewards/margins"]
 
 
 def test_tables_and_texts(info):
@@ -117,14 +120,14 @@ def test_unknown_runs_are_said_plainly(home, wanted):
 
 def test_a_copied_folder_opens_elsewhere(info, tmp_path, monkeypatch):
     store.put_json(info.id, "facts", {"a": 1})
-    store.log_metrics(info.id, 1, {"loss": 2.0})
+    curves.log_metrics(info.id, 1, {"loss": 2.0})
     store.finish(info.id)
     copied = tmp_path / "elsewhere"
     workspace.workspace().rename(copied)
     monkeypatch.setenv("SAFENEURON_HOME", str(copied))
     assert store.get_run(info.id).status == "finished"
     assert store.get_json(info.id, "facts") == {"a": 1}
-    assert store.metric_history(info.id, "loss").values.tolist() == [2.0]
+    assert curves.metric_history(info.id, "loss").values.tolist() == [2.0]
     later = store.create_run("later", "test", {}, PHASES)
     store.put_json(later.id, "facts", {"a": 2})
     assert store.get_json(later.id, "facts") == {"a": 2}
@@ -155,7 +158,7 @@ def test_a_full_disk_in_the_database_is_said_plainly(info, monkeypatch):
 
     monkeypatch.setattr(type(tracking._client()), "log_batch", full)
     with pytest.raises(UserError, match="is full"):
-        store.log_metrics(info.id, 1, {"loss": 1.0})
+        curves.log_metrics(info.id, 1, {"loss": 1.0})
     with pytest.raises(UserError, match="is full"):
         store.create_run("another", "test", {}, PHASES)
 
@@ -197,4 +200,40 @@ def test_a_history_line_cut_short_is_passed_over(info):
     path = store.run_folder(info.id) / "events.jsonl"
     with path.open("a") as stream:
         stream.write(json.dumps({"time": 0})[:5])
+    assert [event.text for event in store.events(info.id)] == ["Queued"]
+
+
+@pytest.mark.parametrize("text", ['{"id": "x", "na', "", "[]", "{}", '{"phases": []}', "\udcff"])
+def test_one_damaged_run_is_named_and_the_others_go_on(info, text):
+    damaged = store.create_run("other", "another", {}, PHASES)
+    path = store.run_folder(damaged.id) / "status.json"
+    path.write_bytes(text.encode(errors="surrogateescape"))
+    found = {run.id: run for run in store.list_runs("test")}
+    assert found[info.id] == info
+    assert [run.id for run in store.list_runs()] == [damaged.id, info.id], "still in order of their starts"
+    assert found[damaged.id].created == pytest.approx(damaged.created)
+    assert found[damaged.id].status == "failed" and f"{path} is damaged" in found[damaged.id].message
+    with pytest.raises(UserError, match="status.json is damaged.*put it back from a copy, or delete"):
+        store.get_run(damaged.id)
+    assert store.start(info.id).status == "running"
+
+
+@pytest.mark.parametrize("text", ['{"host": "x", "pi', "[]", "{}"])
+def test_a_run_whose_process_is_unknown_lives_while_it_gives_signs(info, text):
+    (store.run_folder(info.id) / "process.json").write_text(text)
+    assert store.list_runs()[0].status == "queued"
+    write_info(store.run_folder(info.id), replace(info, updated=time.time() - SILENT_SECONDS - 1))
+    assert store.get_run(info.id).status == "failed"
+
+
+def test_damaged_artifacts_and_events_are_said_plainly_or_passed_over(info):
+    store.put_json(info.id, "facts", {"a": 1})
+    store.put_table(info.id, "rates", pd.DataFrame({"rate": [0.9, 0.1]}))
+    for name, get in (("facts.json", store.get_json), ("rates.parquet", store.get_table)):
+        path = store.artifacts_folder(info.id) / name
+        path.write_bytes(path.read_bytes()[:-3])
+        with pytest.raises(UserError, match=f"{name} is damaged"):
+            get(info.id, name.split(".")[0])
+    with (store.run_folder(info.id) / "events.jsonl").open("ab") as stream:
+        stream.write(b'[1]\n{"other": 1}\n"\xff"\n')
     assert [event.text for event in store.events(info.id)] == ["Queued"]

@@ -13,7 +13,7 @@ from safeneuron.models.chat_names import delete_chat, save_chat
 from safeneuron.models.layout import mlp_blocks
 from safeneuron.neurons import NeuronSet
 from safeneuron.prompts.pairs import PreferencePair, load_pairs
-from safeneuron.runs import launcher, store
+from safeneuron.runs import curves, launcher, store
 from safeneuron.runs.worker import carry_out
 from safeneuron.training import job, start
 from safeneuron.training.settings import MaskedDPOSettings, TrainingSettings
@@ -58,7 +58,7 @@ def test_the_whole_run_in_a_process_of_its_own(home, model_folder):
     assert len(neurons) > 0
     assert store.get_json(run_id, "frozen") == {"slices": 3 * len(neurons), "max_abs_diff": 0.0, "identical": True}
     for key in ("loss", "rewards/margins", "rewards/accuracies", "logps/chosen"):
-        assert store.metric_history(run_id, key).steps.tolist() == [1, 2]
+        assert curves.metric_history(run_id, key).steps.tolist() == [1, 2]
 
     # As many pairs as the two steps take in, in the usual proportions.
     pairs = load_pairs(store.artifacts_folder(run_id) / start.PAIRS_FILE)
@@ -122,7 +122,7 @@ def test_a_full_disk_while_saving_leaves_no_model(run_here, home, monkeypatch):
     assert (summary["model"], summary["tables"]) == (None, {})
     # What was there before stays.
     assert summary["frozen"]["identical"]
-    assert store.metric_history(info.id, "loss").steps.tolist() == [1, 2]
+    assert curves.metric_history(info.id, "loss").steps.tolist() == [1, 2]
 
 
 def test_moved_neurons_are_never_saved(run_here, home, monkeypatch):
@@ -136,16 +136,16 @@ def test_moved_neurons_are_never_saved(run_here, home, monkeypatch):
 
 
 def test_cancel_in_training(run_here, home, monkeypatch):
-    log_metrics = store.log_metrics
+    log_metrics = curves.log_metrics
 
     def log_and_cancel(run_id, step, values):
         log_metrics(run_id, step, values)
         store.request_cancel(run_id)
 
-    monkeypatch.setattr(job.store, "log_metrics", log_and_cancel)
+    monkeypatch.setattr(curves, "log_metrics", log_and_cancel)
     info = run_here()
     assert (info.status, info.phase) == ("cancelled", "Training")
-    assert store.metric_history(info.id, "loss").steps.tolist() == [1]
+    assert curves.metric_history(info.id, "loss").steps.tolist() == [1]
     assert not (home / "models").exists()
 
 

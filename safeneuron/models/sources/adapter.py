@@ -71,7 +71,7 @@ class Adapter:
         tokenizer = read_tokenizer(folder) if (folder / "tokenizer_config.json").is_file() else base.tokenizer
         progress("Merging the adapter", 1.0)
         loaded = replace(base, card=self.card(card.source), model=model.eval(), tokenizer=tokenizer)
-        require_known_tokens(loaded, folder)
+        require_known_tokens(loaded, f"The tokenizer in {folder}")
         return loaded
 
 

@@ -56,7 +56,7 @@ class Directory:
 
 def _refuse_ambiguous(source: str) -> None:
     """Refuse the name of a folder here that could as well be another kind's."""
-    if not source or not Path(source).is_dir():
+    if not source or not path_of(source).is_dir():
         return
     hub = hub_parts(source)
     if hub is None and "/" not in source:

