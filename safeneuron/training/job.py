@@ -22,9 +22,8 @@ from safeneuron.models.parity import require_parity
 from safeneuron.models.sources.runs import model_folder
 from safeneuron.neurons import NeuronSet
 from safeneuron.progress import Progress
-from safeneuron.prompts import builtin
+from safeneuron.prompts.evaluated import EvaluationPrompts, run_prompts
 from safeneuron.prompts.pairs import PreferencePair, build_pairs, limited_counts, load_pairs, save_pairs
-from safeneuron.prompts.promptset import PromptSet
 from safeneuron.runs import store
 from safeneuron.runs.worker import Reporter, part
 from safeneuron.scores.score import ScoreTable
@@ -33,9 +32,6 @@ from safeneuron.selection import named_set
 from safeneuron.training.masked_dpo import train_masked_dpo
 from safeneuron.training.settings import TrainingSettings
 from safeneuron.training.start import PAIRS_FILE
-
-HARMLESS_SHARE = 5 / 16
-"""Twins, and as many benign prompts, per harmful prompt of the evaluation: 20 and 20 with 64."""
 
 
 def run(report: Reporter) -> None:
@@ -78,6 +74,8 @@ def run(report: Reporter) -> None:
     trained = open_model(f"run:{report.run_id}", report)
 
     report("Scoring", 0.0)
+    # So that the sidebar says green, or the run red, before anyone reads a number of the new model.
+    require_parity(trained, report)
     found = score_table(trained, pooling=settings.pooling, progress=report).select(settings.thresholds)
     store.put_json(
         report.run_id,
@@ -89,20 +87,12 @@ def run(report: Reporter) -> None:
     )
 
     report("Evaluating", 0.0)
-    prompts = evaluation_prompts(settings.evaluation_prompts)
+    prompts = run_prompts(settings.evaluation_prompts)
     _evaluate(report.run_id, "static", trained, sets, prompts, part(report, 0.0, 1 / 3))
     _evaluate(report.run_id, "adaptive", trained, found, prompts, part(report, 1 / 3, 2 / 3))
     del trained
     # The parent in memory was trained in place, so the one before training is opened anew.
     _evaluate(report.run_id, "before", open_card(untrained), sets, prompts, part(report, 2 / 3, 1.0))
-
-
-def evaluation_prompts(limit: int) -> tuple[PromptSet, PromptSet]:
-    """Return ``limit`` harmful prompts of the test part, and twins and benign prompts in proportion."""
-    harmful = builtin.harmful("test").head(limit)
-    each = max(2, round(len(harmful) * HARMLESS_SHARE))
-    twins, benign = builtin.twins("test").head(each), builtin.benign("test").head(each)
-    return harmful, PromptSet("built-in safe twins and benign, test", twins.prompts + benign.prompts)
 
 
 def _frozen_set(run_id: str, name: str, table: ScoreTable, settings: TrainingSettings) -> NeuronSet:
@@ -143,9 +133,9 @@ def _evaluate(
     name: str,
     model: LoadedModel,
     sets: dict[str, NeuronSet],
-    prompts: tuple[PromptSet, PromptSet],
+    prompts: EvaluationPrompts,
     progress: Progress,
 ) -> None:
-    table = evaluate_once(model, sets, *prompts, progress=progress)
+    table = evaluate_once(model, sets, prompts, progress=progress)
     store.put_json(run_id, name, {"model": table.model, "rows": table.rows()})
     store.put_table(run_id, f"{name}_answers", table.answers)

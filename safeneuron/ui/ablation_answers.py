@@ -8,10 +8,10 @@ import streamlit as st
 from safeneuron import pace
 from safeneuron.neurons import NeuronSet
 from safeneuron.progress import Progress
+from safeneuron.prompts import builtin
 from safeneuron.prompts.answers import KeptAnswers
 from safeneuron.refusal.judge import DEFAULT_JUDGE, Verdict, judge_named
 from safeneuron.refusal.rates import rate_of
-from safeneuron.scoring import test_prompts
 from safeneuron.ui import resources, words
 from safeneuron.ui.work import compute, long_work
 
@@ -76,7 +76,7 @@ def _prompts(size: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
         prompts, is_harmful = resources.panel_prompts()
         count = sum(is_harmful)
         return prompts[:count], prompts[count:]
-    harmful, benign = test_prompts()
+    harmful, benign = builtin.harmful("test"), builtin.benign("test")
     limit = None if size == SIZES[-1] else int(size.split(" + ")[0])
     return harmful.head(limit).prompts, benign.head(limit).prompts
 
