@@ -19,6 +19,9 @@ TOLERANCES = {
 """Largest difference allowed. Zeroed columns multiply the same numbers by the same zeros; padding
 and the bridge change the order of float32 sums over up to 30 layers, whose logits reach tens."""
 
+NEURONS_PER_LAYER = 8
+"""Random neurons that the check switches off in every layer."""
+
 LABELS = {
     "zeroed_columns": "hook ablation : zeroed down-projection columns (logits)",
     "left_padding": "left-padded batch : each prompt alone (logits)",

@@ -8,6 +8,7 @@ import pytest
 import streamlit as st
 
 from safeneuron.models.card import CARD
+from safeneuron.models.parity_report import ParityReport, keep_parity, kept_parity
 from safeneuron.ui import resources
 
 
@@ -35,6 +36,24 @@ def test_the_panel_is_the_one_of_a_full_pass(visit, tiny_model):
     shown = next(found for found in at.metric if "harmful" in found.label)
     assert shown.value == f"{scores[np.array(harmful)].mean():+.2f}"
     assert len(prompts) == 16 and len(set(prompts)) == 16
+
+
+def test_a_model_is_checked_when_it_is_opened_and_the_badge_turns_green(visit, tiny_model):
+    badges = lambda at: [found.value for found in at.sidebar.markdown if "Self-check" in found.value]  # noqa: E731
+    assert "not run yet" in badges(visit("neurons"))[0]
+    at = visit("ablation")
+    assert kept_parity("tiny").passed
+    assert len(badges(at)) == 1 and "Self-check passed" in badges(at)[0]
+
+
+def test_a_model_that_fails_its_check_shows_no_numbers(visit, monkeypatch):
+    from safeneuron.models import parity
+
+    red = ParityReport(1.0, 0.0, 0.0, 0.0, 0.0, 0.0, 8)
+    monkeypatch.setattr(parity, "check_parity", lambda loaded: keep_parity(loaded.fingerprint, red))
+    at = visit("ablation")
+    assert "fails its self-check" in at.error[0].value
+    assert not at.get("plotly_chart")
 
 
 def test_nothing_switched_off_says_what_to_do(visit):
