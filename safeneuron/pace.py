@@ -4,15 +4,25 @@ import json
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
-from safeneuron.runs import store
-from safeneuron.training.settings import TrainingSettings
-from safeneuron.training.start import KIND, PHASES
+from safeneuron.progress import Progress
+from safeneuron.training.cost import RunWork
 from safeneuron.workspace import workspace, write_json
 
-ROUGHLY = {"answer": 1.0, "bulk answer": 0.5, "scoring": 60.0, "step": 6.0}
-"""Seconds per answer of 64 tokens (a few at a time, or many), per scoring of the built-in prompts, per
-optimiser step of 8 pairs: seen with the prototype on 2 cores."""
+ROUGHLY = {
+    "answer": 1.2,
+    "bulk answer": 0.45,
+    "scoring": 80.0,
+    "run answer": 0.45,
+    "run scoring": 80.0,
+    "run reference": 0.8,
+    "run pair": 3.0,
+    "run opening": 30.0,
+}
+"""Seconds of one idle core with the default model: per answer of 64 tokens (a few at a time, or 32), per
+scoring on the 800 built-in prompts, per preference pair's reference log-probabilities, per pair of an
+optimiser step, per start of a run. A run has half of the cores, so that its paces are kept apart."""
 
 
 @contextmanager
@@ -20,65 +30,62 @@ def measured(kind: str, items: int) -> Iterator[None]:
     """Time the block and keep its seconds per item for the next estimate; an interrupted one does not count."""
     start = time.monotonic()
     yield
-    if items:
-        write_json(_path(), _known() | {kind: (time.monotonic() - start) / items})
+    _keep(kind, time.monotonic() - start, items)
+
+
+def timing(progress: Progress, step: str, kind: str, items: int) -> Progress:
+    """Return a progress that also keeps the pace of one of its steps, from its report of 0 to that of 1."""
+    began: float | None = None
+
+    def report(name: str, fraction: float) -> None:
+        nonlocal began
+        if name == step and fraction == 0.0:
+            began = time.monotonic()
+        elif name == step and fraction >= 1.0 and began is not None:
+            _keep(kind, time.monotonic() - began, items)
+            began = None
+        progress(name, fraction)
+
+    return report
 
 
 def of_answers(count: int, bulk: bool = False) -> str:
     """Say how long generating so many answers takes, a few at a time or in big batches."""
-    return _words(*_pace("bulk answer" if bulk else "answer"), count)
+    return _words({"bulk answer" if bulk else "answer": count})
 
 
 def of_scoring() -> str:
     """Say how long scoring a model on the built-in prompts takes."""
-    return _words(*_pace("scoring"), 1)
+    return _words({"scoring": 1})
 
 
-def of_training(settings: TrainingSettings) -> tuple[str, str]:
-    """Say how long the optimiser steps take, and the whole run with pairs, scoring and evaluation.
-
-    The phases of the last finished run are scaled to these settings; without one, the phases' usual
-    shares stand around the prototype's seconds per step.
-    """
-    steps = settings.dpo.max_steps
-    known = _last_run()
-    if known is None:
-        training = ROUGHLY["step"] * steps * settings.dpo.batch_size / 8
-        usual = TrainingSettings()
-        rest = ROUGHLY["step"] * usual.dpo.max_steps * (sum(PHASES.values()) / PHASES["Training"] - 1)
-        share = settings.evaluation_prompts / usual.evaluation_prompts
-        note = "a rough guess from the prototype on 2 cores: 6 s per step of 8 pairs"
-        return _duration(training), f"{_duration(training + rest * share)} in all ({note})"
-    durations, before = known
-    done = before.dpo.max_steps * before.dpo.batch_size
-    training = durations.get("Training", 0.0) * steps * settings.dpo.batch_size / done
-    evaluating = durations.get("Evaluating", 0.0) * settings.evaluation_prompts / before.evaluation_prompts
-    rest = sum(seconds for phase, seconds in durations.items() if phase not in ("Training", "Evaluating"))
-    whole = _duration(training + evaluating + rest)
-    return _duration(training), f"{whole} in all (from the last run on this machine)"
+def of_training(work: RunWork) -> tuple[str, str]:
+    """Say how long the optimiser steps of a run take, and the whole run with pairs, scoring and evaluation."""
+    steps = {"run pair": work.trained_pairs}
+    rest = {
+        "run opening": 1,
+        "run answer": work.answers,
+        "run reference": work.pairs,
+        "run scoring": work.scorings,
+    }
+    return _duration(_seconds(steps)), _words(steps | rest)
 
 
-def _last_run() -> tuple[dict[str, float], TrainingSettings] | None:
-    """Return the seconds of each phase of the newest finished run, and its settings."""
-    for info in store.list_runs(KIND):
-        if info.status != "finished":
-            continue
-        events = store.events(info.id)
-        durations = {
-            event.text: after.time - event.time
-            for event, after in zip(events, events[1:], strict=False)
-            if event.text in PHASES
-        }
-        facts = store.get_json(info.id, "settings")
-        return durations, TrainingSettings.from_json(
-            {key: value for key, value in facts.items() if key not in ("source", "set")}
-        )
-    return None
-
-
-def _pace(kind: str) -> tuple[float, bool]:
+def _seconds(items: dict[str, int]) -> float:
     known = _known()
-    return known.get(kind, ROUGHLY[kind]), kind in known
+    return sum(known.get(kind, ROUGHLY[kind]) * count for kind, count in items.items())
+
+
+def _words(items: dict[str, int]) -> str:
+    known = _known()
+    measured_here = all(kind in known for kind, count in items.items() if count and kind != "run opening")
+    note = "as measured here" if measured_here else "a guess: one idle core, the default model"
+    return f"{_duration(_seconds(items))}, {note}"
+
+
+def _keep(kind: str, seconds: float, items: int) -> None:
+    if items:
+        write_json(_path(), _known() | {kind: seconds / items})
 
 
 def _known() -> dict[str, float]:
@@ -88,12 +95,8 @@ def _known() -> dict[str, float]:
         return {}
 
 
-def _path():
+def _path() -> Path:
     return workspace() / "pace.json"
-
-
-def _words(seconds: float, known: bool, count: int) -> str:
-    return f"{_duration(seconds * count)}, {'as measured here' if known else 'a rough guess for 2 cores'}"
 
 
 def _duration(seconds: float) -> str:

@@ -12,6 +12,7 @@ from dataclasses import asdict
 
 import torch
 
+from safeneuron import pace
 from safeneuron.compute import shared_threads
 from safeneuron.errors import UserError
 from safeneuron.evaluation import evaluate_once
@@ -24,12 +25,13 @@ from safeneuron.neurons import NeuronSet
 from safeneuron.progress import Progress
 from safeneuron.prompts.evaluated import EvaluationPrompts, run_prompts
 from safeneuron.prompts.pairs import PreferencePair, build_pairs, limited_counts, load_pairs, save_pairs
+from safeneuron.robustness import EvaluationSettings, answers_to_give
 from safeneuron.runs import store
 from safeneuron.runs.worker import Reporter, part
 from safeneuron.scores.score import ScoreTable
 from safeneuron.scoring import score_table
 from safeneuron.selection import named_set
-from safeneuron.training.masked_dpo import train_masked_dpo
+from safeneuron.training.masked_dpo import REFERENCE, TRAINING, train_masked_dpo
 from safeneuron.training.settings import TrainingSettings
 from safeneuron.training.start import PAIRS_FILE
 
@@ -57,7 +59,7 @@ def run(report: Reporter) -> None:
         neurons,
         pairs,
         settings.dpo,
-        report,
+        _timing(report, len(pairs), settings),
         lambda step, values: store.log_metrics(report.run_id, step, values),
     )
     store.put_json(report.run_id, "frozen", asdict(result.frozen))
@@ -76,7 +78,9 @@ def run(report: Reporter) -> None:
     report("Scoring", 0.0)
     # So that the sidebar says green, or the run red, before anyone reads a number of the new model.
     require_parity(trained, report)
-    found = score_table(trained, pooling=settings.pooling, progress=report).select(settings.thresholds)
+    with pace.measured("run scoring", 1):
+        table = score_table(trained, pooling=settings.pooling, progress=report)
+    found = table.select(settings.thresholds)
     store.put_json(
         report.run_id,
         "counts",
@@ -118,6 +122,12 @@ def _pairs(
     return pairs
 
 
+def _timing(progress: Progress, pairs: int, settings: TrainingSettings) -> Progress:
+    """Return a progress that keeps the pace of the two long steps of training."""
+    progress = pace.timing(progress, REFERENCE, "run reference", pairs)
+    return pace.timing(progress, TRAINING, "run pair", settings.dpo.max_steps * settings.dpo.batch_size)
+
+
 def _save(run_id: str, trained: LoadedModel, neurons: NeuronSet, source: str, steps: int) -> None:
     facts = {
         "title": f"{trained.card.title}, {neurons.name} frozen, {steps} steps",
@@ -136,6 +146,7 @@ def _evaluate(
     prompts: EvaluationPrompts,
     progress: Progress,
 ) -> None:
-    table = evaluate_once(model, sets, prompts, progress=progress)
+    with pace.measured("run answer", answers_to_give(model.fingerprint, sets, prompts, EvaluationSettings())):
+        table = evaluate_once(model, sets, prompts, progress=progress)
     store.put_json(run_id, name, {"model": table.model, "rows": table.rows()})
     store.put_table(run_id, f"{name}_answers", table.answers)
