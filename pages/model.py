@@ -15,7 +15,7 @@ with page("Model", checked=False) as choice:
     st.subheader(card.title, anchor=False)
     st.markdown(card.origin)
     state = "in memory" if loaded else "ready" if card.ready else "to be prepared"
-    facts = st.container(horizontal=True, gap="large")
+    facts = st.container(horizontal=True, gap="medium")
     facts.metric("Layers", card.n_layers, width="content")
     facts.metric("Neurons per layer", f"{card.d_mlp:,}", width="content")
     facts.metric("Neurons", f"{card.n_neurons:,}", help=words.NEURON, width="content")

@@ -34,9 +34,12 @@ def rate_differences(rows: Sequence[Mapping[str, Any]], first: str, second: str)
     )
     for column, prefix in enumerate(kinds, start=1):
         figure.add_trace(_points(rows, prefix), row=1, col=column)
+        figure.add_trace(_numbers(rows, prefix), row=1, col=column)
     figure.update_layout(layout(300, showlegend=False, margin={"l": 56, "r": 12, "t": 32, "b": 48}))
     figure.update_xaxes(title="neurons switched off")
-    figure.update_yaxes(range=[-108, 108], tick0=0, dtick=50, zeroline=True, zerolinewidth=2, zerolinecolor="#888888")
+    ends = [abs(end) for row in rows for prefix in kinds for end in row[f"{prefix}difference_interval"]]
+    reach = max(25.0, 1.3 * max(ends))
+    figure.update_yaxes(range=[-reach, reach], zeroline=True, zerolinewidth=2, zerolinecolor="#888888")
     figure.update_yaxes(title="difference, percentage points", row=1, col=1)
     figure.update_annotations(font_size=13)
     return Figure(
@@ -59,10 +62,7 @@ def _points(rows: Sequence[Mapping[str, Any]], prefix: str) -> go.Scatter:
     return go.Scatter(
         x=[row["condition"] for row in rows],
         y=points,
-        mode="markers+text",
-        text=[f"{value:+.0f}" for value in points],
-        textposition="middle right",
-        cliponaxis=False,
+        mode="markers",
         marker={
             "size": 10,
             "color": [palette.condition_colour(row["condition"]) for row in rows],
@@ -80,4 +80,17 @@ def _points(rows: Sequence[Mapping[str, Any]], prefix: str) -> go.Scatter:
         customdata=ends,
         hovertemplate="%{x}: %{y:+.1f} points<br>95 % interval %{customdata[0]:+.1f} to %{customdata[1]:+.1f}"
         "<extra></extra>",
+    )
+
+
+def _numbers(rows: Sequence[Mapping[str, Any]], prefix: str) -> go.Scatter:
+    """Write each difference above its interval, where no line runs through it."""
+    return go.Scatter(
+        x=[row["condition"] for row in rows],
+        y=[row[f"{prefix}difference_interval"][1] for row in rows],
+        text=[f"{row[f'{prefix}difference_points']:+.0f}" for row in rows],
+        mode="text",
+        textposition="top center",
+        cliponaxis=False,
+        hoverinfo="skip",
     )

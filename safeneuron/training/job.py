@@ -32,7 +32,7 @@ from safeneuron.scores.score import ScoreTable
 from safeneuron.scoring import score_table
 from safeneuron.selection import named_set
 from safeneuron.training.masked_dpo import REFERENCE, TRAINING, train_masked_dpo
-from safeneuron.training.settings import TrainingSettings
+from safeneuron.training.settings import TrainingSettings, steps_in_words
 from safeneuron.training.start import PAIRS_FILE
 
 
@@ -130,9 +130,9 @@ def _timing(progress: Progress, pairs: int, settings: TrainingSettings) -> Progr
 
 def _save(run_id: str, trained: LoadedModel, neurons: NeuronSet, source: str, steps: int) -> None:
     facts = {
-        "title": f"{trained.card.title}, {neurons.name} frozen, {steps} steps",
-        "origin": f"Trained from {trained.card.title} by masked DPO: {steps} steps with the {len(neurons)} neurons "
-        f"of {neurons.name} constant.",
+        "title": f"{trained.card.title}, {neurons.name} frozen, {steps_in_words(steps)}",
+        "origin": f"Trained from {trained.card.title} by masked DPO: {steps_in_words(steps)} with the "
+        f"{len(neurons)} neurons of {neurons.name} constant.",
         "parent": source,
     }
     save_folder(trained.model, trained.tokenizer, model_folder(run_id), facts)

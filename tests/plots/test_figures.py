@@ -117,7 +117,7 @@ def test_differences_are_points_with_their_intervals_by_kind_of_prompt():
     titles = [annotation.text for annotation in figure.plotly.layout.annotations]
     assert titles == ["harmful prompts (n = 20)", "benign prompts (n = 20)", "safe twins (n = 20)"]
     assert figure.title == "Refusal rates: after less before (judge: arditi)"
-    for trace in figure.plotly.data:
+    for trace in figure.plotly.data[::2]:
         assert (trace.y[0], trace.error_y.array[0], trace.error_y.arrayminus[0]) == (12.0, 18.0, 15.0)
 
 
@@ -151,6 +151,12 @@ def test_curves_without_points_leave_their_axes_empty():
     figure = training_curves([RunCurves("a run", 0, {})], 10)
     assert len(figure.plotly.data) == len(CURVES) and len(figure.data) == 0
     assert figure.plotly.layout.xaxis.range == (0.5, 10.5)
+
+
+def test_steps_are_whole_on_the_axis_of_a_short_run():
+    axes = training_curves([RunCurves("a run", 0, LOSS)], 2).plotly.layout
+    assert {axis.dtick for axis in (axes.xaxis, axes.xaxis2, axes.xaxis3)} == {1}
+    assert training_curves([RunCurves("a run", 0, LOSS)], 48).plotly.layout.xaxis.dtick is None
 
 
 def test_each_run_has_its_colour_whatever_it_is_compared_with():
