@@ -54,7 +54,8 @@ def refusal_bars(tables: Mapping[str, Rows], kind: str = "harmful") -> Figure:
         figure.add_trace(_numbers(name, rows, value, interval))
     return Figure(
         name=f"refusals-{kind}",
-        title=f"{words.capitalize()} (n = {n}, judge: {judge})",
+        # Short enough for one line of a third of the page, so that the three figures stand level.
+        title=f"{words.capitalize().replace(' prompts', '')} (n = {n}, judge: {judge})",
         about=f"The share of {PROMPTS[kind]} that the model refuses with no neuron switched off (ORI), with the "
         "neurons of ES, of SAS, of both (FULL), and with as many random neurons per layer as FULL has (RANDOM, the "
         f"control). Lines are 95 % Wilson intervals. {_reading(kind)}",

@@ -56,7 +56,7 @@ def test_the_five_bars_are_computed_once(visit):
     button.click().run()
     assert not at.exception and not at.error
     assert len(at.get("plotly_chart")) == 3
-    for title in ("Harmful prompts refused", "Benign prompts refused", "Safe twins refused"):
+    for title in ("Harmful refused", "Benign refused", "Safe twins refused"):
         assert any(f"{title} (n = 16, judge: arditi" in text.value for text in at.markdown)
     assert any("may differ by chance alone" in text.value for text in at.caption)
     assert "evaluate" not in [found.key for found in at.button]
