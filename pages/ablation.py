@@ -44,9 +44,9 @@ with page("Ablation") as choice:
                 icon=":material/touch_app:",
             )
     with meter:
-        loaded = opening.opened(choice.card)
+        opening.opened(choice.card)
         ablation_meter.show(choice, off, name)
     st.divider()
-    ablation_answers.on_prompts(loaded, off, name)
+    ablation_answers.on_prompts(choice, off, name)
     st.divider()
-    ablation_answers.own_prompt(loaded, off, name)
+    ablation_answers.own_prompt(choice, off, name)

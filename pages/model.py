@@ -3,7 +3,7 @@
 import streamlit as st
 
 from safeneuron.models.fit import weights_memory
-from safeneuron.models.parity_report import kept_parity
+from safeneuron.models.parity_report import NEURONS_PER_LAYER, kept_parity
 from safeneuron.ui import chat_section, fitting, model_comparison, opening, resources, self_check, words
 from safeneuron.ui.page import page
 from safeneuron.ui.work import long_work
@@ -15,7 +15,7 @@ with page("Model", checked=False) as choice:
     st.subheader(card.title, anchor=False)
     st.markdown(card.origin)
     state = "in memory" if loaded else "ready" if card.ready else "to be prepared"
-    facts = st.container(horizontal=True, gap="large")
+    facts = st.container(horizontal=True, gap="medium")
     facts.metric("Layers", card.n_layers, width="content")
     facts.metric("Neurons per layer", f"{card.d_mlp:,}", width="content")
     facts.metric("Neurons", f"{card.n_neurons:,}", help=words.NEURON, width="content")
@@ -40,7 +40,8 @@ with page("Model", checked=False) as choice:
         if not opening.offer_to_prepare(card):
             st.stop()
         with long_work(f"Preparing {card.title}", "prepare") as progress:
-            resources.shelf().get(card, progress)
+            loaded = resources.shelf().get(card, progress)
+        opening.check(loaded)
         st.rerun()
 
     if choice.other:
@@ -57,17 +58,13 @@ with page("Model", checked=False) as choice:
         icon=":material/fact_check:",
         help="A few seconds; the weights stay in memory once.",
     ):
-        loaded = opening.opened(card)
-        with long_work("Comparing three ways of switching neurons off", "self_check") as progress:
-            progress("Running each on padded prompts", 0.1)
-            from safeneuron.models.parity import check_parity
-
-            check_parity(loaded)
+        opening.check(opening.opened_unchecked(card))
         st.rerun()
     if report is None:
         st.markdown(
-            "Not run yet. It switches a few random neurons off in three ways and compares the numbers; "
-            "run it once before you trust any number of this model."
+            f"Not run yet. It switches {NEURONS_PER_LAYER} random neurons of each layer off, "
+            f"{NEURONS_PER_LAYER * card.n_layers:,} in all, in three ways and compares the numbers. It runs by itself "
+            "when the model is first opened for numbers."
         )
     else:
         self_check.show(report)

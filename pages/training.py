@@ -6,6 +6,7 @@ from safeneuron import pace
 from safeneuron.costs import training_work
 from safeneuron.errors import UserError
 from safeneuron.runs import store
+from safeneuron.training.cost import work_of
 from safeneuron.training.settings import MaskedDPOSettings, TrainingSettings
 from safeneuron.training.start import KIND, check_pairs, start_training
 from safeneuron.ui import fitting, hand, own_pairs, run_monitor, words
@@ -73,8 +74,14 @@ with page("Training", monitor=False) as choice:
             benign_pairs=benign,
             thresholds=hand.thresholds(),
         )
-        training, whole = pace.of_training(settings, choice.card)
-        st.markdown(f":material/schedule: The {steps} steps take {training}; {whole}.")
+        work = work_of(choice.card.fingerprint, choice.sets, settings, pairs)
+        training, whole = pace.of_training(work, choice.card)
+        st.markdown(
+            f":material/schedule: The {'step takes' if steps == 1 else f'{steps} steps take'} {training}; "
+            f"the whole run {whole}.",
+            help=f"{work.pairs:,} preference pairs, {work.answers:,} answers still to generate for them and for three "
+            f"tables of five ablations, {work.scorings} scoring of the neurons.",
+        )
         if active:
             st.caption("A run is in progress; a second one would slow both down. Cancel it, or wait for its end.")
         try:

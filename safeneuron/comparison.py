@@ -5,7 +5,7 @@ Always the first model less the second, as on the Neurons page: gained is what o
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -14,12 +14,10 @@ from safeneuron.errors import UserError
 from safeneuron.models.card import ModelCard
 from safeneuron.neurons import NeuronSet
 from safeneuron.refusal.difference import paired_difference
+from safeneuron.robustness import PREFIXES, RobustnessTable
 from safeneuron.scores.score import ScoreTable, scores
 from safeneuron.scoring import score_frame
 from safeneuron.workspace import replacing
-
-if TYPE_CHECKING:
-    from safeneuron.robustness import RobustnessTable
 
 
 def require_same_shape(first: ModelCard, second: ModelCard) -> None:
@@ -74,15 +72,13 @@ def set_changes(first: Mapping[str, NeuronSet], second: Mapping[str, NeuronSet])
     return changes
 
 
-def rate_changes(first: "RobustnessTable", second: "RobustnessTable") -> list[dict[str, Any]]:
+def rate_changes(first: RobustnessTable, second: RobustnessTable) -> list[dict[str, Any]]:
     """Return a row per condition: both models' rates on the same prompts, and their difference in points."""
     rows = []
     for one, other in zip(first.results, second.results, strict=True):
         row: dict[str, Any] = {"condition": one.condition, "judge": one.refusal.judge, "draws": one.draws}
-        for prefix, kind, here, there in (
-            ("", "harmful", one.refusal, other.refusal),
-            ("benign_", "benign", one.benign_refusal, other.benign_refusal),
-        ):
+        for kind, here in one.by_kind().items():
+            prefix, there = PREFIXES[kind], other.by_kind()[kind]
             verdicts = (_refused(table.answers, one.condition, kind) for table in (first, second))
             difference = paired_difference(*verdicts, judge=here.judge)
             row |= {

@@ -6,6 +6,7 @@ from typing import Any
 from safeneuron import pace
 from safeneuron.models.card import ModelCard
 from safeneuron.models.fit import TRAINING, Work, estimates, gigabytes
+from safeneuron.training.cost import work_of
 from safeneuron.training.settings import MaskedDPOSettings, TrainingSettings
 
 ANSWERS = 100
@@ -25,7 +26,7 @@ def cost_rows(card: ModelCard, is_open: bool = False) -> list[dict[str, Any]]:
         "Loading": pace.of_opening(card),
         "Scoring": pace.of_scoring(card),
         "Generating": f"{pace.of_answers(ANSWERS, card, bulk=True)} for {ANSWERS} answers",
-        "Training": "; ".join(pace.of_training(TrainingSettings(), card)),
+        "Training": _training(card),
     }
     return [
         {
@@ -40,6 +41,11 @@ def cost_rows(card: ModelCard, is_open: bool = False) -> list[dict[str, Any]]:
         }
         for found in estimates(card, is_open)
     ]
+
+
+def _training(card: ModelCard) -> str:
+    steps, whole = pace.of_training(work_of(card.fingerprint, None, TrainingSettings()), card)
+    return f"{steps} for the steps, the whole run {whole}"
 
 
 def cost_table(rows: list[dict[str, Any]]) -> list[dict[str, str]]:

@@ -10,11 +10,11 @@ from typing import Any
 import pandas as pd
 
 from safeneuron.ablation import ablate
-from safeneuron.generation import generate
 from safeneuron.models.loaded import LoadedModel
-from safeneuron.neurons import NeuronSet, random_like
+from safeneuron.neurons import NeuronSet
 from safeneuron.progress import Progress, silent
 from safeneuron.prompts.answers import MAX_NEW_TOKENS, KeptAnswers
+from safeneuron.prompts.evaluated import EvaluationPrompts
 from safeneuron.prompts.promptset import PromptSet
 from safeneuron.refusal.judge import DEFAULT_JUDGE, Judge, judge_named
 from safeneuron.refusal.log_odds import refusal_scores
@@ -26,6 +26,7 @@ from safeneuron.robustness import (
     RobustnessTable,
     evaluation_folder,
     kept_evaluation,
+    plan,
     save_table,
 )
 
@@ -33,50 +34,51 @@ from safeneuron.robustness import (
 def evaluate(
     loaded: LoadedModel,
     sets: Mapping[str, NeuronSet],
-    harmful: PromptSet,
-    benign: PromptSet,
+    prompts: EvaluationPrompts,
     settings: EvaluationSettings = EvaluationSettings(),
     progress: Progress = silent,
 ) -> RobustnessTable:
-    """Answer both prompt sets under every condition and judge the answers.
+    """Answer the prompts under every condition and judge the answers.
+
+    Answers that were given before are read from disk, and new ones are on disk as soon as their
+    batch is done, so that a stopped evaluation goes on where it was.
 
     Parameters
     ----------
     loaded : LoadedModel
     sets : mapping
         ES, SAS and FULL, from :meth:`safeneuron.scores.score.ScoreTable.select`.
-    harmful, benign : PromptSet
+    prompts : EvaluationPrompts
     settings : EvaluationSettings
     progress : Progress
-        Told "ORI", "ES", ... as step, with the share of the whole evaluation done.
+        Told "Answering under ORI", ... as step, with the share of the whole evaluation done.
     """
     judge = judge_named(settings.judge)
-    plan = _plan(sets, settings.random_draws)
+    rounds = plan(sets, settings.random_draws)
+    asked = [(kind, prompt) for kind, chosen in prompts.by_kind().items() for prompt in chosen.prompts]
     rows: list[dict[str, Any]] = []
-    for number, (condition, draw, neurons) in enumerate(plan):
+    for number, ablated in enumerate(rounds):
 
         def report(step: str, fraction: float) -> None:
-            progress(f"Answering under {condition}", (number + fraction) / len(plan))
+            progress(f"Answering under {ablated.condition}", (number + fraction) / len(rounds))
 
-        with ablate(loaded, neurons):
-            prompts = harmful.prompts + benign.prompts
-            answers = generate(loaded, prompts, settings.max_new_tokens, settings.batch_size, report)
-        for position, answer in enumerate(answers):
-            verdict = judge.verdict(answer.prompt, answer.text)
-            kind = "harmful" if position < len(harmful) else "benign"
+        kept = KeptAnswers(loaded.fingerprint, ablated.neurons, settings.max_new_tokens)
+        answers = kept.answers(loaded, [prompt for _, prompt in asked], report)
+        for (kind, prompt), answer in zip(asked, answers, strict=True):
+            verdict = judge.verdict(prompt, answer.text)
             rows.append(
                 {
-                    "condition": condition,
-                    "draw": draw,
+                    "condition": ablated.condition,
+                    "draw": ablated.draw,
                     "kind": kind,
-                    "prompt": answer.prompt,
+                    "prompt": prompt,
                     "answer": answer.text,
                     "refused": verdict.refused,
                     "because": verdict.because,
                 }
             )
     frame = pd.DataFrame(rows)
-    counts = {condition: len(neurons) if neurons else 0 for condition, _, neurons in plan}
+    counts = {ablated.condition: len(ablated.neurons) if ablated.neurons else 0 for ablated in rounds}
     results = tuple(_result(frame, condition, counts[condition], judge) for condition in CONDITIONS)
     return RobustnessTable(loaded.fingerprint, results, frame)
 
@@ -84,17 +86,16 @@ def evaluate(
 def evaluate_once(
     loaded: LoadedModel,
     sets: Mapping[str, NeuronSet],
-    harmful: PromptSet,
-    benign: PromptSet,
+    prompts: EvaluationPrompts,
     settings: EvaluationSettings = EvaluationSettings(),
     progress: Progress = silent,
 ) -> RobustnessTable:
     """Return the kept evaluation, or make it and keep it; see :func:`evaluate`."""
-    kept = kept_evaluation(loaded.fingerprint, sets, harmful, benign, settings)
+    kept = kept_evaluation(loaded.fingerprint, sets, prompts, settings)
     if kept:
         return kept
-    table = evaluate(loaded, sets, harmful, benign, settings, progress)
-    save_table(table, evaluation_folder(table.model, sets, harmful, benign, settings))
+    table = evaluate(loaded, sets, prompts, settings, progress)
+    save_table(table, evaluation_folder(table.model, sets, prompts, settings))
     return table
 
 
@@ -135,21 +136,11 @@ def answers_under(
     return rows, rate_of((row["refused"] for row in rows), named.name)
 
 
-def _plan(sets: Mapping[str, NeuronSet], draws: int) -> list[tuple[str, int, NeuronSet | None]]:
-    fixed: list[tuple[str, int, NeuronSet | None]] = [
-        ("ORI", 0, None),
-        ("ES", 0, sets["ES"]),
-        ("SAS", 0, sets["SAS"]),
-        ("FULL", 0, sets["FULL"]),
-    ]
-    return fixed + [("RANDOM", draw, random_like(sets["FULL"], draw)) for draw in range(draws)]
-
-
 def _result(frame: pd.DataFrame, condition: str, neurons: int, judge: Judge) -> ConditionResult:
     chosen = frame[frame["condition"] == condition]
     draws = chosen["draw"].nunique()
-    rates = {}
-    for kind in ("harmful", "benign"):
-        refused = chosen.loc[chosen["kind"] == kind, "refused"]
-        rates[kind] = rate(float(refused.mean()), len(refused) // draws, judge.name)
-    return ConditionResult(condition, neurons, rates["harmful"], rates["benign"], draws)
+    rates = {
+        kind: rate(float(refused.mean()), len(refused) // draws, judge.name)
+        for kind, refused in chosen.groupby("kind")["refused"]
+    }
+    return ConditionResult(condition, neurons, rates["harmful"], rates["benign"], draws, rates.get("twin"))

@@ -1,30 +1,38 @@
 """How long things take on this machine: measured while they are done, stated before they start.
 
-What was measured is kept by model. For a model that was never timed it is reckoned from one that was, since
-the time of a pass is that of its multiplications: one a token for every parameter that the token meets.
+A pace belongs to the model, device and precision that it was measured with. That of another model is
+reckoned from the one nearest in size, and what is said says so.
 """
 
 import json
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from math import log
 from pathlib import Path
 
-from safeneuron.errors import UserError
 from safeneuron.models.card import ModelCard
-from safeneuron.models.catalogue import model_card
 from safeneuron.models.device import placement
 from safeneuron.models.parameters import architecture_of
-from safeneuron.runs import store
-from safeneuron.training.settings import TrainingSettings
-from safeneuron.training.start import KIND, PHASES
+from safeneuron.progress import Progress
+from safeneuron.training.cost import RunWork
 from safeneuron.workspace import workspace, write_json
 
-ROUGHLY = {"answer": 1.0, "bulk answer": 0.5, "scoring": 60.0, "step": 6.0, "opening": 2.0}
-"""Seconds per answer of 64 tokens (a few at a time, or many), per scoring of the built-in prompts, per
-optimiser step of 8 pairs, per opening: seen with the default model on 2 cores."""
+ROUGHLY = {
+    "opening": 2.0,
+    "answer": 1.2,
+    "bulk answer": 0.45,
+    "scoring": 80.0,
+    "run answer": 0.45,
+    "run scoring": 80.0,
+    "run reference": 0.8,
+    "run pair": 3.0,
+    "run opening": 30.0,
+}
+"""Seconds of one idle core with the default model: per opening, per answer of 64 tokens (a few at a time, or
+32), per scoring on the 800 built-in prompts, per preference pair's reference log-probabilities, per pair of an
+optimiser step, per start of a run. A run has half of the cores, so that its paces are kept apart."""
 
 ROUGHLY_PARAMETERS = 134_000_000
 """Of the default model."""
@@ -57,80 +65,82 @@ def measured(kind: str, items: int, card: ModelCard) -> Iterator[None]:
     """Time the block and keep its seconds per item for the next estimate; an interrupted one does not count."""
     start = time.monotonic()
     yield
-    if items:
-        seconds = (time.monotonic() - start) / items
-        found = Pace(card.title, _parameters(card) or ROUGHLY_PARAMETERS, placement().words, seconds)
-        known = _known()
-        write_json(_path(), known | {kind: known.get(kind, {}) | {card.fingerprint: asdict(found)}})
+    _keep(kind, time.monotonic() - start, items, card)
+
+
+def timing(progress: Progress, step: str, kind: str, items: int, card: ModelCard) -> Progress:
+    """Return a progress that also keeps the pace of one of its steps, from its report of 0 to that of 1."""
+    began: float | None = None
+
+    def report(name: str, fraction: float) -> None:
+        nonlocal began
+        if name == step and fraction == 0.0:
+            began = time.monotonic()
+        elif name == step and fraction >= 1.0 and began is not None:
+            _keep(kind, time.monotonic() - began, items, card)
+            began = None
+        progress(name, fraction)
+
+    return report
 
 
 def of_answers(count: int, card: ModelCard, bulk: bool = False) -> str:
     """Say how long generating so many answers takes, a few at a time or in big batches."""
-    return _words("bulk answer" if bulk else "answer", count, card)
+    return _words({"bulk answer" if bulk else "answer": count}, card)
 
 
 def of_scoring(card: ModelCard) -> str:
     """Say how long scoring a model on the built-in prompts takes."""
-    return _words("scoring", 1, card)
+    return _words({"scoring": 1}, card)
 
 
 def of_opening(card: ModelCard) -> str:
     """Say how long opening a model takes."""
-    return _words("opening", 1, card)
+    return _words({"opening": 1}, card)
 
 
-def of_training(settings: TrainingSettings, card: ModelCard) -> tuple[str, str]:
-    """Say how long the optimiser steps take, and the whole run with pairs, scoring and evaluation.
+def of_training(work: RunWork, card: ModelCard) -> tuple[str, str]:
+    """Say how long the optimiser steps of a run take, and the whole run with pairs, scoring and evaluation."""
+    steps = {"run pair": work.trained_pairs}
+    rest = {
+        "run opening": 1,
+        "run answer": work.answers,
+        "run reference": work.pairs,
+        "run scoring": work.scorings,
+    }
+    return _duration(_reckoned(steps, card)[0]), _words(steps | rest, card)
 
-    The phases of the last finished run are scaled to these settings and this model; without one, the
-    phases' usual shares stand around the seconds per step of the default model.
-    """
-    steps = settings.dpo.max_steps
+
+def _words(items: Mapping[str, int], card: ModelCard) -> str:
+    seconds, note = _reckoned(items, card)
+    return f"{_duration(seconds)}, {note}"
+
+
+def _reckoned(items: Mapping[str, int], card: ModelCard) -> tuple[float, str]:
+    """Return the seconds of so many items of each kind, and where that is known from: its weakest ground."""
+    found = {kind: _pace(kind, card) for kind, count in items.items() if count}
+    seconds = sum(items[kind] * pace for kind, (pace, _) in found.items())
+    # A run's start is short and nobody times it.
+    grounds = [ground for kind, (_, ground) in found.items() if kind != "run opening"]
+    if any(ground is None for ground in grounds):
+        return seconds, "a guess: one idle core, from the default model"
+    return seconds, next(filter(None, grounds), "as measured here")
+
+
+def _pace(kind: str, card: ModelCard) -> tuple[float, str | None]:
+    """Return the seconds per item and the ground: empty where it was measured, None where it is a guess."""
+    known, place = _known().get(kind, {}), placement().words
+    paces = {name: Pace(**found) for name, found in known.items()}
+    own = paces.get(card.fingerprint)
+    if own and own.place == place:
+        return own.seconds, ""
     mine = _parameters(card) or ROUGHLY_PARAMETERS
-    known = _last_run()
-    if known is None:
-        larger = mine / ROUGHLY_PARAMETERS
-        training = larger * ROUGHLY["step"] * steps * settings.dpo.batch_size / 8
-        usual = TrainingSettings()
-        rest = larger * ROUGHLY["step"] * usual.dpo.max_steps * (sum(PHASES.values()) / PHASES["Training"] - 1)
-        share = settings.evaluation_prompts / usual.evaluation_prompts
-        note = "a rough guess from the default model on 2 cores, 6 s per step of 8 pairs"
-        return _duration(training), f"{_duration(training + rest * share)} in all ({note})"
-    durations, before, timed = known
-    theirs = (_parameters(timed) if timed else None) or mine
-    larger = mine / theirs
-    done = before.dpo.max_steps * before.dpo.batch_size
-    training = larger * durations.get("Training", 0.0) * steps * settings.dpo.batch_size / done
-    evaluating = durations.get("Evaluating", 0.0) * settings.evaluation_prompts / before.evaluation_prompts
-    rest = sum(seconds for phase, seconds in durations.items() if phase not in ("Training", "Evaluating"))
-    whole = _duration(training + larger * (evaluating + rest))
-    same = timed is None or timed.fingerprint == card.fingerprint or theirs == mine
-    note = "from the last run on this machine" if same else f"reckoned from the last run here, of {timed.title}"
-    return _duration(training), f"{whole} in all ({note})"
-
-
-def _last_run() -> tuple[dict[str, float], TrainingSettings, ModelCard | None] | None:
-    """Return the seconds of each phase of the newest finished run, its settings, and its model if it is there."""
-    for info in store.list_runs(KIND):
-        if info.status != "finished" or not store.has_artifact(info.id, "settings.json"):
-            continue
-        events = store.events(info.id)
-        durations = {
-            event.text: after.time - event.time
-            for event, after in zip(events, events[1:], strict=False)
-            if event.text in PHASES
-        }
-        facts = store.get_json(info.id, "settings")
-        try:
-            timed = model_card(facts["source"])
-        except (KeyError, UserError):
-            timed = None
-        return (
-            durations,
-            TrainingSettings.from_json({key: value for key, value in facts.items() if key not in ("source", "set")}),
-            timed,
-        )
-    return None
+    others = [pace for pace in paces.values() if pace.place == place]
+    if not others:
+        return ROUGHLY[kind] * mine / ROUGHLY_PARAMETERS, None
+    nearest = min(others, key=lambda pace: abs(log(pace.parameters / mine)))
+    ground = "" if nearest.parameters == mine else f"reckoned from {nearest.title}, measured here"
+    return nearest.seconds * mine / nearest.parameters, ground
 
 
 def _parameters(card: ModelCard) -> int | None:
@@ -139,19 +149,11 @@ def _parameters(card: ModelCard) -> int | None:
     return sizes.layer_parameters + sizes.embedding_parameters if sizes else None
 
 
-def _seconds(kind: str, card: ModelCard) -> tuple[float, str]:
-    """Return the seconds per item, and where that comes from."""
-    known, place = _known().get(kind, {}), placement().words
-    paces = {name: Pace(**found) for name, found in known.items()}
-    own = paces.get(card.fingerprint)
-    if own and own.place == place:
-        return own.seconds, "as measured here"
-    mine = _parameters(card) or ROUGHLY_PARAMETERS
-    others = [pace for pace in paces.values() if pace.place == place]
-    if others:
-        nearest = min(others, key=lambda pace: abs(log(pace.parameters / mine)))
-        return nearest.seconds * mine / nearest.parameters, f"reckoned from {nearest.title}, measured here"
-    return ROUGHLY[kind] * mine / ROUGHLY_PARAMETERS, "a rough guess for 2 cores"
+def _keep(kind: str, seconds: float, items: int, card: ModelCard) -> None:
+    if items:
+        found = Pace(card.title, _parameters(card) or ROUGHLY_PARAMETERS, placement().words, seconds / items)
+        known = _known()
+        write_json(_path(), known | {kind: known.get(kind, {}) | {card.fingerprint: asdict(found)}})
 
 
 def _known() -> dict[str, dict[str, dict]]:
@@ -163,11 +165,6 @@ def _known() -> dict[str, dict[str, dict]]:
 
 def _path() -> Path:
     return workspace() / "paces.json"
-
-
-def _words(kind: str, count: int, card: ModelCard) -> str:
-    seconds, source = _seconds(kind, card)
-    return f"{_duration(seconds * count)}, {source}"
 
 
 def _duration(seconds: float) -> str:

@@ -13,14 +13,17 @@ from typing import Any
 
 import pandas as pd
 
-from safeneuron.neurons import NeuronSet
-from safeneuron.prompts.answers import MAX_NEW_TOKENS
-from safeneuron.prompts.promptset import PromptSet
+from safeneuron.neurons import NeuronSet, random_like
+from safeneuron.prompts.answers import MAX_NEW_TOKENS, KeptAnswers
+from safeneuron.prompts.evaluated import EvaluationPrompts
 from safeneuron.refusal.judge import DEFAULT_JUDGE
 from safeneuron.refusal.rates import Rate
 from safeneuron.workspace import fingerprint, replacing, workspace, write_json
 
 CONDITIONS = ("ORI", "ES", "SAS", "FULL", "RANDOM")
+
+PREFIXES = {"harmful": "", "benign": "benign_", "twin": "twin_"}
+"""Before the names of a row's values, by the kind of prompt that they are of."""
 
 
 @dataclass(frozen=True)
@@ -37,6 +40,8 @@ class ConditionResult:
         On harmful and on benign prompts; for RANDOM the mean over ``draws`` draws.
     draws : int
         Random draws behind the rates; 1 elsewhere.
+    twin_refusal : Rate or None
+        On safe twins; None where there were none among the prompts.
     """
 
     condition: str
@@ -44,28 +49,35 @@ class ConditionResult:
     refusal: Rate
     benign_refusal: Rate
     draws: int
+    twin_refusal: Rate | None = None
+
+    def by_kind(self) -> Mapping[str, Rate]:
+        """Return the rates by kind of prompt: harmful, benign, and twin where there is one."""
+        kinds = {"harmful": self.refusal, "benign": self.benign_refusal, "twin": self.twin_refusal}
+        return {kind: found for kind, found in kinds.items() if found is not None}
 
     def to_row(self) -> dict[str, Any]:
         """Return the row that ``evaluate`` prints."""
-        return {
-            "condition": self.condition,
-            "neurons": self.neurons,
-            "n": self.refusal.n,
-            "refusal_rate": self.refusal.value,
-            "interval": [self.refusal.low, self.refusal.high],
-            "judge": self.refusal.judge,
-            "benign_n": self.benign_refusal.n,
-            "benign_refusal_rate": self.benign_refusal.value,
-            "benign_interval": [self.benign_refusal.low, self.benign_refusal.high],
-            "draws": self.draws,
-        }
+        row: dict[str, Any] = {"condition": self.condition, "neurons": self.neurons, "judge": self.refusal.judge}
+        for kind, found in self.by_kind().items():
+            prefix = PREFIXES[kind]
+            row |= {
+                f"{prefix}n": found.n,
+                f"{prefix}refusal_rate": found.value,
+                f"{prefix}interval": [found.low, found.high],
+            }
+        return row | {"draws": self.draws}
 
     @classmethod
     def from_row(cls, row: Mapping[str, Any]) -> "ConditionResult":
         """Read what :meth:`to_row` wrote."""
-        refusal = Rate(row["refusal_rate"], row["n"], *row["interval"], judge=row["judge"])
-        benign = Rate(row["benign_refusal_rate"], row["benign_n"], *row["benign_interval"], judge=row["judge"])
-        return cls(row["condition"], row["neurons"], refusal, benign, row["draws"])
+        harmful, benign, twin = (
+            Rate(row[f"{prefix}refusal_rate"], row[f"{prefix}n"], *row[f"{prefix}interval"], judge=row["judge"])
+            if f"{prefix}n" in row
+            else None
+            for prefix in PREFIXES.values()
+        )
+        return cls(row["condition"], row["neurons"], harmful, benign, row["draws"], twin)
 
 
 @dataclass(frozen=True)
@@ -78,7 +90,7 @@ class RobustnessTable:
         Fingerprint of the model.
     results : tuple of ConditionResult
     answers : pandas.DataFrame
-        Columns condition, draw, kind (harmful or benign), prompt, answer, refused, because.
+        Columns condition, draw, kind (harmful, benign or twin), prompt, answer, refused, because.
     """
 
     model: str
@@ -99,27 +111,62 @@ class EvaluationSettings:
     judge : str
     random_draws : int
         How many random sets RANDOM is the mean of.
-    max_new_tokens, batch_size : int
+    max_new_tokens : int
     """
 
     judge: str = DEFAULT_JUDGE
     random_draws: int = 1
     max_new_tokens: int = MAX_NEW_TOKENS
-    batch_size: int = 64
 
-    def answers(self, harmful: PromptSet, benign: PromptSet) -> int:
-        """Return how many answers such an evaluation generates."""
-        return (len(CONDITIONS) - 1 + self.random_draws) * (len(harmful) + len(benign))
+
+@dataclass(frozen=True)
+class Ablated:
+    """One round of answers of an evaluation.
+
+    Parameters
+    ----------
+    condition : str
+    draw : int
+        Which random set, for RANDOM; 0 elsewhere.
+    neurons : NeuronSet or None
+        What is switched off; None for ORI.
+    """
+
+    condition: str
+    draw: int
+    neurons: NeuronSet | None
+
+
+def plan(sets: Mapping[str, NeuronSet], random_draws: int) -> list[Ablated]:
+    """Return what an evaluation switches off, in order."""
+    fixed = [Ablated("ORI", 0, None), *(Ablated(name, 0, sets[name]) for name in ("ES", "SAS", "FULL"))]
+    return fixed + [Ablated("RANDOM", draw, random_like(sets["FULL"], draw)) for draw in range(random_draws)]
+
+
+def answers_to_give(
+    model: str, sets: Mapping[str, NeuronSet], prompts: EvaluationPrompts, settings: EvaluationSettings
+) -> int:
+    """Return how many answers an evaluation has still to generate; needs no model in memory."""
+    asked = {prompt for chosen in prompts.by_kind().values() for prompt in chosen.prompts}
+    # Two conditions with the same neurons, as ES and FULL may be, share their answers.
+    distinct = {
+        ablated.neurons.neurons if ablated.neurons else frozenset(): ablated.neurons
+        for ablated in plan(sets, settings.random_draws)
+    }
+    return sum(
+        sum(kept.get(prompt) is None for prompt in asked)
+        for kept in (KeptAnswers(model, neurons, settings.max_new_tokens) for neurons in distinct.values())
+    )
 
 
 def kept_evaluation(
-    model: str, sets: Mapping[str, NeuronSet], harmful: PromptSet, benign: PromptSet, settings: EvaluationSettings
+    model: str, sets: Mapping[str, NeuronSet], prompts: EvaluationPrompts, settings: EvaluationSettings
 ) -> RobustnessTable | None:
     """Return an evaluation that was kept, or None; needs no model in memory.
 
     A damaged one counts as none, since it can be made again.
     """
-    folder = evaluation_folder(model, sets, harmful, benign, settings)
+    folder = evaluation_folder(model, sets, prompts, settings)
     if not folder.is_dir():
         return None
     try:
@@ -144,9 +191,10 @@ def load_table(folder: Path) -> RobustnessTable:
 
 
 def evaluation_folder(
-    model: str, sets: Mapping[str, NeuronSet], harmful: PromptSet, benign: PromptSet, settings: EvaluationSettings
+    model: str, sets: Mapping[str, NeuronSet], prompts: EvaluationPrompts, settings: EvaluationSettings
 ) -> Path:
     """Return where the evaluation that answers exactly this question is kept, or will be."""
     chosen = {name: sorted(neurons.neurons) for name, neurons in sets.items()}
-    name = fingerprint("evaluation", model, chosen, harmful.prompts, benign.prompts, asdict(settings))
+    asked = {kind: found.prompts for kind, found in prompts.by_kind().items()}
+    name = fingerprint("evaluation by kind", model, chosen, asked, asdict(settings))
     return workspace() / "evaluations" / name

@@ -27,11 +27,6 @@ def default_prompts() -> tuple[PromptSet, PromptSet]:
     return builtin.harmful("train"), builtin.benign("train")
 
 
-def test_prompts() -> tuple[PromptSet, PromptSet]:
-    """Return the harmful and benign prompts that models are evaluated with unless others are given."""
-    return builtin.harmful("test"), builtin.benign("test")
-
-
 def score_table(
     loaded: "LoadedModel",
     harmful: PromptSet | None = None,

@@ -9,6 +9,7 @@ from safeneuron.comparison import rate_changes, set_changes
 from safeneuron.errors import UserError
 from safeneuron.neurons import NeuronSet
 from safeneuron.refusal.rates import rate_of
+from safeneuron.robustness import ConditionResult
 
 
 def chosen(name, *neurons, shape=(2, 4)):
@@ -33,9 +34,7 @@ def table(refused):
     rates = {
         kind: rate_of((row["refused"] for row in rows if row["kind"] == kind), "x") for kind in ("harmful", "benign")
     }
-    result = SimpleNamespace(
-        condition="RANDOM", draws=len(refused), refusal=rates["harmful"], benign_refusal=rates["benign"]
-    )
+    result = ConditionResult("RANDOM", 2, rates["harmful"], rates["benign"], draws=len(refused))
     return SimpleNamespace(results=(result,), answers=pd.DataFrame(rows))
 
 

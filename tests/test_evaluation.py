@@ -11,11 +11,12 @@ from safeneuron.errors import Cancelled, UserError
 from safeneuron.evaluation import answers_under, evaluate, evaluate_once
 from safeneuron.generation import generate
 from safeneuron.neurons import NeuronSet, random_like
+from safeneuron.prompts.evaluated import NO_TWINS, EvaluationPrompts
 from safeneuron.prompts.promptset import PromptSet
 from safeneuron.refusal.judge import Verdict
 from safeneuron.refusal.log_odds import refusal_scores
 from safeneuron.refusal.rates import rate
-from safeneuron.robustness import CONDITIONS, EvaluationSettings
+from safeneuron.robustness import CONDITIONS, EvaluationSettings, answers_to_give
 
 
 class ParityJudge:
@@ -41,21 +42,21 @@ def sets(llama):
 
 @pytest.fixture
 def classes(prompts):
-    return PromptSet("harmful", prompts[:4]), PromptSet("benign", prompts[4:])
+    return EvaluationPrompts(PromptSet("h", prompts[:3]), PromptSet("b", prompts[3:5]), PromptSet("t", prompts[5:]))
 
 
-SETTINGS = EvaluationSettings(judge="even", random_draws=3, max_new_tokens=7, batch_size=3)
+SETTINGS = EvaluationSettings(judge="even", random_draws=3, max_new_tokens=7)
 
 
-def test_every_condition_has_its_rates_intervals_and_judge(llama, sets, classes):
-    table = evaluate(llama, sets, *classes, SETTINGS)
+def test_every_condition_has_its_rates_intervals_and_judge(llama, sets, classes, home):
+    table = evaluate(llama, sets, classes, SETTINGS)
     rows = {row["condition"]: row for row in table.rows()}
     assert tuple(rows) == CONDITIONS == ("ORI", "ES", "SAS", "FULL", "RANDOM")
     assert [rows[name]["neurons"] for name in CONDITIONS] == [0, 12, 15, 27, 27]
     assert [rows[name]["draws"] for name in CONDITIONS] == [1, 1, 1, 1, 3]
     ablations = {"ORI": [None], "RANDOM": [random_like(sets["FULL"], draw) for draw in range(3)]}
     for name, row in rows.items():
-        for kind, prompts in zip(("", "benign_"), classes, strict=True):
+        for kind, prompts in zip(("", "benign_", "twin_"), classes.by_kind().values(), strict=True):
             verdicts = []
             for neurons in ablations.get(name) or [sets[name]]:
                 with ablate(llama, neurons):
@@ -63,21 +64,22 @@ def test_every_condition_has_its_rates_intervals_and_judge(llama, sets, classes)
             expected = rate(sum(verdicts) / len(verdicts), len(prompts), "even")
             assert row[f"{kind}n"] == len(prompts)
             assert row[f"{kind}refusal_rate"] == pytest.approx(expected.value)
-            assert row["interval" if not kind else "benign_interval"] == pytest.approx([expected.low, expected.high])
+            assert row[f"{kind}interval"] == pytest.approx([expected.low, expected.high])
         assert row["judge"] == "even"
     assert len({row["refusal_rate"] for row in rows.values()}) > 1
 
 
-def test_every_answer_is_kept_with_what_decided_it(llama, sets, classes):
-    answers = evaluate(llama, sets, *classes, SETTINGS).answers
+def test_every_answer_is_kept_with_what_decided_it(llama, sets, classes, home):
+    answers = evaluate(llama, sets, classes, SETTINGS).answers
     assert list(answers) == ["condition", "draw", "kind", "prompt", "answer", "refused", "because"]
-    assert len(answers) == (4 + 3) * 7
+    assert len(answers) == (3 + 2 + 2) * 7
     assert (answers["refused"] == (answers["answer"].str.len() % 2 == 0)).all()
-    assert set(answers.loc[answers["kind"] == "harmful", "prompt"]) == set(classes[0].prompts)
+    assert set(answers.loc[answers["kind"] == "harmful", "prompt"]) == set(classes.harmful.prompts)
+    assert set(answers.loc[answers["kind"] == "twin", "prompt"]) == set(classes.twins.prompts)
 
 
-def test_it_survives_the_disk(llama, sets, classes, tmp_path):
-    table = evaluate(llama, sets, *classes, SETTINGS)
+def test_it_survives_the_disk(llama, sets, classes, home, tmp_path):
+    table = evaluate(llama, sets, classes, SETTINGS)
     robustness.save_table(table, tmp_path / "kept")
     again = robustness.load_table(tmp_path / "kept")
     assert again.model == table.model
@@ -86,86 +88,104 @@ def test_it_survives_the_disk(llama, sets, classes, tmp_path):
     pd.testing.assert_frame_equal(again.answers, table.answers, check_dtype=False)
 
 
+def test_without_twins_there_is_no_rate_of_them(llama, sets, classes, home, tmp_path):
+    table = evaluate(llama, sets, replace(classes, twins=NO_TWINS), SETTINGS)
+    assert not any("twin_n" in row for row in table.rows())
+    robustness.save_table(table, tmp_path / "kept")
+    assert robustness.load_table(tmp_path / "kept").results == table.results
+
+
 def test_an_evaluation_is_made_once(llama, sets, classes, home, monkeypatch):
-    assert robustness.kept_evaluation(llama.fingerprint, sets, *classes, SETTINGS) is None
-    table = evaluate_once(llama, sets, *classes, SETTINGS)
-    monkeypatch.setattr(evaluation, "generate", lambda *_, **__: pytest.fail("generated again"))
-    assert evaluate_once(llama, sets, *classes, SETTINGS).rows() == table.rows()
-    assert robustness.kept_evaluation(llama.fingerprint, sets, *classes, SETTINGS).rows() == table.rows()
+    assert robustness.kept_evaluation(llama.fingerprint, sets, classes, SETTINGS) is None
+    table = evaluate_once(llama, sets, classes, SETTINGS)
+    monkeypatch.setattr(evaluation, "evaluate", lambda *_, **__: pytest.fail("evaluated again"))
+    assert evaluate_once(llama, sets, classes, SETTINGS).rows() == table.rows()
+    assert robustness.kept_evaluation(llama.fingerprint, sets, classes, SETTINGS).rows() == table.rows()
 
 
 @pytest.mark.parametrize("name", ["answers.parquet", "rates.json"])
 @pytest.mark.parametrize("left", [0, -20])
 def test_a_damaged_evaluation_is_made_again(llama, sets, classes, home, name, left):
-    table = evaluate_once(llama, sets, *classes, SETTINGS)
-    path = robustness.evaluation_folder(llama.fingerprint, sets, *classes, SETTINGS) / name
+    table = evaluate_once(llama, sets, classes, SETTINGS)
+    path = robustness.evaluation_folder(llama.fingerprint, sets, classes, SETTINGS) / name
     path.write_bytes(path.read_bytes()[:left])
-    assert robustness.kept_evaluation(llama.fingerprint, sets, *classes, SETTINGS) is None
-    assert evaluate_once(llama, sets, *classes, SETTINGS).rows() == table.rows()
-    assert robustness.kept_evaluation(llama.fingerprint, sets, *classes, SETTINGS).rows() == table.rows()
+    assert robustness.kept_evaluation(llama.fingerprint, sets, classes, SETTINGS) is None
+    assert evaluate_once(llama, sets, classes, SETTINGS).rows() == table.rows()
+    assert robustness.kept_evaluation(llama.fingerprint, sets, classes, SETTINGS).rows() == table.rows()
 
 
-@pytest.mark.parametrize("what", ["model", "sets", "harmful", "benign", "judge", "draws", "tokens"])
+@pytest.mark.parametrize("what", ["model", "sets", "harmful", "benign", "twins", "judge", "draws", "tokens"])
 def test_another_question_gets_no_kept_answer(llama, sets, classes, home, what):
-    evaluate_once(llama, sets, *classes, SETTINGS)
-    model, (harmful, benign), settings = llama.fingerprint, classes, SETTINGS
+    evaluate_once(llama, sets, classes, SETTINGS)
+    model, prompts, settings = llama.fingerprint, classes, SETTINGS
     if what == "model":
         model = "another"
     elif what == "sets":
         sets = sets | {"ES": sets["SAS"]}
-    elif what == "harmful":
-        harmful = harmful.head(3)
-    elif what == "benign":
-        benign = benign.head(2)
+    elif what in ("harmful", "benign", "twins"):
+        prompts = replace(prompts, **{what: getattr(prompts, what).head(1)})
     else:
         name = {"judge": "judge", "draws": "random_draws", "tokens": "max_new_tokens"}[what]
         settings = replace(settings, **{name: "other" if what == "judge" else 2})
-    assert robustness.kept_evaluation(model, sets, harmful, benign, settings) is None
+    assert robustness.kept_evaluation(model, sets, prompts, settings) is None
 
 
-def test_a_stopped_evaluation_keeps_nothing_and_leaves_no_hook(llama, sets, classes, home, count_hooks):
-    seen = []
+def test_a_stopped_evaluation_goes_on_where_it_was(llama, sets, classes, home, count_hooks, monkeypatch):
+    seen, generated = [], []
 
     def stop(step, share):
         seen.append((step, share))
         if "FULL" in step:
             raise Cancelled
 
+    assert answers_to_give(llama.fingerprint, sets, classes, SETTINGS) == 7 * 7
     with pytest.raises(Cancelled):
-        evaluate_once(llama, sets, *classes, SETTINGS, stop)
+        evaluate_once(llama, sets, classes, SETTINGS, stop)
     assert count_hooks(llama) == 0
-    assert not [path for path in home.rglob("*") if path.is_file()]
+    assert robustness.kept_evaluation(llama.fingerprint, sets, classes, SETTINGS) is None
     shares = [share for _, share in seen]
     assert shares == sorted(shares) and 0.4 < shares[-1] < 0.6
 
+    # ORI, ES and SAS are done; FULL and the three draws are not.
+    assert answers_to_give(llama.fingerprint, sets, classes, SETTINGS) == 4 * 7
+    monkeypatch.setattr(
+        generation, "generate", lambda *given, **more: generated.extend(given[1]) or generate(*given, **more)
+    )
+    table = evaluate_once(llama, sets, classes, SETTINGS)
+    assert len(generated) == 4 * 7 and len(table.answers) == 7 * 7
+    assert answers_to_give(llama.fingerprint, sets, classes, SETTINGS) == 0
+
+
+def test_answers_given_elsewhere_are_not_given_again(llama, sets, classes, home):
+    answers_under(llama, sets["ES"], classes.twins, "even", 7)
+    assert answers_to_give(llama.fingerprint, sets, classes, SETTINGS) == 7 * 7 - 2
+    same = sets | {"FULL": replace(sets["ES"], name="FULL")}
+    assert answers_to_give(llama.fingerprint, same, classes, replace(SETTINGS, random_draws=0)) == 3 * 7 - 2
+
 
 def test_answers_under_an_ablation(llama, sets, classes, home):
-    rows, refusal = answers_under(llama, sets["FULL"], classes[0], "even", 7)
+    rows, refusal = answers_under(llama, sets["FULL"], classes.harmful, "even", 7)
     with ablate(llama, sets["FULL"]):
-        answers = generate(llama, classes[0].prompts, 7)
-        scores = refusal_scores(llama, classes[0].prompts)
-    assert [row["prompt"] for row in rows] == list(classes[0].prompts)
+        answers = generate(llama, classes.harmful.prompts, 7)
+        scores = refusal_scores(llama, classes.harmful.prompts)
+    assert [row["prompt"] for row in rows] == list(classes.harmful.prompts)
     assert [row["answer"] for row in rows] == [answer.text for answer in answers]
     assert [row["refusal_score"] for row in rows] == pytest.approx(list(scores))
-    assert refusal.value == sum(len(answer.text) % 2 == 0 for answer in answers) / 4
-    assert (refusal.n, refusal.judge) == (4, "even")
+    assert refusal.value == sum(len(answer.text) % 2 == 0 for answer in answers) / 3
+    assert (refusal.n, refusal.judge) == (3, "even")
 
 
 def test_answers_that_were_given_before_are_not_generated_again(llama, sets, classes, home, monkeypatch):
-    rows, refusal = answers_under(llama, sets["FULL"], classes[0], "even", 7)
+    rows, refusal = answers_under(llama, sets["FULL"], classes.harmful, "even", 7)
     monkeypatch.setattr(generation, "generate", lambda *_, **__: pytest.fail("generated again"))
-    assert answers_under(llama, sets["FULL"], classes[0], "even", 7) == (rows, refusal)
+    assert answers_under(llama, sets["FULL"], classes.harmful, "even", 7) == (rows, refusal)
 
 
-def test_the_number_of_answers_is_known_beforehand(llama, sets, classes):
-    assert len(evaluate(llama, sets, *classes, SETTINGS).answers) == SETTINGS.answers(*classes)
-
-
-def test_an_unknown_judge_is_refused_before_any_work(llama, sets, classes, monkeypatch):
+def test_an_unknown_judge_is_refused_before_any_work(llama, sets, classes, home, monkeypatch):
     monkeypatch.undo()
-    monkeypatch.setattr(evaluation, "generate", lambda *_, **__: pytest.fail("generated"))
+    monkeypatch.setattr(generation, "generate", lambda *_, **__: pytest.fail("generated"))
     with pytest.raises(UserError, match="no judge 'nobody'"):
-        evaluate(llama, sets, *classes, replace(SETTINGS, judge="nobody"))
+        evaluate(llama, sets, classes, replace(SETTINGS, judge="nobody"))
 
 
 @pytest.mark.default_model

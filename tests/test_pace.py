@@ -8,9 +8,8 @@ from safeneuron import costs, pace
 from safeneuron.models.card import CARD
 from safeneuron.models.catalogue import model_card
 from safeneuron.models.parameters import architecture
-from safeneuron.runs import store
-from safeneuron.training.settings import MaskedDPOSettings, TrainingSettings
-from safeneuron.training.start import KIND, PHASES
+from safeneuron.progress import silent
+from safeneuron.training.cost import RunWork
 
 SIZES = {
     "model_type": "llama",
@@ -46,12 +45,15 @@ def clock(monkeypatch, seconds):
 
 
 def test_before_anything_was_timed_it_is_a_rough_guess_by_size(card):
-    assert pace.of_answers(60, card("same")) == "about 60 s, a rough guess for 2 cores"
+    assert pace.of_answers(60, card("same")) == "about 70 s, a guess: one idle core, from the default model"
     # Sixteen times the width is 256 times the layers' parameters, and 16 times the unembedding's.
     large = card("large", hidden_size=9216, intermediate_size=24576)
     factor = pace._parameters(large) / pace.ROUGHLY_PARAMETERS
     assert factor == pytest.approx(205, rel=0.05)
-    assert pace.of_answers(60, large) == f"about {round(factor / 60)} h, a rough guess for 2 cores"
+    assert (
+        pace.of_answers(60, large)
+        == f"about {round(60 * 1.2 * factor / 3600)} h, a guess: one idle core, from the default model"
+    )
 
 
 def test_a_timed_model_keeps_its_own_pace_and_others_are_reckoned_from_it(card, monkeypatch):
@@ -61,7 +63,7 @@ def test_a_timed_model_keeps_its_own_pace_and_others_are_reckoned_from_it(card, 
         pass
     assert pace.of_answers(5, timed) == "about 60 s, as measured here"
     assert pace.of_answers(5, twice) == "about 2 min, reckoned from timed, measured here"
-    assert "rough guess" in pace.of_answers(5, timed, bulk=True)
+    assert "a guess" in pace.of_answers(5, timed, bulk=True)
 
 
 def test_of_several_timed_models_the_nearest_in_size_counts(card, monkeypatch):
@@ -79,35 +81,52 @@ def test_a_pace_of_another_precision_is_not_taken(card, monkeypatch):
     with pace.measured("answer", 10, timed):
         pass
     monkeypatch.setenv("SAFENEURON_LOAD", "bfloat16")
-    assert "rough guess" in pace.of_answers(5, timed)
+    assert "a guess" in pace.of_answers(5, timed)
 
 
 def test_interrupted_work_is_not_a_pace(card):
     timed = card("timed")
     with pytest.raises(KeyboardInterrupt), pace.measured("answer", 10, timed):
         raise KeyboardInterrupt
-    assert "rough guess" in pace.of_answers(5, timed)
+    assert "a guess" in pace.of_answers(5, timed)
 
 
-def test_a_run_is_reckoned_from_the_last_one_of_another_model(card, monkeypatch):
+WORK = RunWork(answers=5, pairs=3, trained_pairs=2, scorings=1)
+
+
+def test_every_phase_of_a_run_counts(card, monkeypatch):
     timed, twice = card("timed"), card("twice", num_hidden_layers=60, vocab_size=2 * 49152)
-    settings = TrainingSettings(dpo=MaskedDPOSettings(max_steps=10))
-    run = store.create_run("a run", KIND, {}, PHASES)
-    store.put_json(run.id, "settings", settings.to_json() | {"source": timed.source, "set": "FULL"})
-    store.finish(run.id)
-    monkeypatch.setattr(
-        store,
-        "events",
-        lambda _: [
-            type("Event", (), {"text": text, "time": time})() for text, time in (("Training", 0.0), ("Saving", 600.0))
-        ],
-    )
-    assert pace.of_training(settings, timed) == (
-        "about 10 min",
-        "about 10 min in all (from the last run on this machine)",
-    )
-    training, whole = pace.of_training(settings, twice)
-    assert training == "about 20 min" and "reckoned from the last run here, of timed" in whole
+    assert "a guess" in pace.of_training(WORK, timed)[1]
+    for kind in pace.ROUGHLY:
+        clock(monkeypatch, 60.0)
+        with pace.measured(kind, 1, timed):
+            pass
+    assert pace.of_training(WORK, timed) == ("about 2 min", "about 12 min, as measured here")
+    assert pace.of_training(WORK, twice) == ("about 4 min", "about 24 min, reckoned from timed, measured here")
+
+
+def test_a_model_of_the_same_size_has_the_same_pace(card, monkeypatch):
+    clock(monkeypatch, 60.0)
+    with pace.measured("scoring", 1, card("timed")):
+        pass
+    assert pace.of_scoring(card("its run")) == "about 60 s, as measured here"
+
+
+def test_a_step_is_timed_from_its_first_report_to_its_last(card, monkeypatch):
+    now, seen = [0.0], []
+    monkeypatch.setattr(pace.time, "monotonic", lambda: now[0])
+    timed = card("timed")
+    report = pace.timing(lambda *said: seen.append(said), "Training", "run pair", 4, timed)
+    for fraction in (0.0, 0.5, 1.0):
+        now[0] += 240.0
+        report("Other", fraction)
+        report("Training", fraction)
+    assert seen == [(name, fraction) for fraction in (0.0, 0.5, 1.0) for name in ("Other", "Training")]
+    # 480 s for 4 pairs; and the work has 2.
+    assert pace.of_training(WORK, timed)[0] == "about 4 min"
+    unfinished = pace.timing(silent, "Reference", "run reference", 4, timed)
+    unfinished("Reference", 0.0)
+    assert "a guess" in pace.of_training(WORK, timed)[1]
 
 
 def test_the_table_of_costs_has_every_kind_of_work(card):

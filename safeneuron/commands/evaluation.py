@@ -17,6 +17,7 @@ from safeneuron.commands.options import (
     TauES,
     TauSAS,
     Tokens,
+    Twins,
     opened,
     prompts_from,
     thresholds,
@@ -38,6 +39,9 @@ COLUMNS = [
     "benign_n",
     "benign_refusal_rate",
     "benign_interval",
+    "twin_n",
+    "twin_refusal_rate",
+    "twin_interval",
 ]
 DIFFERENCE_COLUMNS = [
     "condition",
@@ -51,6 +55,11 @@ DIFFERENCE_COLUMNS = [
     "benign_other_refusal_rate",
     "benign_difference_points",
     "benign_difference_interval",
+    "twin_n",
+    "twin_refusal_rate",
+    "twin_other_refusal_rate",
+    "twin_difference_points",
+    "twin_difference_interval",
 ]
 
 
@@ -59,6 +68,7 @@ def evaluate(
     compare: Compare = None,
     harmful: Harmful = None,
     benign: Benign = None,
+    twins: Twins = None,
     column: Column = None,
     limit: Limit = None,
     tau_es: TauES = None,
@@ -68,16 +78,21 @@ def evaluate(
     max_new_tokens: Tokens = 64,
     json: Json = False,
 ) -> None:
-    """Print the ORI / ES / SAS / FULL / RANDOM table of a model, or of one against another."""
-    from safeneuron.scoring import score_table, test_prompts
+    """Print the ORI / ES / SAS / FULL / RANDOM table of a model, or of one against another.
+
+    Refusals of harmful prompts, and what is refused too much: benign prompts (benign_) and safe twins (twin_).
+    """
+    from safeneuron.prompts.evaluated import NO_TWINS, EvaluationPrompts, built_in_prompts
+    from safeneuron.scoring import score_table
 
     with terminal.command() as progress:
         # Files and names first: a wrong one should not take seconds to be refused.
-        own_harmful, own_benign = test_prompts()
-        prompts = [
-            (prompts_from(harmful, column) or own_harmful).head(limit),
-            (prompts_from(benign, column) or own_benign).head(limit),
-        ]
+        built_in = built_in_prompts()
+        prompts = EvaluationPrompts(
+            prompts_from(harmful, column) or built_in.harmful,
+            prompts_from(benign, column) or built_in.benign,
+            prompts_from(twins, column) or (NO_TWINS if harmful else built_in.twins),
+        ).head(limit)
         chosen = thresholds(tau_es, tau_sas)
         judge_named(judge)
         for source in filter(None, (model, compare)):
@@ -90,13 +105,18 @@ def evaluate(
         def evaluated(source: str) -> "RobustnessTable":
             loaded = opened(source, progress)
             sets = score_table(loaded, progress=progress).select(chosen)
-            return evaluate_once(loaded, sets, *prompts, settings, progress)
+            return evaluate_once(loaded, sets, prompts, settings, progress)
 
         # Each model goes with its call, so that one at a time is in memory.
         table = evaluated(model)
         other = evaluated(compare) if compare else None
-    result: dict[str, Any] = {"model": model, "rows": table.rows()}
-    text = terminal.table(result["rows"], COLUMNS)
+    result: dict[str, Any] = {
+        "model": model,
+        "prompts": {kind: chosen.name for kind, chosen in prompts.by_kind().items()},
+        "rows": table.rows(),
+    }
+    text = _table(result["rows"], COLUMNS)
+    asked = ", ".join(f"{kind}: {name}" for kind, name in result["prompts"].items())
     if other:
         from safeneuron.comparison import rate_changes
 
@@ -109,12 +129,17 @@ def evaluate(
         text = "\n\n".join(
             [
                 f"{model}\n{text}",
-                f"{compare}\n{terminal.table(result['other_rows'], COLUMNS)}",
+                f"{compare}\n{_table(result['other_rows'], COLUMNS)}",
                 f"{model} less {compare}, in percentage points; {METHOD}\n"
-                + terminal.table(result["difference"], DIFFERENCE_COLUMNS),
+                + _table(result["difference"], DIFFERENCE_COLUMNS),
             ]
         )
-    terminal.show(result, json, text)
+    terminal.show(result, json, f"{text}\n\nPrompts: {asked}")
+
+
+def _table(rows: list[dict[str, Any]], columns: list[str]) -> str:
+    """Return the rows as text, without the columns of prompts that there were none of."""
+    return terminal.table(rows, [column for column in columns if column in rows[0]])
 
 
 METHOD = (

@@ -35,6 +35,13 @@ Benign = Annotated[
     Path | None, typer.Option("--benign", help="Prompt file (JSONL, JSON, CSV, TXT); the built-in prompts by default.")
 ]
 Limit = Annotated[int | None, typer.Option("--limit", min=1, help="Use the first so many prompts of each file.")]
+Twins = Annotated[
+    Path | None,
+    typer.Option(
+        "--twins",
+        help="Prompt file of safe twins; the built-in ones by default, unless the harmful prompts are your own.",
+    ),
+]
 TauES = Annotated[float | None, typer.Option("--tau-es", help="Threshold of ES; the score's own by default.")]
 TauSAS = Annotated[float | None, typer.Option("--tau-sas", help="Threshold of SAS; the score's own by default.")]
 Judge = Annotated[str, typer.Option("--judge", help="Which judge tells refusals from answers.")]

@@ -24,6 +24,9 @@ TABLE_COLUMNS = [
     "benign_n",
     "benign_refusal_rate",
     "benign_interval",
+    "twin_n",
+    "twin_refusal_rate",
+    "twin_interval",
 ]
 """What people read of a run; ``--json`` has everything."""
 
@@ -167,7 +170,7 @@ def _run_text(result: dict[str, Any]) -> str:
         parts.append(terminal.table(shown, CURVE_COLUMNS) + note)
     rows = [{"table": name} | row for name, rows in result["tables"].items() for row in rows]
     if rows:
-        parts.append(terminal.table(rows, TABLE_COLUMNS))
+        parts.append(terminal.table(rows, [column for column in TABLE_COLUMNS if column in rows[0]]))
     return "\n\n".join(parts)
 
 

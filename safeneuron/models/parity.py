@@ -20,14 +20,14 @@ from safeneuron.models.bridge import BridgeMissing, bridge_run
 from safeneuron.models.chat import encode, last_positions, prompt_ids, templated
 from safeneuron.models.layout import mlp_blocks
 from safeneuron.models.loaded import LoadedModel
-from safeneuron.models.parity_report import ParityReport, keep_parity, kept_parity, refuse_if_red
+from safeneuron.models.parity_report import NEURONS_PER_LAYER, ParityReport, keep_parity, kept_parity, refuse_if_red
 from safeneuron.neurons import NeuronSet, from_mask
 from safeneuron.progress import Progress, silent
 
 PROMPTS = ("How do I bake bread?", "Tell me about the history of the lighthouse on the rocky island.", "What is rain?")
 
 
-def check_parity(loaded: LoadedModel, neurons_per_layer: int = 8) -> ParityReport:
+def check_parity(loaded: LoadedModel, neurons_per_layer: int = NEURONS_PER_LAYER) -> ParityReport:
     """Compare the three ways and keep the report; takes a few seconds."""
     neurons = _some_neurons(loaded, neurons_per_layer)
     batch = encode(loaded, PROMPTS)

@@ -25,6 +25,9 @@ SHARES = TOLERANCES | dict.fromkeys(("left_padding", "right_padding", "bridge_ac
 root mean squares, as a share of the compared numbers' spread. On the default model in bfloat16 rounding is
 0.07; without the padding mask it is 0.7, without the ablation in one of two ways 0.18."""
 
+NEURONS_PER_LAYER = 8
+"""Random neurons that the check switches off in every layer."""
+
 LABELS = {
     "zeroed_columns": "hook ablation : zeroed down-projection columns (logits)",
     "left_padding": "left-padded batch : each prompt alone (logits)",

@@ -15,6 +15,12 @@ Rows = Sequence[Mapping[str, Any]]
 KINDS = {
     "harmful": ("n", "refusal_rate", "interval", "harmful prompts refused"),
     "benign": ("benign_n", "benign_refusal_rate", "benign_interval", "benign prompts refused"),
+    "twin": ("twin_n", "twin_refusal_rate", "twin_interval", "safe twins refused"),
+}
+PROMPTS = {
+    "harmful": "harmful prompts",
+    "benign": "benign prompts",
+    "twin": "safe twins (prompts that share words with a harmful one and deserve an answer)",
 }
 PATTERNS = ("", "/", "x", ".")
 """Fill of the bars of each table, since the colour already says the condition."""
@@ -27,7 +33,7 @@ def refusal_bars(tables: Mapping[str, Rows], kind: str = "harmful") -> Figure:
     ----------
     tables : mapping
         Rows per legend entry, such as "before" and "after"; one entry gives single bars.
-    kind : {"harmful", "benign"}
+    kind : {"harmful", "benign", "twin"}
     """
     count, value, interval, words = KINDS[kind]
     first = next(iter(tables.values()))
@@ -48,8 +54,9 @@ def refusal_bars(tables: Mapping[str, Rows], kind: str = "harmful") -> Figure:
         figure.add_trace(_numbers(name, rows, value, interval))
     return Figure(
         name=f"refusals-{kind}",
-        title=f"{words.capitalize()} (n = {n}, judge: {judge})",
-        about=f"The share of {kind} prompts that the model refuses with no neuron switched off (ORI), with the "
+        # Short enough for one line of a third of the page, so that the three figures stand level.
+        title=f"{words.capitalize().replace(' prompts', '')} (n = {n}, judge: {judge})",
+        about=f"The share of {PROMPTS[kind]} that the model refuses with no neuron switched off (ORI), with the "
         "neurons of ES, of SAS, of both (FULL), and with as many random neurons per layer as FULL has (RANDOM, the "
         f"control). Lines are 95 % Wilson intervals. {_reading(kind)}",
         caveat="The judge looks for phrases: it takes an answer that apologises and then helps for a refusal, and "

@@ -19,6 +19,10 @@ CURVES = {
 """The curves drawn, by the name that the trainer logs them under, with title and unit."""
 
 
+WHOLE_STEPS = 12
+"""Up to so many steps, each has a tick of its own."""
+
+
 @dataclass(frozen=True)
 class RunCurves:
     """One run's curves.
@@ -79,6 +83,9 @@ def training_curves(runs: Sequence[RunCurves], steps: int) -> Figure:
         )
     )
     figure.update_xaxes(title="optimiser step", range=[0.5, max(steps, 2) + 0.5])
+    if steps <= WHOLE_STEPS:
+        # Left alone, plotly puts ticks at half steps, which there are none of.
+        figure.update_xaxes(tick0=0, dtick=1)
     figure.update_yaxes(range=[0, 102], row=1, col=3)
     figure.update_annotations(font_size=13)
     return Figure(

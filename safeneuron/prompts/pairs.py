@@ -80,17 +80,11 @@ def build_pairs(
     UserError
         When harmful pairs were asked for and the model refuses everything under the ablation.
     """
-    wanted: list[tuple[Kind, tuple[str, ...], int, NeuronSet | None]] = [
-        ("harmful", builtin.harmful(part).prompts, harmful_count, neurons),
-        ("twin", builtin.twins(part).prompts, twin_count, None),
-        ("benign", builtin.benign(part).prompts, benign_count, None),
-    ]
+    wanted = _wanted(part, neurons, harmful_count, twin_count, benign_count)
     total = harmful_count + twin_count + benign_count
     pairs: list[PreferencePair] = []
     for kind, prompts, count, ablated in wanted:
-        # One shuffler a kind, so that a run with fewer pairs uses the first ones of a run with more.
-        shuffler = random.Random(f"{seed} {kind}")
-        order = shuffler.sample(prompts, len(prompts))
+        shuffler, order = _shuffled(kind, prompts, seed)
 
         def report(step: str, fraction: float) -> None:
             progress(STEP, min(1.0, (len(pairs) + fraction * count) / max(total, 1)))
@@ -107,6 +101,40 @@ def build_pairs(
             pairs.append(PreferencePair(prompt, chosen, rejected, kind))
     random.Random(seed).shuffle(pairs)
     return tuple(pairs)
+
+
+def answers_to_give_for_pairs(
+    model: str, neurons: NeuronSet, harmful_count: int, twin_count: int, benign_count: int, seed: int = 0
+) -> int:
+    """Return how many answers :func:`build_pairs` has to generate for the part ``train``, not counting refusals.
+
+    Needs no model in memory.
+    """
+    missing = 0
+    for kind, prompts, count, ablated in _wanted("train", neurons, harmful_count, twin_count, benign_count):
+        kept = KeptAnswers(model, ablated)
+        missing += sum(kept.get(prompt) is None for prompt in _shuffled(kind, prompts, seed)[1][:count])
+    return missing
+
+
+def _wanted(
+    part: builtin.Part, neurons: NeuronSet, harmful_count: int, twin_count: int, benign_count: int
+) -> list[tuple[Kind, tuple[str, ...], int, NeuronSet | None]]:
+    """Return each kind with its prompts, how many pairs are wanted of it, and what is ablated for the answers."""
+    return [
+        ("harmful", builtin.harmful(part).prompts, harmful_count, neurons),
+        ("twin", builtin.twins(part).prompts, twin_count, None),
+        ("benign", builtin.benign(part).prompts, benign_count, None),
+    ]
+
+
+def _shuffled(kind: Kind, prompts: Sequence[str], seed: int) -> tuple[random.Random, list[str]]:
+    """Return the prompts in the order they are tried, and the shuffler.
+
+    One a kind, so that a run with fewer pairs uses the first ones of a run with more.
+    """
+    shuffler = random.Random(f"{seed} {kind}")
+    return shuffler, shuffler.sample(prompts, len(prompts))
 
 
 def limited_counts(harmful: int, twin: int, benign: int, limit: int) -> tuple[int, int, int]:

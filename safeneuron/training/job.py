@@ -12,9 +12,11 @@ from dataclasses import asdict
 
 import torch
 
+from safeneuron import pace
 from safeneuron.compute import shared_threads
 from safeneuron.errors import UserError
 from safeneuron.evaluation import evaluate_once
+from safeneuron.models.card import ModelCard
 from safeneuron.models.catalogue import open_card, open_model
 from safeneuron.models.device import in_float32_on_one_device
 from safeneuron.models.folder import save_folder
@@ -24,20 +26,17 @@ from safeneuron.models.sources.runs import SOURCE as RUNS
 from safeneuron.models.sources.runs import model_folder, saved_card
 from safeneuron.neurons import NeuronSet
 from safeneuron.progress import Progress
-from safeneuron.prompts import builtin
+from safeneuron.prompts.evaluated import EvaluationPrompts, run_prompts
 from safeneuron.prompts.pairs import PreferencePair, build_pairs, limited_counts, load_pairs, save_pairs
-from safeneuron.prompts.promptset import PromptSet
+from safeneuron.robustness import EvaluationSettings, answers_to_give
 from safeneuron.runs import curves, store
 from safeneuron.runs.worker import Reporter, part
 from safeneuron.scores.score import ScoreTable
 from safeneuron.scoring import score_table
 from safeneuron.selection import named_set
-from safeneuron.training.masked_dpo import train_masked_dpo
-from safeneuron.training.settings import TrainingSettings
+from safeneuron.training.masked_dpo import REFERENCE, TRAINING, train_masked_dpo
+from safeneuron.training.settings import TrainingSettings, steps_in_words
 from safeneuron.training.start import PAIRS_FILE
-
-HARMLESS_SHARE = 5 / 16
-"""Twins, and as many benign prompts, per harmful prompt of the evaluation: 20 and 20 with 64."""
 
 
 def run(report: Reporter) -> None:
@@ -64,7 +63,7 @@ def run(report: Reporter) -> None:
         neurons,
         pairs,
         settings.dpo,
-        report,
+        _timing(report, len(pairs), settings, parent.card),
         lambda step, values: curves.log_metrics(report.run_id, step, values),
     )
     store.put_json(report.run_id, "frozen", asdict(result.frozen))
@@ -81,7 +80,11 @@ def run(report: Reporter) -> None:
     trained = RUNS.load(saved_card(report.run_id), report)
 
     report("Scoring", 0.0)
-    found = score_table(trained, pooling=settings.pooling, progress=report).select(settings.thresholds)
+    # So that the sidebar says green, or the run red, before anyone reads a number of the new model.
+    require_parity(trained, report)
+    with pace.measured("run scoring", 1, trained.card):
+        table = score_table(trained, pooling=settings.pooling, progress=report)
+    found = table.select(settings.thresholds)
     store.put_json(
         report.run_id,
         "counts",
@@ -92,20 +95,12 @@ def run(report: Reporter) -> None:
     )
 
     report("Evaluating", 0.0)
-    prompts = evaluation_prompts(settings.evaluation_prompts)
+    prompts = run_prompts(settings.evaluation_prompts)
     _evaluate(report.run_id, "static", trained, sets, prompts, part(report, 0.0, 1 / 3))
     _evaluate(report.run_id, "adaptive", trained, found, prompts, part(report, 1 / 3, 2 / 3))
     del trained
     # The parent in memory was trained in place, so the one before training is opened anew.
     _evaluate(report.run_id, "before", open_card(untrained), sets, prompts, part(report, 2 / 3, 1.0))
-
-
-def evaluation_prompts(limit: int) -> tuple[PromptSet, PromptSet]:
-    """Return ``limit`` harmful prompts of the test part, and twins and benign prompts in proportion."""
-    harmful = builtin.harmful("test").head(limit)
-    each = max(2, round(len(harmful) * HARMLESS_SHARE))
-    twins, benign = builtin.twins("test").head(each), builtin.benign("test").head(each)
-    return harmful, PromptSet("built-in safe twins and benign, test", twins.prompts + benign.prompts)
 
 
 def _frozen_set(run_id: str, name: str, table: ScoreTable, settings: TrainingSettings) -> NeuronSet:
@@ -131,11 +126,17 @@ def _pairs(
     return pairs
 
 
+def _timing(progress: Progress, pairs: int, settings: TrainingSettings, card: ModelCard) -> Progress:
+    """Return a progress that keeps the pace of the two long steps of training."""
+    progress = pace.timing(progress, REFERENCE, "run reference", pairs, card)
+    return pace.timing(progress, TRAINING, "run pair", settings.dpo.max_steps * settings.dpo.batch_size, card)
+
+
 def _save(run_id: str, trained: LoadedModel, neurons: NeuronSet, source: str, steps: int) -> None:
     facts = {
-        "title": f"{trained.card.title}, {neurons.name} frozen, {steps} steps",
-        "origin": f"Trained from {trained.card.title} by masked DPO: {steps} steps with the {len(neurons)} neurons "
-        f"of {neurons.name} constant.",
+        "title": f"{trained.card.title}, {neurons.name} frozen, {steps_in_words(steps)}",
+        "origin": f"Trained from {trained.card.title} by masked DPO: {steps_in_words(steps)} with the "
+        f"{len(neurons)} neurons of {neurons.name} constant.",
         "parent": source,
     }
     save_folder(trained.model, trained.tokenizer, model_folder(run_id), facts)
@@ -146,9 +147,11 @@ def _evaluate(
     name: str,
     model: LoadedModel,
     sets: dict[str, NeuronSet],
-    prompts: tuple[PromptSet, PromptSet],
+    prompts: EvaluationPrompts,
     progress: Progress,
 ) -> None:
-    table = evaluate_once(model, sets, *prompts, progress=progress)
+    count = answers_to_give(model.fingerprint, sets, prompts, EvaluationSettings())
+    with pace.measured("run answer", count, model.card):
+        table = evaluate_once(model, sets, prompts, progress=progress)
     store.put_json(run_id, name, {"model": table.model, "rows": table.rows()})
     store.put_table(run_id, f"{name}_answers", table.answers)

@@ -10,6 +10,11 @@ from safeneuron.scores.score import check_thresholds
 from safeneuron.statistics import Pooling, check_pooling
 
 
+def steps_in_words(steps: int) -> str:
+    """Return "1 step" or "48 steps"."""
+    return f"{steps:,} step{'' if steps == 1 else 's'}"
+
+
 @dataclass(frozen=True)
 class MaskedDPOSettings:
     """One round of SafeNeuron's Algorithm 1.

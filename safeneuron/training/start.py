@@ -11,7 +11,7 @@ from safeneuron.prompts.pairs import PreferencePair, save_pairs
 from safeneuron.runs import store
 from safeneuron.runs.launcher import launch
 from safeneuron.selection import checked, understood
-from safeneuron.training.settings import TrainingSettings
+from safeneuron.training.settings import TrainingSettings, steps_in_words
 
 KIND = "masked-dpo"
 JOB = "safeneuron.training.job:run"
@@ -61,7 +61,7 @@ def start_training(
     neurons = understood(neurons, *known) if isinstance(neurons, str) else checked(neurons, *known)
     name = neurons if isinstance(neurons, str) else neurons.name
     info = store.create_run(
-        f"{card.title}, {name} frozen, {settings.dpo.max_steps} steps",
+        f"{card.title}, {name} frozen, {steps_in_words(settings.dpo.max_steps)}",
         KIND,
         _parameters(source, name, settings),
         PHASES,

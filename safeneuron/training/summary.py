@@ -3,6 +3,7 @@
 from dataclasses import asdict
 from typing import Any
 
+from safeneuron.robustness import ConditionResult, RobustnessTable
 from safeneuron.runs import curves, store
 
 TABLES = ("before", "static", "adaptive")
@@ -41,6 +42,17 @@ def run_summary(run_id: str) -> dict[str, Any]:
         "parameters": dict(info.parameters),
         "events": [asdict(event) for event in store.events(info.id)],
     }
+
+
+def run_tables(run_id: str) -> dict[str, RobustnessTable]:
+    """Return the evaluations that a run has made so far, with every answer, by the names in :data:`TABLES`."""
+    found = {}
+    for name in TABLES:
+        if store.has_artifact(run_id, f"{name}.json") and store.has_artifact(run_id, f"{name}_answers.parquet"):
+            facts = store.get_json(run_id, name)
+            results = tuple(ConditionResult.from_row(row) for row in facts["rows"])
+            found[name] = RobustnessTable(facts["model"], results, store.get_table(run_id, f"{name}_answers"))
+    return found
 
 
 def run_curves(run_id: str) -> list[dict[str, float]]:

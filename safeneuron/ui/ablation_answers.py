@@ -7,14 +7,16 @@ from typing import TYPE_CHECKING
 import streamlit as st
 
 from safeneuron import pace
+from safeneuron.models.card import ModelCard
 from safeneuron.models.fit import GENERATING
 from safeneuron.neurons import NeuronSet
 from safeneuron.progress import Progress
+from safeneuron.prompts import builtin
 from safeneuron.prompts.answers import KeptAnswers
 from safeneuron.refusal.judge import DEFAULT_JUDGE, Verdict, judge_named
 from safeneuron.refusal.rates import rate_of
-from safeneuron.scoring import test_prompts
-from safeneuron.ui import fitting, resources, words
+from safeneuron.ui import fitting, opening, resources, words
+from safeneuron.ui.choice import Choice, short_name
 from safeneuron.ui.work import compute, long_work
 
 if TYPE_CHECKING:
@@ -28,8 +30,8 @@ Judged = dict[str, tuple[str, Verdict]]
 """Answer and verdict by prompt."""
 
 
-def on_prompts(loaded: "LoadedModel", off: NeuronSet, name: str) -> None:
-    """Offer to generate answers as the model is and with the neurons off; show rates and answers."""
+def on_prompts(choice: Choice, off: NeuronSet, name: str) -> None:
+    """Offer to generate answers as each model is and with the neurons off; show rates and answers."""
     st.subheader("Answers", anchor=False, help=words.REFUSAL_RATE)
     size = st.segmented_control(
         "Test prompts (harmful + benign)",
@@ -40,27 +42,32 @@ def on_prompts(loaded: "LoadedModel", off: NeuronSet, name: str) -> None:
         persist_state="session",
     )
     harmful, benign = _prompts(size)
-    kept = _conditions(loaded, off, name)
+    kept = _conditions(choice, off, name)
     missing = {
         condition: [prompt for prompt in harmful + benign if answers.get(prompt) is None]
-        for condition, answers in kept.items()
+        for condition, (_, answers) in kept.items()
     }
     count = sum(map(len, missing.values()))
     if count:
+        cards = dict.fromkeys(card for card, _ in kept.values())
+        work = replace(GENERATING, batch=CHUNK)
         asked = st.button(
-            f"Generate {count} answers ({pace.of_answers(count, loaded.card)})",
+            f"Generate {count} answers ({pace.of_answers(count, choice.card)})",
             type="primary",
             key="generate",
             icon=":material/play_arrow:",
-            disabled=not fitting.allowed(loaded.card, replace(GENERATING, batch=CHUNK)),
+            disabled=not all(fitting.allowed(card, work) for card in cards),
         )
         if asked:
-            work = long_work(f"Generating {count} answers", "answers")
-            with pace.measured("answer", count, loaded.card), work as progress:
-                for condition, answers in kept.items():
-                    _generate(loaded, answers, condition, missing[condition], progress)
+            loaded = {card: opening.opened(card) for card, _ in kept.values()}
+            with (
+                pace.measured("answer", count, choice.card),
+                long_work(f"Generating {count} answers", "answers") as progress,
+            ):
+                for condition, (card, answers) in kept.items():
+                    _generate(loaded[card], answers, condition, missing[condition], progress)
             st.rerun()
-    judged = {condition: _judged(answers, harmful + benign) for condition, answers in kept.items()}
+    judged = {condition: _judged(answers, harmful + benign) for condition, (_, answers) in kept.items()}
     if not any(judged.values()):
         st.caption("Answers of at most 64 tokens, judged one by one. Those to harmful prompts stay folded.")
         return
@@ -68,11 +75,19 @@ def on_prompts(loaded: "LoadedModel", off: NeuronSet, name: str) -> None:
     _texts(judged, harmful, benign)
 
 
-def _conditions(loaded: "LoadedModel", off: NeuronSet, name: str) -> dict[str, KeptAnswers]:
-    """Return the answers kept of the model as it is, and with the neurons off."""
+def _conditions(choice: Choice, off: NeuronSet, name: str) -> dict[str, tuple[ModelCard, KeptAnswers]]:
+    """Return the answers kept of each model as it is, and with the same neurons off."""
     none = NeuronSet("ORI", off.model, off.shape, frozenset())
     sets = {"ORI": none} | ({name: off} if len(off) else {})
-    return {condition: resources.answers_of(loaded.fingerprint, neurons) for condition, neurons in sets.items()}
+    cards = [choice.card, *([choice.other] if choice.other and choice.other.ready else [])]
+    return {
+        f"{condition}, {short_name(card.source)}" if len(cards) > 1 else condition: (
+            card,
+            resources.answers_of(card.fingerprint, neurons),
+        )
+        for card in cards
+        for condition, neurons in sets.items()
+    }
 
 
 def _prompts(size: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
@@ -80,7 +95,7 @@ def _prompts(size: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
         prompts, is_harmful = resources.panel_prompts()
         count = sum(is_harmful)
         return prompts[:count], prompts[count:]
-    harmful, benign = test_prompts()
+    harmful, benign = builtin.harmful("test"), builtin.benign("test")
     limit = None if size == SIZES[-1] else int(size.split(" + ")[0])
     return harmful.head(limit).prompts, benign.head(limit).prompts
 
@@ -111,18 +126,30 @@ def _generate(
 
 
 def _rates(judged: Mapping[str, Judged], harmful: Sequence[str], benign: Sequence[str]) -> None:
-    columns = iter(st.columns(2 * len(judged)))
-    for kind, prompts in (("harmful", harmful), ("benign", benign)):
-        for condition, rows in judged.items():
+    """Show rates side by side, all of them over the same prompts."""
+    kinds = {"harmful": harmful, "benign": benign}
+    # Of two models, a row each for harmful and benign prompts.
+    rows = [st.columns(len(judged)) for _ in kinds] if len(judged) > 2 else [st.columns(2 * len(judged))]
+    columns = (column for row in rows for column in row)
+    left_out = 0
+    for kind, prompts in kinds.items():
+        started = [found for found in judged.values() if any(prompt in found for prompt in prompts)]
+        common = [prompt for prompt in prompts if started and all(prompt in found for found in started)]
+        left_out += sum(any(prompt in found for found in started) for prompt in prompts) - len(common)
+        for condition, found in judged.items():
             column = next(columns)
-            verdicts = [rows[prompt][1].refused for prompt in prompts if prompt in rows]
-            if not verdicts:
+            if found not in started or not common:
                 continue
-            rate = rate_of(verdicts, DEFAULT_JUDGE)
+            rate = rate_of((found[prompt][1].refused for prompt in common), DEFAULT_JUDGE)
             column.metric(f"{kind.capitalize()} refused, {condition}", f"{rate.value:.0%}", help=words.REFUSAL_RATE)
             column.caption(
                 f"n = {rate.n}, 95 % interval {rate.low:.0%} to {rate.high:.0%}, judge {rate.judge}", help=words.JUDGE
             )
+    if left_out:
+        st.caption(
+            f"{left_out} prompts are answered under some conditions only; the rates leave them out, so that all are of "
+            "the same prompts."
+        )
 
 
 def _texts(judged: Mapping[str, Judged], harmful: Sequence[str], benign: Sequence[str]) -> None:
@@ -143,7 +170,7 @@ def _reason(verdict: Verdict) -> str:
     return f"refused, for the words “{verdict.because}”" if verdict.refused else "answered: no refusal phrase in it"
 
 
-def own_prompt(loaded: "LoadedModel", off: NeuronSet, name: str) -> None:
+def own_prompt(choice: Choice, off: NeuronSet, name: str) -> None:
     """Answer one prompt of the person's own under each condition, word by word, side by side."""
     st.subheader("Your own prompt", anchor=False)
     with st.form("own_prompt_form", border=False):
@@ -152,20 +179,24 @@ def own_prompt(loaded: "LoadedModel", off: NeuronSet, name: str) -> None:
     if asked and not prompt:
         st.warning("Write a prompt first.", icon=":material/edit:")
         return
-    kept = _conditions(loaded, off, name)
-    places = []
+    kept = _conditions(choice, off, name)
+    places, verdicts = [], []
     for column, condition in zip(st.columns(len(kept)), kept, strict=True):
         box = column.container(border=True)
-        box.markdown(f"**{condition}** · {0 if condition == 'ORI' else len(off):,} neurons off")
+        box.markdown(f"**{condition}** · {0 if condition.startswith('ORI') else len(off):,} neurons off")
         places.append(box.empty())
+        verdicts.append(box.empty())
     if asked:
+        loaded = {card: opening.opened(card) for card, _ in kept.values()}
         with compute():
-            for place, answers in zip(places, kept.values(), strict=True):
+            for place, (card, answers) in zip(places, kept.values(), strict=True):
                 place.caption("…")
-                answers.stream(loaded, prompt, place.text)
-    for place, answers in zip(places, kept.values(), strict=True):
+                answers.stream(loaded[card], prompt, place.text)
+    for place, verdict, (_, answers) in zip(places, verdicts, kept.values(), strict=True):
         answer = answers.get(prompt)
         if answer is None:
             place.caption("The answer will appear here.")
         else:
             place.text(answer.text or "(empty answer)")
+            found = judge_named(DEFAULT_JUDGE).verdict(prompt, answer.text)
+            verdict.caption(f"Judge {DEFAULT_JUDGE}: {_reason(found)}", help=words.JUDGE)

@@ -32,9 +32,9 @@ def show(choice: Choice, off: NeuronSet, name: str) -> None:
             column.metric(
                 f"the same, {other}",
                 f"{reading.average(harmful):+.2f}",
-                f"{reading.above(first, harmful):+.2f} against {short_name(choice.card.source)}",
+                f"{first.above(reading, harmful):+.2f}: {short_name(choice.card.source)} less this",
                 delta_color="off",
-                help="The compared model with the same neurons off.",
+                help="The compared model with the same neurons off. Differences are the model less the compared one.",
             )
     figure.show(refusal_meter(resources.panel_prompts()[0], readings, name), key="refusal_meter")
 

@@ -23,7 +23,12 @@ def browse(answers: pd.DataFrame, label: str, key: str) -> None:
             key=f"{key}_condition",
         )
         kind = right.segmented_control(
-            "Prompts", ["harmful", "benign"], default="harmful", required=True, key=f"{key}_kind"
+            "Prompts",
+            list(dict.fromkeys(answers["kind"])),
+            format_func=lambda name: {"twin": "safe twins"}.get(name, name),
+            default="harmful",
+            required=True,
+            key=f"{key}_kind",
         )
         chosen = answers[(answers["condition"] == condition) & (answers["kind"] == kind)]
         st.dataframe(

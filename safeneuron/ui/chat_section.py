@@ -39,7 +39,7 @@ def _example(card: ModelCard) -> ChatExample | None:
         asked = st.button("Open the model to see what it reads", key="open_for_chat", icon=":material/memory:")
         if not asked:
             return None
-        opening.opened(card)
+        opening.opened_unchecked(card)
     with st.spinner("Reading the tokenizer, once …"):
         return chat_example(card, resources.shelf().get)
 

@@ -62,7 +62,7 @@ def _weights(choice: Choice, other: ModelCard) -> None:
 
 
 def _difference(found: WeightDifference, in_hand: NeuronSet | None, card: ModelCard) -> None:
-    row = st.container(horizontal=True, gap="large")
+    row = st.container(horizontal=True, gap="medium")
     row.metric(
         "Neurons whose weights differ", f"{found.count:,} of {card.n_neurons:,}", help=words.CHANGED, width="content"
     )

@@ -10,7 +10,8 @@ import streamlit as st
 from safeneuron import pace
 from safeneuron.models.card import ModelCard
 from safeneuron.models.fit import LOADING, SCORING
-from safeneuron.ui import fitting, resources
+from safeneuron.models.parity_report import kept_parity, refuse_if_red
+from safeneuron.ui import fitting, resources, self_check
 from safeneuron.ui.work import long_work
 
 if TYPE_CHECKING:
@@ -18,6 +19,32 @@ if TYPE_CHECKING:
 
 
 def opened(card: ModelCard) -> "LoadedModel":
+    """Return the model, opened and self-checked if it was not yet.
+
+    Raises
+    ------
+    UserError
+        When it fails its self-check, so that its numbers must not be shown.
+    """
+    loaded = opened_unchecked(card)
+    if kept_parity(card.fingerprint) is None:
+        check(loaded)
+    refuse_if_red(card)
+    return loaded
+
+
+def check(loaded: "LoadedModel") -> None:
+    """Run a model's self-check as a named step, and let the sidebar say what came of it."""
+    title = f"Checking {loaded.card.title} (once)"
+    with long_work(title, f"check_{loaded.fingerprint}") as progress:
+        progress("Comparing three ways of switching neurons off, on padded prompts", 0.1)
+        from safeneuron.models.parity import check_parity
+
+        check_parity(loaded)
+    self_check.draw_badge_again(loaded.card)
+
+
+def opened_unchecked(card: ModelCard) -> "LoadedModel":
     """Return the model, opened if it is not in memory; if it has to be fetched first, ask and end the page."""
     if resources.shelf().holds(card):
         return resources.shelf().get(card)

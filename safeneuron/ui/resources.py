@@ -122,6 +122,8 @@ def curve_figures() -> "Kept[Figure]":
 
 
 def answers_of(model: str, neurons: NeuronSet) -> KeptAnswers:
-    """Return the answers that a model gave under an ablation, read from disk once."""
-    opened: Kept[KeptAnswers] = _kept("answers", 32)
-    return opened.get((str(workspace()), model, neurons.neurons), lambda: KeptAnswers(model, neurons))
+    """Return the answers that a model gave under an ablation.
+
+    Read from disk each time, a few milliseconds, since runs and the Robustness page add to them.
+    """
+    return KeptAnswers(model, neurons)

@@ -1,70 +1,76 @@
 """The five bars of a model, computed when asked for, and beside another model's where one is chosen."""
 
+from collections.abc import Mapping
+
 import streamlit as st
 
 from safeneuron import pace
 from safeneuron.models.card import ModelCard
 from safeneuron.models.fit import GENERATING
-from safeneuron.plots.refusal_bars import refusal_bars
-from safeneuron.robustness import EvaluationSettings, RobustnessTable, kept_evaluation
-from safeneuron.scoring import test_prompts
-from safeneuron.ui import answer_texts, figure, fitting, hand, opening, resources, words
+from safeneuron.neurons import NeuronSet
+from safeneuron.prompts.evaluated import EvaluationPrompts, built_in_prompts
+from safeneuron.robustness import EvaluationSettings, answers_to_give, kept_evaluation
+from safeneuron.ui import answer_texts, fitting, hand, opening, rate_figures, resources, words
 from safeneuron.ui.choice import Choice, label
 from safeneuron.ui.work import long_work
 
-SIZES = {"16 + 16": 16, "32 + 32": 32, "all: 80 + 80": None}
+SIZES = {"16 of each": 16, "32 of each": 32, "all 80 of each": None}
+SETTINGS = EvaluationSettings()
 
 
 def show(choice: Choice) -> None:
     """Show the bars on the built-in test prompts, or offer to compute them."""
     st.subheader(f"{choice.card.title}, on the built-in test prompts", anchor=False, help=words.REFUSAL_RATE)
     size = st.segmented_control(
-        "Test prompts (harmful + benign)",
+        "Test prompts: harmful, benign, and safe twins of the harmful ones",
         list(SIZES),
-        default="16 + 16",
+        default="16 of each",
         required=True,
         key="evaluation_size",
         persist_state="session",
+        help=words.TWINS,
     )
-    tables = {}
+    prompts = built_in_prompts().head(SIZES[size])
+    tables, missing = {}, []
     for card in (choice.other, choice.card) if choice.other else (choice.card,):
-        found = _kept_or_computed(card, SIZES[size])
-        if found is not None:
+        scored = resources.scores_of(card)
+        if scored is None:
+            st.info(f"{card.title} has not been scored yet; choose it as Model and score its neurons.")
+            continue
+        sets = scored.select(hand.thresholds())
+        found = kept_evaluation(card.fingerprint, sets, prompts, SETTINGS)
+        if found is None:
+            missing.append((card, sets))
+        else:
             tables[label(card)] = found
+    if missing:
+        _offer(missing, prompts)
     if not tables:
         return
-    rows = {title: table.rows() for title, table in tables.items()}
-    for column, kind in zip(st.columns(2), ("harmful", "benign"), strict=True):
-        with column:
-            figure.show(refusal_bars(rows, kind), key=f"bars_{kind}")
+    rate_figures.show(tables, "bars")
     for title, table in tables.items():
         answer_texts.browse(table.answers, f"The answers behind the bars, {title}", key=f"texts_{table.model}")
 
 
-def _kept_or_computed(card: ModelCard, limit: int | None) -> RobustnessTable | None:
-    table = resources.scores_of(card)
-    if table is None:
-        st.info(f"{card.title} has not been scored yet; choose it as Model and score its neurons.")
-        return None
-    sets = table.select(hand.thresholds())
-    prompts = [part.head(limit) for part in test_prompts()]
-    settings = EvaluationSettings()
-    found = kept_evaluation(card.fingerprint, sets, *prompts, settings)
-    if found is not None:
-        return found
-    count = settings.answers(*prompts)
+def _offer(missing: list[tuple[ModelCard, Mapping[str, NeuronSet]]], prompts: EvaluationPrompts) -> None:
+    """Offer to answer, for one model or two, the prompts that have no answer yet."""
+    counts = [answers_to_give(card.fingerprint, sets, prompts, SETTINGS) for card, sets in missing]
     asked = st.button(
-        f"Compute the bars of {card.title}: {count} answers ({pace.of_answers(count, card, bulk=True)})",
+        f"Compute the bars of {' and '.join(label(card) for card, _ in missing)}: {sum(counts)} answers "
+        f"({pace.of_answers(sum(counts), missing[0][0], bulk=True)})",
         type="primary",
-        key=f"evaluate_{card.fingerprint}",
+        key="evaluate",
         icon=":material/play_arrow:",
-        disabled=not fitting.allowed(card, GENERATING),
+        disabled=not all([fitting.allowed(card, GENERATING) for card, _ in missing]),
+        help="Answers that were given before, here or on the Ablation page, are not given again.",
     )
     if not asked:
-        return None
-    loaded = opening.opened(card)
-    with pace.measured("bulk answer", count, card), long_work(f"Answering {count} prompts", "evaluate") as progress:
-        from safeneuron.evaluation import evaluate_once
+        return
+    for (card, sets), count in zip(missing, counts, strict=True):
+        loaded = opening.opened(card)
+        step = f"Answering {len(prompts)} prompts under each ablation, {label(card)}"
+        with pace.measured("bulk answer", count, card), long_work(step, f"evaluate_{card.fingerprint}") as progress:
+            from safeneuron.evaluation import evaluate_once
 
-        evaluate_once(loaded, sets, *prompts, settings, progress)
+            evaluate_once(loaded, sets, prompts, SETTINGS, progress)
     st.rerun()

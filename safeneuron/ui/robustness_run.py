@@ -6,10 +6,8 @@ import streamlit as st
 
 from safeneuron.errors import UserError
 from safeneuron.models.card import ModelCard
-from safeneuron.plots.refusal_bars import refusal_bars
-from safeneuron.runs import store
-from safeneuron.training.summary import TABLES, run_summary
-from safeneuron.ui import answer_texts, figure, words
+from safeneuron.training.summary import run_summary, run_tables
+from safeneuron.ui import answer_texts, rate_figures, words
 
 VIEWS = {"static": "the parent's sets", "adaptive": "sets found anew"}
 
@@ -34,7 +32,7 @@ def show(source: str) -> None:
         return
     st.subheader(f"Before and after: {summary['name']}", anchor=False)
     _facts(summary)
-    tables = summary["tables"]
+    tables = run_tables(summary["run"])
     if "before" not in tables:
         st.info("The run has not come to its evaluation.")
         return
@@ -48,16 +46,17 @@ def show(source: str) -> None:
         persist_state="session",
         help=f"{words.STATIC}\n\n{words.ADAPTIVE}",
     )
-    rows = {"before": tables["before"], "after": tables.get(view, [])}
-    rows = {name: found for name, found in rows.items() if found}
-    for column, kind in zip(st.columns(2), ("harmful", "benign"), strict=True):
-        with column:
-            figure.show(refusal_bars(rows, kind), key=f"run_bars_{kind}")
-    for name in TABLES:
-        if store.has_artifact(summary["run"], f"{name}_answers.parquet"):
-            title = "before the run" if name == "before" else f"after it, {VIEWS[name]}"
-            answers = store.get_table(summary["run"], f"{name}_answers")
-            answer_texts.browse(answers, f"The answers behind the bars, {title}", key=f"run_{name}")
+    shown = {"before": tables["before"], "after": tables.get(view)}
+    shown = {name: found for name, found in shown.items() if found}
+    rate_figures.show(shown, "run_bars")
+    if any(found.results[0].twin_refusal is None for found in shown.values()):
+        st.caption(
+            "An earlier version of safeneuron made this run: half of its benign prompts are safe twins, so these bars "
+            "are not those of benign prompts below."
+        )
+    for name, table in tables.items():
+        title = "before the run" if name == "before" else f"after it, {VIEWS[name]}"
+        answer_texts.browse(table.answers, f"The answers behind the bars, {title}", key=f"run_{name}")
 
 
 def _facts(summary: dict[str, Any]) -> None:

@@ -19,11 +19,23 @@ def verdict(card: ModelCard) -> str:
     return "not run yet" if report is None else "passed" if report.passed else "failed"
 
 
+_PLACE = "self_check_badge"
+
+
 def badge(card: ModelCard) -> None:
     """Say in one line whether the numbers of this model can be trusted."""
+    st.session_state[_PLACE] = card.fingerprint, st.empty()
+    draw_badge_again(card)
+
+
+def draw_badge_again(card: ModelCard) -> None:
+    """Bring the badge up to date after a check, if it is of this model and not of the one compared with."""
+    shown, place = st.session_state[_PLACE]
+    if shown != card.fingerprint:
+        return
     found = verdict(card)
     icon, colour = BADGES[found]
-    st.badge(f"Self-check {found}", icon=icon, color=colour, help=words.SELF_CHECK)
+    place.badge(f"Self-check {found}", icon=icon, color=colour, help=words.SELF_CHECK)
 
 
 def show(report: ParityReport) -> None:

@@ -8,6 +8,8 @@ import pytest
 
 from safeneuron.models.card import CARD
 from safeneuron.models.parity_report import TOLERANCES, ParityReport, keep_parity, kept_parity
+from safeneuron.refusal.rates import rate
+from safeneuron.robustness import CONDITIONS, ConditionResult
 from safeneuron.runs import store
 from safeneuron.training.start import KIND, PHASES
 from tests.pages.conftest import keep_statistics
@@ -48,46 +50,40 @@ def test_memory_that_cannot_be_known_yet_is_said_in_words(visit, metric, home, f
 
 def test_the_five_bars_are_computed_once(visit):
     at = visit("robustness")
-    button = at.button(key="evaluate_tiny")
-    assert "160 answers (about" in button.label
+    # ES, SAS and FULL are the same five neurons here, so three sets of answers make five bars.
+    button = at.button(key="evaluate")
+    assert "144 answers (about" in button.label
     button.click().run()
     assert not at.exception and not at.error
-    assert len(at.get("plotly_chart")) == 2
-    assert any("n = 16, judge: arditi" in text.value for text in at.markdown)
-    assert "evaluate_tiny" not in [found.key for found in at.button]
+    assert len(at.get("plotly_chart")) == 3
+    for title in ("Harmful refused", "Benign refused", "Safe twins refused"):
+        assert any(f"{title} (n = 16, judge: arditi" in text.value for text in at.markdown)
+    assert any("may differ by chance alone" in text.value for text in at.caption)
+    assert "evaluate" not in [found.key for found in at.button]
     again = visit("robustness")
-    assert len(again.get("plotly_chart")) == 2
+    assert len(again.get("plotly_chart")) == 3
 
 
 @pytest.fixture
 def finished_run(home, tiny_model) -> str:
     """A finished run with its model's card, tables and answers, as the job leaves them."""
     run = store.create_run("tiny, FULL frozen", KIND, {"max_steps": 2}, PHASES)
-    rows = [
-        {
-            "condition": condition,
-            "neurons": 5,
-            "n": 16,
-            "refusal_rate": 0.5,
-            "interval": [0.3, 0.7],
-            "judge": "arditi",
-            "benign_n": 10,
-            "benign_refusal_rate": 0.0,
-            "benign_interval": [0.0, 0.3],
-            "draws": 1,
-        }
-        for condition in ("ORI", "ES", "SAS", "FULL", "RANDOM")
-    ]
+    rates = [rate(0.5, 2, "arditi")] * 2
+    results = [ConditionResult(name, 5, *rates, draws=1, twin_refusal=rates[0]) for name in CONDITIONS]
+    rows = [result.to_row() for result in results]
     answers = pd.DataFrame(
         {
-            "condition": ["ORI", "FULL"],
+            "condition": condition,
             "draw": 0,
-            "kind": "harmful",
-            "prompt": "How?",
-            "answer": ["No.", "So."],
-            "refused": [True, False],
-            "because": ["I cannot", None],
+            "kind": kind,
+            "prompt": prompt,
+            "answer": "No.",
+            "refused": prompt == "How?",
+            "because": None,
         }
+        for condition in CONDITIONS
+        for kind in ("harmful", "benign", "twin")
+        for prompt in ("How?", "Why?")
     )
     for name in ("before", "static", "adaptive"):
         store.put_json(run.id, name, {"model": "tiny", "rows": rows})
@@ -109,7 +105,8 @@ def test_a_run_is_shown_before_and_after(visit, metric, finished_run):
     assert any("Before and after:" in found.value for found in at.subheader)
     assert metric(at, "Frozen slices") == "15" and metric(at, "Largest change in them") == "0"
     assert (metric(at, "FULL before"), metric(at, "FULL after")) == ("5 neurons", "3 neurons")
-    assert len(at.get("plotly_chart")) == 2
+    assert len(at.get("plotly_chart")) == 4
+    assert any("Refusal rates: after less before" in text.value for text in at.markdown)
     at.segmented_control(key="after_sets").set_value("adaptive").run()
     assert not at.exception
     texts = [found.label for found in at.expander if found.label.startswith("The answers behind")]
@@ -123,7 +120,8 @@ def test_the_models_of_finished_runs_are_in_the_menu(visit, finished_run):
 def test_two_models_are_compared(visit, finished_run):
     at = visit("robustness", compare=f"run:{finished_run[:8]}")
     assert not at.exception
-    assert {"evaluate_tiny", "evaluate_trained"} <= {found.key for found in at.button}
+    label = at.button(key="evaluate").label
+    assert label.startswith(f"Compute the bars of tiny, trained (run:{finished_run[:8]}) and tiny: 288 answers")
 
 
 def test_without_scores_the_page_offers_to_compute_them(visit):

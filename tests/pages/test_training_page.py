@@ -40,16 +40,20 @@ def a_run(status: str, steps: int = 2) -> str:
 def test_the_cost_is_stated_before_the_start(visit):
     at = visit("training")
     at.number_input(key="steps").set_value(10).run()
-    cost = next(text.value for text in at.markdown if "The 10 steps take" in text.value)
-    # A model of 30,000 parameters; the default one's 6 s per step are scaled down to nothing.
-    assert "about 5 s" in cost and "rough guess from the default model" in cost
+    cost = next(text for text in at.markdown if "The 10 steps take" in text.value)
+    # 80 pairs at 3 s; then 80 answers for them, and tables of 104 prompts: 3 sets before, 9 after.
+    assert "about 4 min" in cost.value and "a guess" in cost.value
+    assert "80 preference pairs, 1,328 answers" in cost.proto.help
 
 
 def test_a_finished_run_makes_the_cost_a_measured_one(visit, home):
-    a_run("finished")
+    paces = {"run pair": 1.0, "run answer": 1.0, "run reference": 1.0, "run scoring": 100.0}
+    (home / "pace.json").write_text(json.dumps(paces))
     at = visit("training")
+    at.number_input(key="steps").set_value(10).run()
     cost = next(text.value for text in at.markdown if "steps take" in text.value)
-    assert "last run on this machine" in cost
+    # 80 + 80 + 1328 + 100 s, and 30 s to start.
+    assert "about 80 s; the whole run about 27 min, as measured here" in cost
 
 
 def test_a_run_starts_with_what_was_chosen(visit, launched, tiny_model):

@@ -11,6 +11,7 @@ from safeneuron.neurons import NeuronSet
 from safeneuron.plots import palette
 from safeneuron.plots.neuron_map import HEIGHT, neuron_map
 from safeneuron.plots.per_layer import per_layer
+from safeneuron.plots.rate_differences import rate_differences
 from safeneuron.plots.refusal_bars import refusal_bars
 from safeneuron.plots.refusal_meter import refusal_meter
 from safeneuron.plots.training_curves import CURVES, RunCurves, training_curves
@@ -33,9 +34,18 @@ ROWS = [
         "benign_n": 40,
         "benign_refusal_rate": 0.025,
         "benign_interval": [0.01, 0.1],
+        "twin_n": 20,
+        "twin_refusal_rate": 0.2,
+        "twin_interval": [0.1, 0.3],
         "draws": 1,
     }
     for condition, rate in RATES.items()
+]
+DIFFERENCES = [
+    {"condition": "ORI", "judge": "arditi"}
+    | {f"{prefix}n": 20 for prefix in ("", "benign_", "twin_")}
+    | {f"{prefix}difference_points": 12.0 for prefix in ("", "benign_", "twin_")}
+    | {f"{prefix}difference_interval": [-3.0, 30.0] for prefix in ("", "benign_", "twin_")}
 ]
 PANEL = ["How?", "Why?"]
 READING = Reading(np.array([3.0, -2.0]), np.array([-1.0, -2.5]), [True, False])
@@ -45,6 +55,8 @@ FIGURES = {
     "layers": lambda: per_layer(SETS),
     "bars": lambda: refusal_bars({"now": ROWS}),
     "benign bars": lambda: refusal_bars({"before": ROWS, "after": ROWS}, "benign"),
+    "twin bars": lambda: refusal_bars({"now": ROWS}, "twin"),
+    "differences": lambda: rate_differences(DIFFERENCES, "after", "before"),
     "meter": lambda: refusal_meter(PANEL, {"a model": READING}, "FULL"),
     "two meters": lambda: refusal_meter(PANEL, {"a model": READING, "another": READING}, "FULL"),
     "curves": lambda: training_curves([RunCurves("a run", 0, LOSS)], 2),
@@ -100,6 +112,15 @@ def test_before_and_after_are_two_groups_of_bars():
     assert "n = 40" in figure.title and len(figure.data) == 10
 
 
+def test_differences_are_points_with_their_intervals_by_kind_of_prompt():
+    figure = FIGURES["differences"]()
+    titles = [annotation.text for annotation in figure.plotly.layout.annotations]
+    assert titles == ["harmful prompts (n = 20)", "benign prompts (n = 20)", "safe twins (n = 20)"]
+    assert figure.title == "Refusal rates: after less before (judge: arditi)"
+    for trace in figure.plotly.data[::2]:
+        assert (trace.y[0], trace.error_y.array[0], trace.error_y.arrayminus[0]) == (12.0, 18.0, 15.0)
+
+
 def test_the_meter_keeps_harmful_and_benign_apart():
     figure = FIGURES["meter"]()
     kinds = [annotation.text for annotation in figure.plotly.layout.annotations]
@@ -130,6 +151,12 @@ def test_curves_without_points_leave_their_axes_empty():
     figure = training_curves([RunCurves("a run", 0, {})], 10)
     assert len(figure.plotly.data) == len(CURVES) and len(figure.data) == 0
     assert figure.plotly.layout.xaxis.range == (0.5, 10.5)
+
+
+def test_steps_are_whole_on_the_axis_of_a_short_run():
+    axes = training_curves([RunCurves("a run", 0, LOSS)], 2).plotly.layout
+    assert {axis.dtick for axis in (axes.xaxis, axes.xaxis2, axes.xaxis3)} == {1}
+    assert training_curves([RunCurves("a run", 0, LOSS)], 48).plotly.layout.xaxis.dtick is None
 
 
 def test_each_run_has_its_colour_whatever_it_is_compared_with():

@@ -9,6 +9,7 @@ from safeneuron.prompts import answers, builtin
 from safeneuron.prompts.answers import KeptAnswers
 from safeneuron.prompts.pairs import (
     PreferencePair,
+    answers_to_give_for_pairs,
     build_pairs,
     limited_counts,
     load_pairs,
@@ -64,6 +65,14 @@ def test_nothing_is_generated_twice(home, llama, some_neurons, generated):
     build_pairs(llama, some_neurons(llama, seed=1), harmful_count=4, twin_count=2, benign_count=2)
     assert Counter(ablated for _, ablated in generated) == {True: 10, False: 4}
     assert len(generated) == 14
+
+
+def test_the_answers_still_to_give_are_counted_without_a_model(home, llama, some_neurons, generated):
+    neurons = some_neurons(llama)
+    assert answers_to_give_for_pairs(llama.fingerprint, neurons, 6, 3, 2) == 11
+    build_pairs(llama, neurons, "train", 4, 2, 2)
+    assert answers_to_give_for_pairs(llama.fingerprint, neurons, 6, 3, 2) == 3
+    assert answers_to_give_for_pairs(llama.fingerprint, neurons, 6, 3, 2, seed=1) > 3
 
 
 def test_refused_prompts_make_no_pair_and_others_take_their_place(home, llama, some_neurons, monkeypatch):

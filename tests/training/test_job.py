@@ -11,6 +11,7 @@ from safeneuron.models.chat import templated
 from safeneuron.models.chat_format import ChatFormat, format_of
 from safeneuron.models.chat_names import delete_chat, save_chat
 from safeneuron.models.layout import mlp_blocks
+from safeneuron.models.parity_report import kept_parity
 from safeneuron.neurons import NeuronSet
 from safeneuron.prompts.pairs import PreferencePair, load_pairs
 from safeneuron.runs import curves, launcher, store
@@ -79,8 +80,15 @@ def test_the_whole_run_in_a_process_of_its_own(home, model_folder):
         table = store.get_json(run_id, name)
         assert table["model"] == model.fingerprint
         assert [row["condition"] for row in table["rows"]] == ["ORI", "ES", "SAS", "FULL", "RANDOM"]
-        assert {row["n"] for row in table["rows"]} == {4}
-        assert len(store.get_table(run_id, f"{name}_answers")) == 5 * (4 + 4)
+        assert {(row["n"], row["benign_n"], row["twin_n"]) for row in table["rows"]} == {(4, 2, 2)}
+        assert len(store.get_table(run_id, f"{name}_answers")) == 5 * (4 + 2 + 2)
+    assert kept_parity(trained.fingerprint).passed, "green when it appears"
+    assert json.loads((home / "pace.json").read_text()).keys() == {
+        "run reference",
+        "run pair",
+        "run scoring",
+        "run answer",
+    }
     summary = run_summary(run_id)
     assert summary["counts"]["parent"]["FULL"] == len(neurons)
     assert summary["model"] == info.source
@@ -147,13 +155,6 @@ def test_cancel_in_training(run_here, home, monkeypatch):
     assert (info.status, info.phase) == ("cancelled", "Training")
     assert curves.metric_history(info.id, "loss").steps.tolist() == [1]
     assert not (home / "models").exists()
-
-
-def test_evaluation_prompts_keep_their_proportions():
-    harmful, benign = job.evaluation_prompts(64)
-    assert (len(harmful), len(benign)) == (64, 40)
-    harmful, benign = job.evaluation_prompts(4)
-    assert (len(harmful), len(benign)) == (4, 4)
 
 
 def test_settings_round_trip_through_json():

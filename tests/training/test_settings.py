@@ -3,7 +3,7 @@
 import pytest
 
 from safeneuron.errors import UserError
-from safeneuron.training.settings import MaskedDPOSettings, TrainingSettings
+from safeneuron.training.settings import MaskedDPOSettings, TrainingSettings, steps_in_words
 
 
 @pytest.mark.parametrize(
@@ -22,3 +22,7 @@ def test_wrong_settings_are_refused(wrong, message):
 def test_settings_survive_the_way_through_json():
     settings = TrainingSettings(MaskedDPOSettings(max_steps=3, threads=1), thresholds={"ES": 1.5}, pooling="mean")
     assert TrainingSettings.from_json(settings.to_json()) == settings
+
+
+def test_one_step_is_no_steps():
+    assert (steps_in_words(1), steps_in_words(2), steps_in_words(1200)) == ("1 step", "2 steps", "1,200 steps")

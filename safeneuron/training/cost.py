@@ -1,0 +1,63 @@
+"""How much a masked-DPO run has to do, counted before it starts; pace.py makes time of it. Needs no torch."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from safeneuron.neurons import NeuronSet
+from safeneuron.prompts.evaluated import run_prompts
+from safeneuron.prompts.pairs import PreferencePair, answers_to_give_for_pairs, limited_counts
+from safeneuron.robustness import CONDITIONS, EvaluationSettings, answers_to_give
+from safeneuron.training.settings import TrainingSettings
+
+
+@dataclass(frozen=True)
+class RunWork:
+    """What a run does, in items that each take about the same time.
+
+    Parameters
+    ----------
+    answers : int
+        Generated answers: for preference pairs, and for the three tables of the evaluation.
+    pairs : int
+        Preference pairs, each of which gets its reference log-probabilities.
+    trained_pairs : int
+        Pairs in all optimiser steps together.
+    scorings : int
+        Times that a model's neurons are scored on the built-in prompts.
+    """
+
+    answers: int
+    pairs: int
+    trained_pairs: int
+    scorings: int
+
+
+def work_of(
+    model: str,
+    sets: Mapping[str, NeuronSet] | None,
+    settings: TrainingSettings,
+    own_pairs: Sequence[PreferencePair] | None = None,
+) -> RunWork:
+    """Count what a run has to do, less what is kept of this model already.
+
+    Parameters
+    ----------
+    model : str
+        Fingerprint of the model to train.
+    sets : mapping or None
+        ES, SAS and FULL; None when the model has not been scored.
+    settings : TrainingSettings
+    own_pairs : sequence of PreferencePair, optional
+    """
+    trained_pairs = settings.dpo.max_steps * settings.dpo.batch_size
+    counts = limited_counts(settings.harmful_pairs, settings.twin_pairs, settings.benign_pairs, trained_pairs)
+    answers = 0
+    if not own_pairs:
+        full = sets["FULL"] if sets else None
+        answers = answers_to_give_for_pairs(model, full, *counts, settings.dpo.seed) if sets else sum(counts)
+    prompts = run_prompts(settings.evaluation_prompts)
+    table = len(CONDITIONS) * len(prompts)
+    before = answers_to_give(model, sets, prompts, EvaluationSettings()) if sets else table
+    # The trained model is evaluated twice; as it is (ORI) it answers once for both.
+    answers += before + 2 * table - len(prompts)
+    return RunWork(answers, len(own_pairs) if own_pairs else sum(counts), trained_pairs, 1 if sets else 2)
