@@ -5,7 +5,7 @@ import streamlit as st
 from safeneuron.plots.neuron_map import neuron_map
 from safeneuron.plots.per_layer import per_layer
 from safeneuron.scores.score import scores
-from safeneuron.ui import figure, hand, map_clicks, opening, resources, words
+from safeneuron.ui import figure, hand, map_clicks, map_view, opening, resources, words
 from safeneuron.ui.address import HIGHEST_THRESHOLD, threshold_name
 from safeneuron.ui.neuron_table import strongest
 from safeneuron.ui.page import page
@@ -62,10 +62,12 @@ with page("Neurons") as choice:
             )
         else:
             values, other = choice.table.change(name, table), choice.other.title
-    drawing = neuron_map(values, name, score.unit, choice.hand, choice.card.title, other)
+    view = map_view.kept(values.shape)
+    drawing = neuron_map(values, name, score.unit, choice.hand, choice.card.title, other, view)
     left, right = st.columns([3.4, 1], gap="small")
-    with left:
+    with left, st.container(key=map_view.AREA):
         figure.show(drawing, key=map_clicks.map_key(), selectable=True)
+        map_view.listen(values.shape)
     with right:
         figure.show(per_layer(choice.sets), key="per_layer")
 

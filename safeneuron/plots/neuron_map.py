@@ -26,6 +26,27 @@ MARGINS = {"l": 56, "r": 8, "t": 34, "b": 72}
 """Shared with the counts per layer, so that both have the same rows."""
 
 
+TOOLS = ("zoom", "pan", "select", "lasso")
+"""What a drag on the map can do."""
+
+
+@dataclass(frozen=True)
+class View:
+    """What part of the map is looked at.
+
+    Parameters
+    ----------
+    neurons, layers : (float, float)
+        Ends of the two axes.
+    tool : str
+        Of :data:`TOOLS`.
+    """
+
+    neurons: tuple[float, float]
+    layers: tuple[float, float]
+    tool: str
+
+
 @dataclass(frozen=True)
 class Pooled:
     """A matrix in bins along the neurons.
@@ -58,7 +79,13 @@ def pool(values: np.ndarray, bins: int, by_magnitude: bool = False) -> Pooled:
 
 
 def neuron_map(
-    values: np.ndarray, name: str, unit: str, members: NeuronSet, model: str, difference_to: str | None = None
+    values: np.ndarray,
+    name: str,
+    unit: str,
+    members: NeuronSet,
+    model: str,
+    difference_to: str | None = None,
+    view: View | None = None,
 ) -> Figure:
     """Draw one score of every neuron.
 
@@ -74,10 +101,12 @@ def neuron_map(
         Title of the model.
     difference_to : str, optional
         Title of the model whose scores were subtracted; then the scale is centred on zero.
+    view : View, optional
+        The part to show; the whole map if left out.
     """
     signed = difference_to is not None
     pooled = pool(values, MAX_BINS, by_magnitude=signed)
-    figure = go.Figure(layout=_layout(values.shape))
+    figure = go.Figure(layout=_layout(values.shape, view))
     figure.add_trace(_colours(pooled, values.shape[1], f"{name}, {unit}", signed))
     points = _points(values, pooled)
     figure.add_trace(_clickable(points, name))
@@ -106,17 +135,25 @@ def neuron_map(
     )
 
 
-def _layout(shape: tuple[int, int]) -> go.Layout:
+def _layout(shape: tuple[int, int], view: View | None) -> go.Layout:
     layers, neurons = shape
+    # Streamlit stops hearing clicks while a drag draws a box; box and lasso are in the tool bar.
+    view = view or View((-0.5, neurons - 0.5), (-0.5, layers - 0.5), "zoom")
     return layout(
         HEIGHT,
         margin=MARGINS,
         showlegend=False,
-        # Streamlit stops hearing clicks while a drag draws a box; box and lasso are in the tool bar.
-        dragmode="zoom",
-        xaxis={"title": "neuron", "range": [-0.5, neurons - 0.5], "showgrid": False, "zeroline": False},
-        yaxis={"title": "layer", "range": [-0.5, layers - 0.5], "showgrid": False, "zeroline": False},
+        dragmode=view.tool,
+        # The nearest point, however far: zoomed in, a cell is much larger than what plotly calls near.
+        hoverdistance=-1,
+        xaxis=_axis("neuron", neurons, view.neurons),
+        yaxis=_axis("layer", layers, view.layers),
     )
+
+
+def _axis(title: str, count: int, shown: tuple[float, float]) -> dict:
+    ends = {"minallowed": -0.5, "maxallowed": count - 0.5}
+    return ends | {"range": shown, "autorangeoptions": ends} | {"title": title, "showgrid": False, "zeroline": False}
 
 
 def _colours(pooled: Pooled, neurons: int, title: str, signed: bool) -> go.Heatmap:

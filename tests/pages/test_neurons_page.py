@@ -6,6 +6,7 @@ import shutil
 import pytest
 
 from safeneuron.models.card import CARD
+from safeneuron.plots.neuron_map import View
 from safeneuron.ui import address
 from tests.pages.conftest import keep_statistics
 
@@ -55,6 +56,19 @@ def test_a_click_adds_a_neuron_and_a_second_click_takes_it_out(visit, metric):
     at = select(at, (1, 5), key="neuron_map_1")
     assert metric(at, "Set in hand: FULL") == "5 neurons"
     assert "changes" not in at.query_params
+
+
+def test_a_click_keeps_the_part_of_the_map_that_is_looked_at(visit):
+    at = visit()
+    at.session_state["map_view"] = ((3, 40), View((3.5, 9.5), (0.5, 2.5), "pan"))
+    layout = drawn_layout(select(at, (1, 5)))
+    assert (layout["xaxis"]["range"], layout["yaxis"]["range"], layout["dragmode"]) == ([3.5, 9.5], [0.5, 2.5], "pan")
+    at.session_state["map_view"] = ((3, 41), View((3.5, 9.5), (0.5, 2.5), "pan"))
+    assert drawn_layout(at.run())["xaxis"]["range"] == [-0.5, 39.5], "a part of another model's map"
+
+
+def drawn_layout(at):
+    return json.loads(at.get("plotly_chart")[0].proto.spec)["layout"]
 
 
 def test_a_click_on_a_member_takes_it_out(visit, metric):

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from safeneuron.neurons import NeuronSet, from_mask
-from safeneuron.plots.neuron_map import MAX_BINS, MAX_POINTS, neuron_map, pool
+from safeneuron.plots.neuron_map import MAX_BINS, MAX_POINTS, View, neuron_map, pool
 
 SHAPES = [(12, 3072), (30, 1536), (24, 4096), (32, 14336), (80, 28672)]
 
@@ -17,9 +17,9 @@ def scores(shape, seed=0):
     return values
 
 
-def drawn(values, members=None, difference_to=None):
+def drawn(values, members=None, difference_to=None, **options):
     members = members or NeuronSet("empty", "m", values.shape, frozenset())
-    return neuron_map(values, "ES", "Cohen's d", members, "a model", difference_to)
+    return neuron_map(values, "ES", "Cohen's d", members, "a model", difference_to, **options)
 
 
 @pytest.mark.parametrize("shape", SHAPES, ids=str)
@@ -101,3 +101,15 @@ def test_differences_are_centred_on_zero():
 
 def test_scores_without_any_spread_can_be_drawn():
     assert len(drawn(np.zeros((3, 40))).data) == 120
+
+
+def test_the_map_is_drawn_in_the_part_and_with_the_tool_that_were_looked_at():
+    whole = drawn(scores((30, 1536))).plotly.layout
+    assert (whole.xaxis.range, whole.yaxis.range, whole.dragmode) == ((-0.5, 1535.5), (-0.5, 29.5), "zoom")
+    part = drawn(scores((30, 1536)), view=View((459.5, 767.5), (11.5, 17.5), "select")).plotly.layout
+    assert (part.xaxis.range, part.yaxis.range, part.dragmode) == ((459.5, 767.5), (11.5, 17.5), "select")
+    assert part.xaxis.autorangeoptions.maxallowed == 1535.5, "a way back to the whole map"
+
+
+def test_a_click_anywhere_in_a_cell_finds_its_neuron():
+    assert drawn(scores((30, 1536))).plotly.layout.hoverdistance == -1
