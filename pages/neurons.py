@@ -2,7 +2,7 @@
 
 import streamlit as st
 
-from safeneuron.plots.neuron_map import neuron_map
+from safeneuron.plots.neuron_map import neuron_map, reach
 from safeneuron.plots.per_layer import per_layer
 from safeneuron.scores.score import scores
 from safeneuron.ui import figure, hand, map_clicks, map_view, opening, resources, words
@@ -71,15 +71,20 @@ with page("Neurons") as choice:
     with right:
         figure.show(per_layer(choice.sets), key="per_layer")
 
-    left, right = st.columns([1, 2], vertical_alignment="bottom")
+    st.caption(
+        f"A click puts a neuron into the set; another click takes it out. {reach(values.shape)} Draw a rectangle to "
+        "see a part larger; a double click shows the whole map again. Box and lasso are in the map's tool bar."
+    )
+    left, right = st.columns([3, 4], vertical_alignment="bottom")
     left.segmented_control(
-        "A box or lasso takes",
-        [map_clicks.ABOVE, map_clicks.ALL],
-        key=map_clicks.TAKES_KEY,
-        default=map_clicks.ABOVE,
+        "A box or lasso",
+        map_clicks.WAYS,
+        key=map_clicks.WAY_KEY,
+        default=map_clicks.ADDS,
         required=True,
         persist_state="session",
-        help="The neurons inside it above the threshold of the score shown, or all of them. A click takes any neuron.",
+        help="It adds all neurons inside it, or those whose score, the one shown, is above its threshold τ; or it "
+        "takes out those inside it.",
     )
     right.markdown("Start the set again from")
     row = right.container(horizontal=True)

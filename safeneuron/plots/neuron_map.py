@@ -4,7 +4,8 @@ Streamlit does not hear clicks on a heatmap, so a transparent layer of WebGL poi
 their x and y *are* the neuron's index and layer, which needs no further numbers per point. Browsers
 draw a heatmap cell narrower than a pixel or leave it out, so the colours are always max-pooled to
 at most :data:`MAX_BINS` bins a layer; a bin shows its strongest neuron and no outlier disappears. Up
-to :data:`MAX_POINTS` neurons each has its own point; above, each bin's strongest neuron has one.
+to :data:`MAX_POINTS` neurons each has its own point; above, each bin has one in its middle, which
+carries the bin's strongest neuron.
 """
 
 from dataclasses import dataclass
@@ -16,6 +17,7 @@ import plotly.graph_objects as go
 from safeneuron.neurons import NeuronSet
 from safeneuron.plots import palette
 from safeneuron.plots.figure import Figure, layout
+from safeneuron.plots.pooling import Pooled, pool
 
 MAX_BINS = 512
 MAX_POINTS = 75_000
@@ -45,37 +47,6 @@ class View:
     neurons: tuple[float, float]
     layers: tuple[float, float]
     tool: str
-
-
-@dataclass(frozen=True)
-class Pooled:
-    """A matrix in bins along the neurons.
-
-    Parameters
-    ----------
-    values : numpy.ndarray
-        ``[n_layers, bins]``: of each bin, the value of its strongest neuron.
-    index : numpy.ndarray
-        ``[n_layers, bins]``: which neuron that is.
-    width : int
-        Neurons in a bin; the last may hold fewer.
-    """
-
-    values: np.ndarray
-    index: np.ndarray
-    width: int
-
-
-def pool(values: np.ndarray, bins: int, by_magnitude: bool = False) -> Pooled:
-    """Return at most ``bins`` bins per layer, each with its largest value (or its largest in magnitude)."""
-    layers, neurons = values.shape
-    width = -(-neurons // bins)
-    count = -(-neurons // width)
-    strength = np.abs(values) if by_magnitude else values
-    padded = np.full((layers, count * width), -np.inf, dtype=values.dtype)
-    padded[:, :neurons] = strength
-    index = padded.reshape(layers, count, width).argmax(axis=2) + np.arange(count) * width
-    return Pooled(np.take_along_axis(values, index, axis=1), index, width)
 
 
 def neuron_map(
@@ -109,23 +80,18 @@ def neuron_map(
     figure = go.Figure(layout=_layout(values.shape, view))
     figure.add_trace(_colours(pooled, values.shape[1], f"{name}, {unit}", signed))
     points = _points(values, pooled)
-    figure.add_trace(_clickable(points, name))
+    figure.add_trace(_clickable(points, name, pooled, values.shape))
     shown = _members(members)
     figure.add_trace(_markers(shown, palette.MEMBER_ON_DIFFERENCE if signed else palette.MEMBER))
     layers, neurons = values.shape
     pooling = f" A cell shows the strongest of {pooled.width} neighbouring neurons." if pooled.width > 1 else ""
-    clicking = (
-        "A click takes the neuron under the pointer."
-        if len(points) == values.size
-        else "A click takes the strongest neuron of its cell."
-    )
     cut = f" Of the set, {MAX_MARKERS:,} neurons are marked." if len(members) > MAX_MARKERS else ""
     subject = f"{name} of every neuron in {model}"
     return Figure(
         name=f"neuron-map-{name}",
         title=f"Change of {subject}, against {difference_to}" if signed else subject,
         about=f"Each row is one of {layers} layers, each column one of {neurons:,} MLP neurons of that layer; the "
-        f"colour is {name} ({unit}).{pooling} Circles mark the set in hand. {clicking}{cut} Neighbouring "
+        f"colour is {name} ({unit}).{pooling} Circles mark the set in hand. {reach(values.shape)}{cut} Neighbouring "
         "columns have nothing to do with each other: a neuron's number has no meaning.",
         caveat="A high score says that a neuron behaves differently on harmful prompts than on benign ones. It does "
         "not say that the neuron causes refusals: switch it off to see. The scores depend on the prompts and on "
@@ -133,6 +99,17 @@ def neuron_map(
         plotly=figure,
         data=points,
     )
+
+
+def reach(shape: tuple[int, int]) -> str:
+    """Say which neurons of a map ``(n_layers, d_mlp)`` a click or a box finds."""
+    if _all_have_points(shape):
+        return "Every neuron can be clicked or boxed."
+    return "Of each cell, its strongest neuron can be clicked or boxed."
+
+
+def _all_have_points(shape: tuple[int, int]) -> bool:
+    return shape[0] * shape[1] <= MAX_POINTS
 
 
 def _layout(shape: tuple[int, int], view: View | None) -> go.Layout:
@@ -197,7 +174,7 @@ def _range(values: np.ndarray, signed: bool) -> tuple[float, float]:
 def _points(values: np.ndarray, pooled: Pooled) -> pd.DataFrame:
     """Return the neurons that can be clicked, with their values: columns layer, neuron, value."""
     layers, neurons = values.shape
-    index = np.tile(np.arange(neurons), (layers, 1)) if values.size <= MAX_POINTS else pooled.index
+    index = np.tile(np.arange(neurons), (layers, 1)) if _all_have_points(values.shape) else pooled.index
     layer = np.repeat(np.arange(layers), index.shape[1])
     return pd.DataFrame(
         {
@@ -208,17 +185,23 @@ def _points(values: np.ndarray, pooled: Pooled) -> pd.DataFrame:
     )
 
 
-def _clickable(points: pd.DataFrame, name: str) -> go.Scattergl:
+def _clickable(points: pd.DataFrame, name: str, pooled: Pooled, shape: tuple[int, int]) -> go.Scattergl:
+    """Draw a point that is not seen in the middle of every cell: the point nearest to the mouse is then its cell's."""
+    x, carried, neuron, value = points["neuron"], points["value"], "x", "customdata"
+    if not _all_have_points(shape):
+        middles = np.arange(pooled.index.shape[1], dtype=np.float32) * pooled.width + (pooled.width - 1) / 2
+        x, carried = np.tile(middles, len(pooled.index)), points[["value", "neuron"]].astype(np.float32)
+        neuron, value = "customdata[1]", "customdata[0]"
     invisible = {"marker": {"opacity": 0.0}}
     return go.Scattergl(
-        x=points["neuron"].to_numpy(),
+        x=np.asarray(x),
         y=points["layer"].to_numpy(),
-        customdata=points["value"].to_numpy(),
+        customdata=carried.to_numpy(),
         mode="markers",
         marker={"opacity": 0.0, "size": 8, "symbol": "square"},
         selected=invisible,
         unselected=invisible,
-        hovertemplate=f"layer %{{y}}, neuron %{{x}}<br>{name} %{{customdata:.2f}}<extra></extra>",
+        hovertemplate=f"layer %{{y}}, neuron %{{{neuron}}}<br>{name} %{{{value}:.2f}}<extra></extra>",
     )
 
 

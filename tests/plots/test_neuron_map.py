@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from safeneuron.neurons import NeuronSet, from_mask
-from safeneuron.plots.neuron_map import MAX_BINS, MAX_POINTS, View, neuron_map, pool
+from safeneuron.plots.neuron_map import MAX_BINS, MAX_POINTS, View, neuron_map
+from safeneuron.plots.pooling import pool
 
 SHAPES = [(12, 3072), (30, 1536), (24, 4096), (32, 14336), (80, 28672)]
 
@@ -67,15 +68,18 @@ def test_every_point_is_at_its_neuron_and_carries_its_score():
     np.testing.assert_allclose(value, values[layer, neuron], rtol=1e-6)
 
 
-def test_in_an_overview_each_point_is_the_strongest_neuron_of_its_bin():
+def test_in_an_overview_each_point_is_in_the_middle_of_its_cell_and_carries_its_strongest_neuron():
     values = scores((80, 28672))
-    points = drawn(values).plotly.data[1]
-    layer, neuron = np.asarray(points.y), np.asarray(points.x).astype(int)
+    heatmap, points, _ = drawn(values).plotly.data
+    layer, (value, neuron) = np.asarray(points.y), np.asarray(points.customdata).T
+    neuron = neuron.astype(int)
     assert (3, 77) in set(zip(layer.tolist(), neuron.tolist(), strict=True))
-    width = -(-28672 // MAX_BINS)
+    np.testing.assert_allclose(value, values[layer, neuron], rtol=1e-6)
+    np.testing.assert_allclose(np.unique(points.x), heatmap.x0 + heatmap.dx * np.arange(MAX_BINS))
+    assert np.abs(neuron - points.x).max() <= heatmap.dx / 2
     for row, column in zip(layer[::5000], neuron[::5000], strict=True):
-        start = column // width * width
-        assert values[row, column] == values[row, start : start + width].max()
+        start = column // heatmap.dx * heatmap.dx
+        assert values[row, column] == values[row, start : start + heatmap.dx].max()
 
 
 def test_a_bin_is_drawn_over_its_own_neurons():
