@@ -57,6 +57,7 @@ def neuron_map(
     model: str,
     difference_to: str | None = None,
     view: View | None = None,
+    threshold: float | None = None,
 ) -> Figure:
     """Draw one score of every neuron.
 
@@ -74,11 +75,13 @@ def neuron_map(
         Title of the model whose scores were subtracted; then the scale is centred on zero.
     view : View, optional
         The part to show; the whole map if left out.
+    threshold : float, optional
+        The score's τ, marked on the colour scale; a difference has none.
     """
     signed = difference_to is not None
     pooled = pool(values, MAX_BINS, by_magnitude=signed)
     figure = go.Figure(layout=_layout(values.shape, view))
-    figure.add_trace(_colours(pooled, values.shape[1], f"{name}, {unit}", signed))
+    figure.add_trace(_colours(pooled, f"{name}, {unit}", signed, None if signed else threshold))
     points = _points(values, pooled)
     figure.add_trace(_clickable(points, name, pooled, values.shape))
     shown = _members(members)
@@ -86,13 +89,15 @@ def neuron_map(
     layers, neurons = values.shape
     pooling = f" A cell shows the strongest of {pooled.width} neighbouring neurons." if pooled.width > 1 else ""
     cut = f" Of the set, {MAX_MARKERS:,} neurons are marked." if len(members) > MAX_MARKERS else ""
+    marked = f" On the colour scale, τ = {threshold:.1f} is marked." if threshold is not None and not signed else ""
     subject = f"{name} of every neuron in {model}"
     return Figure(
         name=f"neuron-map-{name}",
         title=f"Change of {subject}, against {difference_to}" if signed else subject,
         about=f"Each row is one of {layers} layers, each column one of {neurons:,} MLP neurons of that layer; the "
-        f"colour is {name} ({unit}).{pooling} Circles mark the set in hand. {reach(values.shape)}{cut} Neighbouring "
-        "columns have nothing to do with each other: a neuron's number has no meaning.",
+        f"colour is {name} ({unit}).{pooling}{marked} Circles mark the set in hand. "
+        f"{reach(values.shape)}{cut} Neighbouring columns have nothing to do with each other: a neuron's number has "
+        "no meaning.",
         caveat="A high score says that a neuron behaves differently on harmful prompts than on benign ones. It does "
         "not say that the neuron causes refusals: switch it off to see. The scores depend on the prompts and on "
         "where in the prompt the activations are read.",
@@ -130,17 +135,18 @@ def _layout(shape: tuple[int, int], view: View | None) -> go.Layout:
 
 def _axis(title: str, count: int, shown: tuple[float, float]) -> dict:
     ends = {"minallowed": -0.5, "maxallowed": count - 0.5}
-    return ends | {"range": shown, "autorangeoptions": ends} | {"title": title, "showgrid": False, "zeroline": False}
+    return (
+        ends
+        | {"range": shown, "autorangeoptions": ends}
+        | {"title": title, "showgrid": False, "zeroline": False, "automargin": False}
+    )
 
 
-def _colours(pooled: Pooled, neurons: int, title: str, signed: bool) -> go.Heatmap:
+def _colours(pooled: Pooled, title: str, signed: bool, threshold: float | None) -> go.Heatmap:
     """Draw the bins in 255 levels of one byte each; the tick texts give the values back."""
-    low, high = _range(pooled.values, signed)
+    low, high = _range(pooled.values, signed, threshold)
     levels = np.clip((pooled.values - low) / (high - low), 0.0, 1.0) * COLOUR_LEVELS
-    ticks = np.linspace(low, high, 5)
-    texts = [f"{tick:.1f}" for tick in ticks]
-    texts[0] = f"≤ {texts[0]}"
-    texts[-1] = f"≥ {texts[-1]}"
+    ticks = _ticks(low, high, threshold)
     return go.Heatmap(
         z=levels.round().astype(np.uint8),
         x0=(pooled.width - 1) / 2,
@@ -152,8 +158,9 @@ def _colours(pooled: Pooled, neurons: int, title: str, signed: bool) -> go.Heatm
         colorscale=palette.DIFFERENCE_SCALE if signed else palette.SCORE_SCALE,
         colorbar={
             "title": {"text": title, "side": "right"},
-            "tickvals": list(np.linspace(0, COLOUR_LEVELS, 5)),
-            "ticktext": texts,
+            "tickvals": [(tick - low) / (high - low) * COLOUR_LEVELS for tick in ticks],
+            "ticktext": list(ticks.values()),
+            "ticks": "outside",
             "thickness": 12,
             # Short of the top, where the tool bar is, in two rows on a narrow window.
             "len": 0.9,
@@ -164,11 +171,22 @@ def _colours(pooled: Pooled, neurons: int, title: str, signed: bool) -> go.Heatm
     )
 
 
-def _range(values: np.ndarray, signed: bool) -> tuple[float, float]:
+def _range(values: np.ndarray, signed: bool, threshold: float | None) -> tuple[float, float]:
     """Return the ends of the colour scale: few extreme neurons must not make all others look alike."""
     top = float(np.quantile(np.abs(values) if signed else values, 0.995))
-    top = max(round(top, 1), 0.1)
+    # What is above the threshold must differ from what is just below it.
+    top = max(round(top, 1), round(1.25 * (threshold or 0.0), 1), 0.1)
     return (-top, top) if signed else (0.0, top)
+
+
+def _ticks(low: float, high: float, threshold: float | None) -> dict[float, str]:
+    """Return what stands beside the colour scale: five values, and the threshold in place of any that it is near."""
+    ticks = {float(tick): f"{tick:.1f}" for tick in np.linspace(low, high, 5)}
+    ticks[low], ticks[high] = f"≤ {ticks[low]}", f"≥ {ticks[high]}"
+    if threshold is None:
+        return ticks
+    apart = {tick: text for tick, text in ticks.items() if abs(tick - threshold) > 0.06 * (high - low)}
+    return apart | {threshold: f"<b>τ {threshold:.1f}</b>"}
 
 
 def _points(values: np.ndarray, pooled: Pooled) -> pd.DataFrame:

@@ -117,3 +117,19 @@ def test_the_map_is_drawn_in_the_part_and_with_the_tool_that_were_looked_at():
 
 def test_a_click_anywhere_in_a_cell_finds_its_neuron():
     assert drawn(scores((30, 1536))).plotly.layout.hoverdistance == -1
+
+
+@pytest.mark.parametrize("threshold", [0.0, 0.3, 2.0, 6.0, 10.0])
+def test_the_colour_scale_reaches_past_the_threshold_and_marks_it(threshold):
+    values = scores((30, 1536))
+    values[0, 0], values[0, 30] = threshold + 0.2, threshold * 1.2 + 0.3
+    heatmap = drawn(values, threshold=threshold).plotly.data[0]
+    ticks = dict(zip(heatmap.colorbar.ticktext, heatmap.colorbar.tickvals, strict=True))
+    mark = ticks[f"<b>τ {threshold:.1f}</b>"]
+    assert mark < 255 and "≥" in heatmap.colorbar.ticktext[-2]
+    assert mark < np.asarray(heatmap.z)[0, 0] < 255, "above the threshold is brighter than at it"
+
+
+def test_a_map_of_differences_has_no_threshold():
+    figure = drawn(scores((30, 1536)), difference_to="the parent", threshold=6.0)
+    assert not any("τ" in text for text in figure.plotly.data[0].colorbar.ticktext) and "τ" not in figure.about
