@@ -18,7 +18,7 @@ COMPARED = palette.RUNS[0]
 def per_layer(sets: Mapping[str, NeuronSet]) -> Figure:
     """Draw the number of neurons in each layer: a bar of FULL, on it one of each score's set; all of one model."""
     names = [name for name in sets if name != "FULL"]
-    bars = [_bar("FULL", sets["FULL"], palette.condition_colour("FULL"), (-0.45, 0.9), 0.4)]
+    bars = [_bar("FULL", sets["FULL"], palette.condition_colour("FULL"), (-0.45, 0.9), 0.55)]
     for name, place in zip(names, _places(len(names)), strict=True):
         bars.append(_bar(name, sets[name], palette.condition_colour(name), place))
     return Figure(

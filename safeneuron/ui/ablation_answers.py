@@ -152,7 +152,8 @@ def own_prompt(loaded: "LoadedModel", off: NeuronSet, name: str) -> None:
     places = []
     for column, condition in zip(st.columns(len(kept)), kept, strict=True):
         box = column.container(border=True)
-        box.markdown(f"**{condition}** · {0 if condition == 'ORI' else len(off):,} neurons off")
+        switched = "nothing switched off" if condition == "ORI" else f"{len(off):,} neurons off"
+        box.markdown(f"**{condition}** · {switched}")
         places.append(box.empty())
     if asked:
         with compute():

@@ -126,6 +126,13 @@ def test_the_meter_keeps_harmful_and_benign_apart():
     assert [list(trace.x) for trace in coloured] == [[-1.0], [-2.5]]
 
 
+def test_the_meter_says_when_nothing_is_switched_off():
+    figure = refusal_meter(PANEL, {"a model": READING}, None)
+    assert figure.title == "How each answer would open, with nothing switched off"
+    assert {trace.name for trace in figure.plotly.data if trace.mode == "markers"} == {"as it is"}
+    assert "coloured" not in figure.about
+
+
 def test_two_models_stand_in_two_columns_with_the_same_rows():
     figure = FIGURES["two meters"]()
     titles = [annotation.text for annotation in figure.plotly.layout.annotations]
