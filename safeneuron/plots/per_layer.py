@@ -44,14 +44,16 @@ def per_layer_compared(model: str, found: NeuronSet, other: str, compared: Neuro
     """
     places = _places(2)
     bars = [
-        _bar(model, found, palette.condition_colour("FULL"), places[1]),
-        _bar(other, compared, COMPARED, places[0]),
+        # Titles of models are longer than the narrow figure is wide.
+        _bar("this model", found, palette.condition_colour("FULL"), places[1]),
+        _bar("compared", compared, COMPARED, places[0]),
     ]
     return Figure(
         name="neurons-per-layer-compared",
-        title="Safety neurons (FULL) per layer, of both models",
-        about=f"How many neurons of each layer are above the thresholds by any score, in {model} and in {other}. "
-        "The rows are those of the whole map.",
+        # One line beside the map, or the rows would stand lower than the map's.
+        title="FULL per layer, both models",
+        about=f"How many neurons of each layer are above the thresholds by any score, in this model, {model}, and in "
+        f"the one that it is compared with, {other}. The rows are those of the whole map.",
         caveat=f"{_CAVEAT} Two models with the same count in a layer need not have the same neurons there.",
         plotly=_figure(bars, found.shape[0]),
         data=_frame({model: found, other: compared}),
@@ -97,7 +99,7 @@ def _figure(bars: list[go.Bar], layers: int) -> go.Figure:
             bargap=0,
             xaxis={"title": "neurons", "rangemode": "tozero", "automargin": False},
             yaxis={"title": "layer", "range": [-0.5, layers - 0.5], "zeroline": False, "automargin": False},
-            legend={"orientation": "h", "x": -0.2, "y": -0.125, "yanchor": "top"},
+            legend={"orientation": "h", "xref": "container", "x": 0.0, "y": -0.125, "yanchor": "top"},
             hovermode="y unified",
         ),
     )

@@ -162,7 +162,7 @@ def test_the_difference_of_two_models(visit, home, tiny_folder):
     assert not at.exception and not at.warning
     assert any("Change of SAS" in text.value and "tiny, trained" in text.value for text in at.markdown)
     texts = " ".join(text.value for text in at.markdown)
-    assert "the brighter" not in texts and "the redder" in texts and "per layer, of both models" in texts
+    assert "the brighter" not in texts and "the redder" in texts and "FULL per layer, both models" in texts
     shown = at.dataframe[0].value
     assert {(1, 1), *((0, 1), (2, 7))} <= set(zip(shown["layer"], shown["neuron"], strict=True))
     assert (shown["change"].abs().diff().dropna() <= 0).all()
