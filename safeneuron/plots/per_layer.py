@@ -45,8 +45,8 @@ def per_layer_compared(model: str, found: NeuronSet, other: str, compared: Neuro
     places = _places(2)
     bars = [
         # Titles of models are longer than the narrow figure is wide.
-        _bar("this model", found, palette.condition_colour("FULL"), places[1]),
-        _bar("compared", compared, COMPARED, places[0]),
+        _bar("this", found, palette.condition_colour("FULL"), places[1]),
+        _bar("other", compared, COMPARED, places[0]),
     ]
     return Figure(
         name="neurons-per-layer-compared",
@@ -99,7 +99,7 @@ def _figure(bars: list[go.Bar], layers: int) -> go.Figure:
             bargap=0,
             xaxis={"title": "neurons", "rangemode": "tozero", "automargin": False},
             yaxis={"title": "layer", "range": [-0.5, layers - 0.5], "zeroline": False, "automargin": False},
-            legend={"orientation": "h", "xref": "container", "x": 0.0, "y": -0.125, "yanchor": "top"},
+            legend={"orientation": "h", "x": -0.13, "y": -0.125, "yanchor": "top"},
             hovermode="y unified",
         ),
     )

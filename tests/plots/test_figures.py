@@ -96,7 +96,7 @@ def test_counts_are_bars_within_their_rows(name):
 
 def test_counts_of_two_models_stand_side_by_side():
     figure = FIGURES["layers of two"]()
-    assert {bar.name: list(bar.x) for bar in figure.plotly.data} == {"this model": [2, 0, 1], "compared": [0, 0, 1]}
+    assert {bar.name: list(bar.x) for bar in figure.plotly.data} == {"this": [2, 0, 1], "other": [0, 0, 1]}
     assert list(figure.data.columns) == ["layer", "a model", "another"]
 
 
