@@ -28,9 +28,9 @@ with page("Ablation") as choice:
     # Two models' meters need the whole width; the table of switches then stands below them.
     meter, table = (st.container(), st.container()) if choice.other else st.columns([3, 2], gap="medium")
     with table:
-        st.markdown(f"**{name}: {len(choice.hand):,} neurons**, strongest first", help=words.NEURON_SET)
         off = choice.hand
         if len(off):
+            st.markdown(f"**{name}: {len(off):,} neurons**, strongest first", help=words.NEURON_SET)
             back = neuron_table.switches(choice.table, off, f"switches_{hash(off.neurons)}")
             if back:
                 name = f"{name} − {len(back)}"

@@ -2,10 +2,9 @@
 
 import streamlit as st
 
-from safeneuron.plots.neuron_map import neuron_map
-from safeneuron.plots.per_layer import per_layer
+from safeneuron.plots.neuron_map import reach
 from safeneuron.scores.score import scores
-from safeneuron.ui import figure, hand, map_clicks, opening, resources, words
+from safeneuron.ui import hand, map_clicks, neuron_figures, opening, resources, words
 from safeneuron.ui.address import HIGHEST_THRESHOLD, threshold_name
 from safeneuron.ui.neuron_table import strongest
 from safeneuron.ui.page import page
@@ -13,10 +12,11 @@ from safeneuron.ui.page import page
 with page("Neurons") as choice:
     if choice.table is None:
         opening.need_scores(choice.card)
+    compared = resources.scores_of(choice.other) if choice.other else None
     st.markdown(
-        f"Each cell of the map is one MLP neuron of **{choice.card.title}**; the brighter, the more it does on harmful "
-        "prompts compared with benign ones. The marked ones are the set in hand: switch them off and see whether "
-        "the model still refuses.",
+        f"Each cell of the map is one MLP neuron of **{choice.card.title}**; "
+        f"{neuron_figures.meaning_of_colours(choice, compared)} The marked ones are the set in hand: switch them off "
+        "and see whether the model still refuses.",
         help=words.NEURON,
     )
     if st.button(
@@ -51,33 +51,28 @@ with page("Neurons") as choice:
     for label, found in choice.sets.items():
         controls.metric(label, f"{len(found):,}", help=words.SETS[label], width="content")
 
-    score, values, other = scores()[name], choice.table.values(name), None
-    if choice.other:
-        table = resources.scores_of(choice.other)
-        if table is None:
-            st.warning(
-                f"{choice.other.title} has not been scored yet, so there is no difference to draw; choose it as "
-                "Model once and score its neurons.",
-                icon=":material/query_stats:",
-            )
-        else:
-            values, other = choice.table.change(name, table), choice.other.title
-    drawing = neuron_map(values, name, score.unit, choice.hand, choice.card.title, other)
-    left, right = st.columns([3.4, 1], gap="small")
-    with left:
-        figure.show(drawing, key=map_clicks.map_key(), selectable=True)
-    with right:
-        figure.show(per_layer(choice.sets), key="per_layer")
+    if choice.other and compared is None:
+        st.warning(
+            f"{choice.other.title} has not been scored yet, so there is no difference to draw; choose it as "
+            "Model once and score its neurons.",
+            icon=":material/query_stats:",
+        )
+    neuron_figures.show(choice, compared, name)
 
-    left, right = st.columns([1, 2], vertical_alignment="bottom")
+    st.caption(
+        f"A click puts a neuron into the set; another click takes it out. {reach(choice.table.shape)} Draw a "
+        "rectangle to see a part larger; a double click shows the whole map again. Box and lasso are in its tool bar."
+    )
+    left, right = st.columns([3, 4], vertical_alignment="bottom")
     left.segmented_control(
-        "A box or lasso takes",
-        [map_clicks.ABOVE, map_clicks.ALL],
-        key=map_clicks.TAKES_KEY,
-        default=map_clicks.ABOVE,
+        "A box or lasso",
+        map_clicks.WAYS,
+        key=map_clicks.WAY_KEY,
+        default=map_clicks.ADDS,
         required=True,
         persist_state="session",
-        help="The neurons inside it above the threshold of the score shown, or all of them. A click takes any neuron.",
+        help="It adds all neurons inside it, or those whose score, the one shown, is above its threshold τ; or it "
+        "takes out those inside it.",
     )
     right.markdown("Start the set again from")
     row = right.container(horizontal=True)
@@ -90,4 +85,4 @@ with page("Neurons") as choice:
             help=words.SETS[label],
         )
 
-    strongest(choice.table, name, choice.hand)
+    strongest(choice.table, name, choice.hand, compared, choice.other.title if choice.other else None)

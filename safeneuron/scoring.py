@@ -110,9 +110,22 @@ def score_frame(table: ScoreTable) -> pd.DataFrame:
     )
 
 
-def strongest_neurons(table: ScoreTable, chosen: NeuronSet, by: str, limit: int = 200) -> pd.DataFrame:
-    """Return the rows of the ``limit`` neurons with the highest score ``by``, and whether each is in a set."""
-    frame = _for_people(score_frame(table).nlargest(limit, by))
+def strongest_neurons(
+    table: ScoreTable, chosen: NeuronSet, by: str, limit: int = 200, compared: ScoreTable | None = None
+) -> pd.DataFrame:
+    """Return the rows of the ``limit`` neurons with the highest score ``by``, and whether each is in a set.
+
+    Parameters
+    ----------
+    compared : ScoreTable, optional
+        Of another model of the same shape; then there are the columns ``compared``, its score, and
+        ``change``, and the neurons are those whose score differs most, by magnitude.
+    """
+    frame = score_frame(table)
+    if compared is not None:
+        frame = frame.assign(compared=compared.values(by).ravel(), change=table.change(by, compared).ravel())
+    strength = frame[by] if compared is None else frame["change"].abs()
+    frame = _for_people(frame.loc[strength.nlargest(limit).index])
     members = [(layer, index) in chosen for layer, index in zip(frame["layer"], frame["neuron"], strict=True)]
     return frame.assign(**{"in set": members})
 

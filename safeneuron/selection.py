@@ -138,13 +138,16 @@ def changed_set(
     return named, changed
 
 
-def toggled(named: NeuronSet, hand: NeuronSet, picked: set[Neuron]) -> frozenset[Neuron]:
-    """Return the changes to a named set after neurons were picked on the map.
+def after_picking(hand: NeuronSet, picked: set[Neuron], way: str) -> frozenset[Neuron]:
+    """Return the neurons in hand after some were picked on the map.
 
-    Picking neurons that are all in hand takes them out; otherwise those that are missing come in.
+    Parameters
+    ----------
+    way : str
+        "add" them, "remove" them, or "toggle" each: out if it is in hand, in if it is not.
     """
-    after = hand.neurons - picked if picked <= hand.neurons else hand.neurons | picked
-    return named.neurons ^ after
+    ways = {"add": hand.neurons.union, "remove": hand.neurons.difference, "toggle": hand.neurons.symmetric_difference}
+    return ways[way](picked)
 
 
 def written(neurons: Iterable[Neuron]) -> str:

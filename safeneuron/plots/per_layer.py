@@ -11,43 +11,101 @@ from safeneuron.plots import palette
 from safeneuron.plots.figure import Figure, layout
 from safeneuron.plots.neuron_map import HEIGHT, MARGINS
 
+COMPARED = palette.RUNS[0]
+"""Colour of the model that is compared with."""
+
 
 def per_layer(sets: Mapping[str, NeuronSet]) -> Figure:
-    """Draw the number of neurons in each layer, a line per set; all sets are of one model."""
-    counts = {name: found.per_layer() for name, found in sets.items()}
-    layers = len(next(iter(counts.values())))
-    figure = go.Figure(
-        layout=layout(
-            HEIGHT,
-            margin=MARGINS | {"l": 36},
-            xaxis={"title": "neurons", "rangemode": "tozero"},
-            yaxis={"title": None, "range": [-0.5, layers - 0.5], "zeroline": False},
-            # Below, where it covers no row and moves none out of line with the map.
-            legend={"orientation": "h", "x": -0.15, "y": -0.125, "yanchor": "top"},
-            hovermode="y unified",
-        )
-    )
-    # FULL first and widest, so that the sets it is the union of stay visible on it.
-    for name in sorted(counts, key=lambda name: name != "FULL"):
-        figure.add_trace(
-            go.Scatter(
-                x=counts[name],
-                y=list(range(layers)),
-                name=name,
-                mode="lines+markers",
-                line={"color": palette.condition_colour(name), "width": 5 if name == "FULL" else 2},
-                marker={"size": 4},
-                opacity=0.55 if name == "FULL" else 1.0,
-                hovertemplate="%{x}",
-            )
-        )
+    """Draw the number of neurons in each layer: a bar of FULL, on it one of each score's set; all of one model."""
+    names = [name for name in sets if name != "FULL"]
+    bars = [_bar("FULL", sets["FULL"], palette.condition_colour("FULL"), (-0.45, 0.9), 0.55)]
+    for name, place in zip(names, _places(len(names)), strict=True):
+        bars.append(_bar(name, sets[name], palette.condition_colour(name), place))
     return Figure(
         name="neurons-per-layer",
         title="Safety neurons per layer",
-        about="How many neurons of each layer are above the thresholds: ES, SAS, and FULL, which is both together. "
-        "The rows are those of the map.",
-        caveat="A layer with many safety neurons is not thereby more important for refusals, and the counts move "
-        "with the thresholds.",
-        plotly=figure,
-        data=pd.DataFrame({"layer": np.arange(layers)} | counts),
+        about=f"How many neurons of each layer are above the thresholds: {', '.join(names)}, and FULL, which is all "
+        "of them together. The rows are those of the whole map.",
+        caveat=_CAVEAT,
+        plotly=_figure(bars, sets["FULL"].shape[0]),
+        data=_frame(sets),
     )
+
+
+def per_layer_compared(model: str, found: NeuronSet, other: str, compared: NeuronSet) -> Figure:
+    """Draw the number of safety neurons (FULL) in each layer of two models, a bar of each.
+
+    Parameters
+    ----------
+    model, other : str
+        Titles.
+    found, compared : NeuronSet
+        FULL of each, under the same thresholds.
+    """
+    places = _places(2)
+    bars = [
+        # Titles of models are longer than the narrow figure is wide.
+        _bar("this", found, palette.condition_colour("FULL"), places[1]),
+        _bar("other", compared, COMPARED, places[0]),
+    ]
+    return Figure(
+        name="neurons-per-layer-compared",
+        # One line beside the map, or the rows would stand lower than the map's.
+        title="FULL per layer, both models",
+        about=f"How many neurons of each layer are above the thresholds by any score, in this model, {model}, and in "
+        f"the one that it is compared with, {other}. The rows are those of the whole map.",
+        caveat=f"{_CAVEAT} Two models with the same count in a layer need not have the same neurons there.",
+        plotly=_figure(bars, found.shape[0]),
+        data=_frame({model: found, other: compared}),
+    )
+
+
+_CAVEAT = (
+    "A layer with many safety neurons is not thereby more important for refusals, and the counts move with the "
+    "thresholds."
+)
+
+
+def _places(count: int) -> list[tuple[float, float]]:
+    """Return where in a row, from its middle, each of so many bars starts, and how thick it is; the first lowest."""
+    thick = 0.8 / count
+    return [(-0.4 + number * thick, thick) for number in range(count)]
+
+
+def _bar(name: str, found: NeuronSet, colour: str, place: tuple[float, float], opacity: float = 1.0) -> go.Bar:
+    offset, width = place
+    counts = found.per_layer()
+    return go.Bar(
+        x=counts,
+        y=list(range(len(counts))),
+        orientation="h",
+        offset=offset,
+        width=width,
+        name=name,
+        marker={"color": colour, "line": {"width": 0}},
+        opacity=opacity,
+        hovertemplate="%{x}",
+    )
+
+
+def _figure(bars: list[go.Bar], layers: int) -> go.Figure:
+    return go.Figure(
+        bars,
+        layout=layout(
+            HEIGHT,
+            # The map's, and nothing may widen them: rows would move out of line with the map's.
+            margin=MARGINS | {"autoexpand": False},
+            barmode="overlay",
+            bargap=0,
+            xaxis={"title": "neurons", "rangemode": "tozero", "automargin": False},
+            yaxis={"title": "layer", "range": [-0.5, layers - 0.5], "zeroline": False, "automargin": False},
+            legend={"orientation": "h", "x": -0.13, "y": -0.125, "yanchor": "top"},
+            hovermode="y unified",
+        ),
+    )
+
+
+def _frame(sets: Mapping[str, NeuronSet]) -> pd.DataFrame:
+    counts = {name: found.per_layer() for name, found in sets.items()}
+    layers = len(next(iter(counts.values())))
+    return pd.DataFrame({"layer": np.arange(layers)} | counts)

@@ -15,7 +15,7 @@ LABEL_LENGTH = 44
 ROW_HEIGHT = 24
 
 
-def refusal_meter(prompts: Sequence[str], readings: Mapping[str, Reading], condition: str) -> Figure:
+def refusal_meter(prompts: Sequence[str], readings: Mapping[str, Reading], condition: str | None) -> Figure:
     """Draw each prompt's log-odds: the original as a grey ghost, the ablated in the condition's colour.
 
     Parameters
@@ -23,8 +23,8 @@ def refusal_meter(prompts: Sequence[str], readings: Mapping[str, Reading], condi
     prompts : sequence of str
     readings : mapping
         By name of model, a column of dots each, with the same prompts in the same rows.
-    condition : str
-        Name of the set that is switched off.
+    condition : str or None
+        Name of the set that is switched off; None where nothing is, and then there are only the grey dots.
     """
     frame = pd.concat([_frame(prompts, model, reading) for model, reading in readings.items()], ignore_index=True)
     kinds = [kind for kind in ("harmful", "benign") if (frame["kind"] == kind).any()]
@@ -66,10 +66,12 @@ def refusal_meter(prompts: Sequence[str], readings: Mapping[str, Reading], condi
         title.x = axis_of_column.domain[0]
     return Figure(
         name="refusal-meter",
-        title=f"How each answer would open, with {condition} switched off",
+        title=f"How each answer would open, with {condition or 'nothing'} switched off",
         about="For each prompt of a fixed panel, the log-odds that the first word of the answer opens a refusal "
-        "(I, Sorry, Unfortunately). Right of zero a refusal is likelier than not. Grey: the model as it is; coloured: "
-        "with the neurons switched off." + (" One column a model, the same neurons off in each." if several else ""),
+        "(I, Sorry, Unfortunately). Right of zero a refusal is likelier than not. Grey: the model as it is"
+        + ("; coloured: with the neurons switched off." if condition else ".")
+        + (" One column a model." if several else "")
+        + (" The same neurons are off in each." if several and condition else ""),
         caveat="It looks at the first word alone and says nothing of what follows: an answer may open politely and "
         "then refuse, or open with 'I' and help. And an answer can open as a refusal left of zero: its likeliest "
         "word is one, but the many other words share more than half. The rate from generated answers, below, is "
@@ -85,7 +87,7 @@ def _frame(prompts: Sequence[str], model: str, reading: Reading) -> pd.DataFrame
     return pd.DataFrame({"model": model, "prompt": list(prompts), "kind": kinds} | scores)
 
 
-def _traces(rows: pd.DataFrame, condition: str, legend: bool) -> list[go.Scatter]:
+def _traces(rows: pd.DataFrame, condition: str | None, legend: bool) -> list[go.Scatter]:
     at = list(range(len(rows)))
     across, down = [], []
     for number, original, ablated in zip(at, rows["original"], rows["ablated"], strict=True):
@@ -94,10 +96,9 @@ def _traces(rows: pd.DataFrame, condition: str, legend: bool) -> list[go.Scatter
     lines = go.Scatter(
         x=across, y=down, mode="lines", line={"color": "#aaaaaa", "width": 1}, hoverinfo="skip", showlegend=False
     )
-    looks = {
-        "original": ("as it is", palette.CONDITIONS["ORI"], "circle-open"),
-        "ablated": (f"{condition} off", palette.condition_colour(condition), "circle"),
-    }
+    looks = {"original": ("as it is", palette.CONDITIONS["ORI"], "circle-open")}
+    if condition:
+        looks["ablated"] = (f"{condition} off", palette.condition_colour(condition), "circle")
     dots = [
         go.Scatter(
             x=rows[column],

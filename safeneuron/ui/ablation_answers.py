@@ -59,7 +59,7 @@ def on_prompts(choice: Choice, off: NeuronSet, name: str) -> None:
             disabled=not all(fitting.allowed(card, work) for card in cards),
         )
         if asked:
-            loaded = {card: opening.opened(card) for card, _ in kept.values()}
+            loaded = {card: opening.opened(card) for card in cards}
             with (
                 pace.measured("answer", count, choice.card),
                 long_work(f"Generating {count} answers", "answers") as progress,
@@ -183,7 +183,8 @@ def own_prompt(choice: Choice, off: NeuronSet, name: str) -> None:
     places, verdicts = [], []
     for column, condition in zip(st.columns(len(kept)), kept, strict=True):
         box = column.container(border=True)
-        box.markdown(f"**{condition}** · {0 if condition.startswith('ORI') else len(off):,} neurons off")
+        switched = "nothing switched off" if condition.startswith("ORI") else f"{len(off):,} neurons off"
+        box.markdown(f"**{condition}** · {switched}")
         places.append(box.empty())
         verdicts.append(box.empty())
     if asked:

@@ -36,7 +36,8 @@ def show(choice: Choice, off: NeuronSet, name: str) -> None:
                 delta_color="off",
                 help="The compared model with the same neurons off. Differences are the model less the compared one.",
             )
-    figure.show(refusal_meter(resources.panel_prompts()[0], readings, name), key="refusal_meter")
+    shown = refusal_meter(resources.panel_prompts()[0], readings, name if len(off) else None)
+    figure.show(shown, key="refusal_meter")
 
 
 def _can_be_read(other: ModelCard) -> bool:

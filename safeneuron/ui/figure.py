@@ -13,10 +13,13 @@ def show(figure: Figure, key: str, selectable: bool = False) -> Any:
     The picture is saved from the chart's own tool bar, its numbers from the button below it.
     """
     st.markdown(f"**{figure.title}**")
+    # A chart that was drawn anew in the part that was looked at would take that part for the whole.
+    zooming = {"doubleClick": "autosize", "modeBarButtonsToRemove": ["resetScale2d"]} if selectable else {}
     config = {
         "displaylogo": False,
         "toImageButtonOptions": {"filename": f"safeneuron-{figure.name}", "format": "png", "scale": 2},
         "displayModeBar": True if selectable else "hover",
+        **zooming,
     }
     event = st.plotly_chart(
         figure.plotly,

@@ -4,15 +4,14 @@ It is a named set (ORI, ES, SAS, FULL, RANDOM) and what was clicked into and out
 follows the thresholds, and a link restores it: ``?set=ES&changes=15:766``.
 """
 
-from collections.abc import Iterable, Mapping
-from typing import Any
+from collections.abc import Iterable
 
 import streamlit as st
 
 from safeneuron.errors import UserError
 from safeneuron.neurons import Neuron, NeuronSet, parse_neurons
 from safeneuron.scores.score import ScoreTable, scores
-from safeneuron.selection import changed_set, toggled, written
+from safeneuron.selection import after_picking, changed_set, written
 from safeneuron.ui.address import SETS, threshold_name
 
 NAMED = SETS
@@ -65,25 +64,30 @@ def change(neurons: Iterable[Neuron]) -> None:
     st.session_state["changes"] = written(before ^ frozenset(neurons))
 
 
-def click(table: ScoreTable, clicked: set[Neuron]) -> str:
-    """Put clicked neurons into the set, or take them out if all are members; return what happened."""
+def pick(table: ScoreTable, picked: set[Neuron], way: str) -> str:
+    """Put picked neurons into the set or take them out, and return what happened.
+
+    Parameters
+    ----------
+    way : str
+        See :func:`safeneuron.selection.after_picking`.
+    """
     named, present = _both(table)
-    st.session_state["changes"] = written(toggled(named, present, clicked))
-    words = f"{len(clicked):,} neurons"
-    if len(clicked) == 1:
-        (layer, index) = next(iter(clicked))
-        words = f"neuron {layer}:{index}"
-    return f"Took {words} out of the set." if clicked <= present.neurons else f"Added {words} to the set."
+    after = after_picking(present, picked, way)
+    st.session_state["changes"] = written(named.neurons ^ after)
+    added, taken = after - present.neurons, present.neurons - after
+    if added:
+        return f"Added {_counted(added)} to the set."
+    if taken:
+        return f"Took {_counted(taken)} out of the set."
+    return "None of these neurons was in the set." if way == "remove" else "All of these neurons were in the set."
 
 
-def clicked_neurons(event: Mapping[str, Any]) -> set[Neuron]:
-    """Return the neurons of a click, box or lasso on the map: x is the neuron, y its layer."""
-    return {
-        (round(point["y"]), round(point["x"]))
-        for point in event["selection"]["points"]
-        # Markers of the set lie over the points that can be clicked and answer a box a second time.
-        if point.get("curve_number", 1) == 1
-    }
+def _counted(neurons: frozenset[Neuron]) -> str:
+    if len(neurons) == 1:
+        ((layer, index),) = neurons
+        return f"neuron {layer}:{index}"
+    return f"{len(neurons):,} neurons"
 
 
 def _both(table: ScoreTable) -> tuple[NeuronSet, NeuronSet]:

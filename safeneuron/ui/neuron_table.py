@@ -10,20 +10,47 @@ from safeneuron.ui import words
 ROWS = 200
 SWITCHES = 1000
 COLUMNS = {
-    "layer": st.column_config.NumberColumn("layer", width="small"),
-    "neuron": st.column_config.NumberColumn("neuron", width="small", help=words.NEURON),
-    "ES": st.column_config.NumberColumn("ES (d)", format="%.2f", help=words.ES),
-    "SAS": st.column_config.NumberColumn("SAS (z)", format="%.2f", help=words.SAS),
-    "mean harmful": st.column_config.NumberColumn("mean on harmful", format="%.3f"),
-    "mean benign": st.column_config.NumberColumn("mean on benign", format="%.3f"),
+    "in set": st.column_config.CheckboxColumn("in set", width=54, help=words.NEURON_SET),
+    "layer": st.column_config.NumberColumn("layer", width=54),
+    "neuron": st.column_config.NumberColumn("neuron", width=62, help=words.NEURON),
+    "ES": st.column_config.NumberColumn("ES (d)", width=62, format="%.2f", help=words.ES),
+    "SAS": st.column_config.NumberColumn("SAS (z)", width=66, format="%.2f", help=words.SAS),
+    "mean harmful": st.column_config.NumberColumn(
+        "harmful", width=70, format="%.2f", help="Mean activation on harmful prompts."
+    ),
+    "mean benign": st.column_config.NumberColumn(
+        "benign", width=70, format="%.2f", help="Mean activation on benign prompts."
+    ),
 }
+"""Narrow enough that a window of 800 pixels shows them all."""
 
 
-def strongest(table: ScoreTable, name: str, hand: NeuronSet) -> None:
-    """Show the neurons with the highest score, and whether they are in the set in hand."""
-    frame = strongest_neurons(table, hand, name, ROWS)
-    st.markdown(f"**The {ROWS} neurons with the highest {name}**", help=getattr(words, name, None))
-    st.dataframe(frame, hide_index=True, height=300, column_config=COLUMNS, key="strongest")
+def strongest(table: ScoreTable, name: str, hand: NeuronSet, compared: ScoreTable | None, other: str | None) -> None:
+    """Show the neurons with the highest score, or with the largest change of it, and which are in the set in hand.
+
+    Parameters
+    ----------
+    compared, other
+        Scores and title of the model that this one is compared with.
+    """
+    frame = strongest_neurons(table, hand, name, ROWS, compared)
+    title, columns = f"The {ROWS} neurons with the highest {name}", COLUMNS
+    order = [name, *(score for score in scores() if score != name), "mean harmful", "mean benign"]
+    if compared is not None:
+        title, order = f"The {ROWS} neurons whose {name} differs most from {other}", ["change", name, "compared"]
+        columns = COLUMNS | {
+            "change": st.column_config.NumberColumn("change", width=66, format="%+.2f"),
+            "compared": st.column_config.NumberColumn(f"{name}, other", width=90, format="%.2f", help=other),
+        }
+    st.markdown(f"**{title}**", help=getattr(words, name, None))
+    st.dataframe(
+        frame,
+        hide_index=True,
+        height=300,
+        column_order=["in set", "layer", "neuron", *order],
+        column_config=columns,
+        key="strongest",
+    )
 
 
 def switches(table: ScoreTable, hand: NeuronSet, key: str) -> frozenset[Neuron]:

@@ -61,7 +61,7 @@ def _offer(missing: list[tuple[ModelCard, Mapping[str, NeuronSet]]], prompts: Ev
         type="primary",
         key="evaluate",
         icon=":material/play_arrow:",
-        disabled=not all([fitting.allowed(card, GENERATING) for card, _ in missing]),
+        disabled=not all(fitting.allowed(card, GENERATING) for card, _ in missing),
         help="Answers that were given before, here or on the Ablation page, are not given again.",
     )
     if not asked:

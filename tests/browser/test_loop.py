@@ -5,6 +5,7 @@ a process of its own. Nothing is timed; waits are generous, since two cores do a
 """
 
 import re
+from urllib.parse import unquote
 
 from playwright.sync_api import Locator, Page, expect
 
@@ -21,9 +22,25 @@ def test_a_first_visitor_walks_the_loop(visitor: Page, dashboard: str, screensho
 
     box = chart.bounding_box()
     assert box is not None
-    visitor.mouse.click(box["x"] + box["width"] * 0.43, box["y"] + box["height"] * 0.52)
-    expect(visitor.get_by_text("Set in hand: own set")).to_be_visible(timeout=60 * SECOND)
-    assert abs(_in_hand(visitor) - before) == 1
+    visitor.mouse.move(box["x"] + box["width"] * 0.3, box["y"] + box["height"] * 0.4)
+    visitor.mouse.down()
+    visitor.mouse.move(box["x"] + box["width"] * 0.5, box["y"] + box["height"] * 0.6, steps=3)
+    visitor.mouse.up()
+    visitor.wait_for_timeout(2 * SECOND)
+    zoomed = _shown(visitor)
+    (left, right), (bottom, top) = zoomed
+    assert right - left < 400 and top - bottom < 8
+    # Near the lower edge of its cell. A second click takes it out again, a third puts it back.
+    x = box["x"] + box["width"] * (500 - left) / (right - left)
+    y = box["y"] + box["height"] * (top - 14.6) / (top - bottom)
+    for hand, count in (("own set", before + 1), ("FULL", before), ("own set", before + 1)):
+        visitor.mouse.move(x, y - 2)
+        visitor.mouse.click(x, y)
+        expect(visitor.get_by_text(f"Set in hand: {hand}")).to_be_visible(timeout=60 * SECOND)
+        assert _in_hand(visitor) == count
+        visitor.wait_for_timeout(3 * SECOND)
+        assert _shown(visitor) == zoomed, "a click must not throw the zoom away"
+    assert "changes=15:500" in unquote(visitor.url)
     screenshot("2-a-neuron-clicked")
 
     visitor.get_by_role("button", name="Switch these off").click()
@@ -73,6 +90,14 @@ def _map(visitor: Page) -> Locator:
     expect(area).to_be_visible(timeout=120 * SECOND)
     visitor.wait_for_timeout(3 * SECOND)
     return area
+
+
+def _shown(visitor: Page) -> list[list[float]]:
+    """The ends of the map's axes, neurons and layers."""
+    return visitor.evaluate(
+        "() => { const { xaxis, yaxis } = document.querySelector('.js-plotly-plot').layout; "
+        "return [xaxis.range, yaxis.range] }"
+    )
 
 
 def _in_hand(visitor: Page) -> int:

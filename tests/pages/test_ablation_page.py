@@ -60,6 +60,9 @@ def test_a_model_that_fails_its_check_shows_no_numbers(visit, monkeypatch):
 
 def test_nothing_switched_off_says_what_to_do(visit):
     at = visit("ablation", set="ORI")
+    texts = " ".join(text.value for text in at.markdown)
+    assert "with nothing switched off" in texts and "**ORI** · nothing switched off" in texts
+    assert "ORI switched off" not in texts and "0 neurons" not in texts
     assert "Choose a preset above" in at.info[0].value
     assert not at.exception
 

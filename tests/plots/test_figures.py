@@ -10,7 +10,7 @@ import pytest
 from safeneuron.neurons import NeuronSet
 from safeneuron.plots import palette
 from safeneuron.plots.neuron_map import HEIGHT, neuron_map
-from safeneuron.plots.per_layer import per_layer
+from safeneuron.plots.per_layer import per_layer, per_layer_compared
 from safeneuron.plots.rate_differences import rate_differences
 from safeneuron.plots.refusal_bars import refusal_bars
 from safeneuron.plots.refusal_meter import refusal_meter
@@ -53,6 +53,7 @@ LOSS = {"loss": (np.array([1, 2]), np.array([0.7, 0.6]))}
 FIGURES = {
     "map": lambda: neuron_map(np.ones((3, 40)), "ES", "Cohen's d", SETS["FULL"], "a model"),
     "layers": lambda: per_layer(SETS),
+    "layers of two": lambda: per_layer_compared("a model", SETS["FULL"], "another", SETS["SAS"]),
     "bars": lambda: refusal_bars({"now": ROWS}),
     "benign bars": lambda: refusal_bars({"before": ROWS, "after": ROWS}, "benign"),
     "twin bars": lambda: refusal_bars({"now": ROWS}, "twin"),
@@ -92,6 +93,23 @@ def test_counts_stand_beside_the_map_with_the_same_rows():
     assert (beside.margin.t, beside.margin.b) == (left.margin.t, left.margin.b)
     assert beside.yaxis.range == left.yaxis.range
     assert per_layer(SETS).data["FULL"].tolist() == [2, 0, 1]
+    # Nothing but these margins moves the rows.
+    assert beside.margin.autoexpand is False
+    assert not any(axis.automargin for axis in (beside.xaxis, beside.yaxis, left.xaxis, left.yaxis))
+    assert beside.yaxis.title.text == left.yaxis.title.text == "layer"
+
+
+@pytest.mark.parametrize("name", ["layers", "layers of two"])
+def test_counts_are_bars_within_their_rows(name):
+    bars = FIGURES[name]().plotly.data
+    assert {bar.type for bar in bars} == {"bar"}
+    assert all(bar.offset >= -0.5 and bar.offset + bar.width <= 0.5 for bar in bars)
+
+
+def test_counts_of_two_models_stand_side_by_side():
+    figure = FIGURES["layers of two"]()
+    assert {bar.name: list(bar.x) for bar in figure.plotly.data} == {"this": [2, 0, 1], "other": [0, 0, 1]}
+    assert list(figure.data.columns) == ["layer", "a model", "another"]
 
 
 def test_bars_show_rates_with_intervals_n_and_judge():
@@ -127,6 +145,13 @@ def test_the_meter_keeps_harmful_and_benign_apart():
     assert kinds == ["harmful prompts", "benign prompts"]
     coloured = [trace for trace in figure.plotly.data if trace.name == "FULL off"]
     assert [list(trace.x) for trace in coloured] == [[-1.0], [-2.5]]
+
+
+def test_the_meter_says_when_nothing_is_switched_off():
+    figure = refusal_meter(PANEL, {"a model": READING}, None)
+    assert figure.title == "How each answer would open, with nothing switched off"
+    assert {trace.name for trace in figure.plotly.data if trace.mode == "markers"} == {"as it is"}
+    assert "coloured" not in figure.about
 
 
 def test_two_models_stand_in_two_columns_with_the_same_rows():

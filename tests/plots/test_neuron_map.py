@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from safeneuron.neurons import NeuronSet, from_mask
-from safeneuron.plots.neuron_map import MAX_BINS, MAX_POINTS, neuron_map, pool
+from safeneuron.plots.neuron_map import MAX_BINS, MAX_POINTS, View, neuron_map
+from safeneuron.plots.pooling import pool
 
 SHAPES = [(12, 3072), (30, 1536), (24, 4096), (32, 14336), (80, 28672)]
 
@@ -17,9 +18,9 @@ def scores(shape, seed=0):
     return values
 
 
-def drawn(values, members=None, difference_to=None):
+def drawn(values, members=None, difference_to=None, **options):
     members = members or NeuronSet("empty", "m", values.shape, frozenset())
-    return neuron_map(values, "ES", "Cohen's d", members, "a model", difference_to)
+    return neuron_map(values, "ES", "Cohen's d", members, "a model", difference_to, **options)
 
 
 @pytest.mark.parametrize("shape", SHAPES, ids=str)
@@ -67,15 +68,18 @@ def test_every_point_is_at_its_neuron_and_carries_its_score():
     np.testing.assert_allclose(value, values[layer, neuron], rtol=1e-6)
 
 
-def test_in_an_overview_each_point_is_the_strongest_neuron_of_its_bin():
+def test_in_an_overview_each_point_is_in_the_middle_of_its_cell_and_carries_its_strongest_neuron():
     values = scores((80, 28672))
-    points = drawn(values).plotly.data[1]
-    layer, neuron = np.asarray(points.y), np.asarray(points.x).astype(int)
+    heatmap, points, _ = drawn(values).plotly.data
+    layer, (value, neuron) = np.asarray(points.y), np.asarray(points.customdata).T
+    neuron = neuron.astype(int)
     assert (3, 77) in set(zip(layer.tolist(), neuron.tolist(), strict=True))
-    width = -(-28672 // MAX_BINS)
+    np.testing.assert_allclose(value, values[layer, neuron], rtol=1e-6)
+    np.testing.assert_allclose(np.unique(points.x), heatmap.x0 + heatmap.dx * np.arange(MAX_BINS))
+    assert np.abs(neuron - points.x).max() <= heatmap.dx / 2
     for row, column in zip(layer[::5000], neuron[::5000], strict=True):
-        start = column // width * width
-        assert values[row, column] == values[row, start : start + width].max()
+        start = column // heatmap.dx * heatmap.dx
+        assert values[row, column] == values[row, start : start + heatmap.dx].max()
 
 
 def test_a_bin_is_drawn_over_its_own_neurons():
@@ -101,3 +105,31 @@ def test_differences_are_centred_on_zero():
 
 def test_scores_without_any_spread_can_be_drawn():
     assert len(drawn(np.zeros((3, 40))).data) == 120
+
+
+def test_the_map_is_drawn_in_the_part_and_with_the_tool_that_were_looked_at():
+    whole = drawn(scores((30, 1536))).plotly.layout
+    assert (whole.xaxis.range, whole.yaxis.range, whole.dragmode) == ((-0.5, 1535.5), (-0.5, 29.5), "zoom")
+    part = drawn(scores((30, 1536)), view=View((459.5, 767.5), (11.5, 17.5), "select")).plotly.layout
+    assert (part.xaxis.range, part.yaxis.range, part.dragmode) == ((459.5, 767.5), (11.5, 17.5), "select")
+    assert part.xaxis.autorangeoptions.maxallowed == 1535.5, "a way back to the whole map"
+
+
+def test_a_click_anywhere_in_a_cell_finds_its_neuron():
+    assert drawn(scores((30, 1536))).plotly.layout.hoverdistance == -1
+
+
+@pytest.mark.parametrize("threshold", [0.0, 0.3, 2.0, 6.0, 10.0])
+def test_the_colour_scale_reaches_past_the_threshold_and_marks_it(threshold):
+    values = scores((30, 1536))
+    values[0, 0], values[0, 30] = threshold + 0.2, threshold * 1.2 + 0.3
+    heatmap = drawn(values, threshold=threshold).plotly.data[0]
+    ticks = dict(zip(heatmap.colorbar.ticktext, heatmap.colorbar.tickvals, strict=True))
+    mark = ticks[f"<b>τ {threshold:.1f}</b>"]
+    assert mark < 255 and "≥" in heatmap.colorbar.ticktext[-2]
+    assert mark < np.asarray(heatmap.z)[0, 0] < 255, "above the threshold is brighter than at it"
+
+
+def test_a_map_of_differences_has_no_threshold():
+    figure = drawn(scores((30, 1536)), difference_to="the parent", threshold=6.0)
+    assert not any("τ" in text for text in figure.plotly.data[0].colorbar.ticktext) and "τ" not in figure.about

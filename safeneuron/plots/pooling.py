@@ -1,0 +1,36 @@
+"""Neighbouring neurons put together, so that a wide layer can be drawn and no outlier disappears."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+
+@dataclass(frozen=True)
+class Pooled:
+    """A matrix in bins along the neurons.
+
+    Parameters
+    ----------
+    values : numpy.ndarray
+        ``[n_layers, bins]``: of each bin, the value of its strongest neuron.
+    index : numpy.ndarray
+        ``[n_layers, bins]``: which neuron that is.
+    width : int
+        Neurons in a bin; the last may hold fewer.
+    """
+
+    values: np.ndarray
+    index: np.ndarray
+    width: int
+
+
+def pool(values: np.ndarray, bins: int, by_magnitude: bool = False) -> Pooled:
+    """Return at most ``bins`` bins per layer, each with its largest value (or its largest in magnitude)."""
+    layers, neurons = values.shape
+    width = -(-neurons // bins)
+    count = -(-neurons // width)
+    strength = np.abs(values) if by_magnitude else values
+    padded = np.full((layers, count * width), -np.inf, dtype=values.dtype)
+    padded[:, :neurons] = strength
+    index = padded.reshape(layers, count, width).argmax(axis=2) + np.arange(count) * width
+    return Pooled(np.take_along_axis(values, index, axis=1), index, width)
