@@ -7,6 +7,7 @@ import pytest
 from safeneuron import costs, pace
 from safeneuron.models.card import CARD
 from safeneuron.models.catalogue import model_card
+from safeneuron.models.checksums import write_sums
 from safeneuron.models.parameters import architecture
 from safeneuron.progress import silent
 from safeneuron.training.cost import RunWork
@@ -34,6 +35,7 @@ def card(home, tmp_path):
         (folder / "config.json").write_text(json.dumps(SIZES | sizes))
         facts = {"title": name, "fingerprint": name, "n_layers": 1, "d_mlp": 1, "origin": "A test."}
         (folder / CARD).write_text(json.dumps(facts))
+        write_sums(folder)
         return model_card(str(folder))
 
     return make

@@ -82,7 +82,7 @@ def run(report: Reporter) -> None:
     report("Scoring", 0.0)
     # So that the sidebar says green, or the run red, before anyone reads a number of the new model.
     require_parity(trained, report)
-    with pace.measured("run scoring", 1, trained.card):
+    with pace.measured("run scoring", 1, untrained):
         table = score_table(trained, pooling=settings.pooling, progress=report)
     found = table.select(settings.thresholds)
     store.put_json(
@@ -96,11 +96,11 @@ def run(report: Reporter) -> None:
 
     report("Evaluating", 0.0)
     prompts = run_prompts(settings.evaluation_prompts)
-    _evaluate(report.run_id, "static", trained, sets, prompts, part(report, 0.0, 1 / 3))
-    _evaluate(report.run_id, "adaptive", trained, found, prompts, part(report, 1 / 3, 2 / 3))
+    _evaluate(report.run_id, "static", trained, sets, prompts, part(report, 0.0, 1 / 3), untrained)
+    _evaluate(report.run_id, "adaptive", trained, found, prompts, part(report, 1 / 3, 2 / 3), untrained)
     del trained
     # The parent in memory was trained in place, so the one before training is opened anew.
-    _evaluate(report.run_id, "before", open_card(untrained), sets, prompts, part(report, 2 / 3, 1.0))
+    _evaluate(report.run_id, "before", open_card(untrained), sets, prompts, part(report, 2 / 3, 1.0), untrained)
 
 
 def _frozen_set(run_id: str, name: str, table: ScoreTable, settings: TrainingSettings) -> NeuronSet:
@@ -149,9 +149,11 @@ def _evaluate(
     sets: dict[str, NeuronSet],
     prompts: EvaluationPrompts,
     progress: Progress,
+    card: ModelCard,
 ) -> None:
+    """Evaluate a model and keep the table; the pace is kept as that of the model which was trained."""
     count = answers_to_give(model.fingerprint, sets, prompts, EvaluationSettings())
-    with pace.measured("run answer", count, model.card):
+    with pace.measured("run answer", count, card):
         table = evaluate_once(model, sets, prompts, progress=progress)
     store.put_json(run_id, name, {"model": table.model, "rows": table.rows()})
     store.put_table(run_id, f"{name}_answers", table.answers)

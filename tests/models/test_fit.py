@@ -9,6 +9,7 @@ from safeneuron.errors import UserError
 from safeneuron.models import fit
 from safeneuron.models.card import CARD
 from safeneuron.models.catalogue import model_card, open_model
+from safeneuron.models.checksums import write_sums
 from safeneuron.models.device import Placement
 from safeneuron.models.fit import GENERATING, LOADING, SCORING, TRAINING, estimates, misfits, needed, require_fit
 from safeneuron.models.memory import Memory
@@ -36,6 +37,7 @@ def card(home, tmp_path):
     (folder / "config.json").write_text(json.dumps(BILLION))
     facts = {"title": "Billion", "fingerprint": "billion", "n_layers": 16, "d_mlp": 8192, "origin": "A test."}
     (folder / CARD).write_text(json.dumps(facts))
+    write_sums(folder)
     return model_card(str(folder))
 
 

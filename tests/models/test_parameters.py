@@ -151,6 +151,7 @@ def test_weights_that_are_not_there_have_no_size(llama, home, tmp_path):
     with pytest.raises(UserError, match="damaged or cut short"):
         parameters_in_files(card)
     (tmp_path / "one" / "model.safetensors").unlink()
-    assert parameters_in_files(card) is None
+    with pytest.raises(UserError, match="holds no model.safetensors"):
+        parameters_in_files(card)
     assert parameters_in_files(model_card("smollm2-135m-instruct")) is None
     assert architecture_of(model_card("smollm2-135m-instruct")) is None

@@ -14,7 +14,7 @@ from safeneuron.errors import Cancelled, UserError
 from safeneuron.models import smollm2
 from safeneuron.models.catalogue import DEFAULT_MODEL, model_card, open_model, weights_folder
 from safeneuron.models.checksums import SUMS, damage
-from safeneuron.models.memory import memory_estimate
+from safeneuron.models.fit import weights_memory
 from safeneuron.models.sources import embedded
 from safeneuron.progress import silent
 
@@ -204,7 +204,7 @@ def test_a_damaged_model_is_prepared_again(prepared, llama, name, harm):
     harm(folder / name)
     card = model_card(embedded.SOURCE.base)
     assert not card.ready and f"damaged ({name} " in card.cost
-    assert memory_estimate(card) is None
+    assert weights_memory(card) is None
     told = []
     loaded = open_model(embedded.SOURCE.base, lambda step, share: told.append(step))
     assert len(times) == 2 and f"damaged ({name} " in told[0]

@@ -155,6 +155,7 @@ def test_the_meters_difference_is_the_model_less_the_compared_one(visit, tiny_mo
     shutil.copytree(tiny_folder, other)
     facts = json.loads((other / CARD).read_text()) | {"title": "tiny, trained", "fingerprint": "trained"}
     (other / CARD).write_text(json.dumps(facts))
+    write_sums(other)
     visit("ablation", compare="run:aaaaaaaa")
     kept = resources.panel_scores()
     off = frozenset(PLANTED)

@@ -161,6 +161,6 @@ def test_what_does_not_fit_is_not_begun_unless_the_person_insists(visit, monkeyp
     at.button(key="run_self_check").click().run()
     assert "Loading takes about" in at.warning[0].value and kept_parity("tiny") is None
     robustness = visit("robustness")
-    assert robustness.button(key="evaluate_tiny").disabled
+    assert robustness.button(key="evaluate").disabled
     robustness.checkbox(key="anyway_tiny_Generating").check().run()
-    assert not robustness.button(key="evaluate_tiny").disabled
+    assert not robustness.button(key="evaluate").disabled

@@ -3,11 +3,14 @@
 import json
 import shutil
 import time
+from dataclasses import asdict
 
 import pytest
 
 from safeneuron.models.card import CARD
 from safeneuron.models.checksums import write_sums
+from safeneuron.models.device import placement
+from safeneuron.pace import Pace
 from safeneuron.prompts.pairs import load_pairs
 from safeneuron.runs import curves, store
 from safeneuron.training import start
@@ -41,19 +44,21 @@ def test_the_cost_is_stated_before_the_start(visit):
     at = visit("training")
     at.number_input(key="steps").set_value(10).run()
     cost = next(text for text in at.markdown if "The 10 steps take" in text.value)
-    # 80 pairs at 3 s; then 80 answers for them, and tables of 104 prompts: 3 sets before, 9 after.
-    assert "about 4 min" in cost.value and "a guess" in cost.value
+    # A model of 30,000 parameters: the default one's 3 s per pair are scaled down to nothing. 80 answers for the
+    # pairs, and tables of 104 prompts: 3 sets before, 9 after.
+    assert "about 5 s" in cost.value and "a guess" in cost.value
     assert "80 preference pairs, 1,328 answers" in cost.proto.help
 
 
 def test_a_finished_run_makes_the_cost_a_measured_one(visit, home):
     paces = {"run pair": 1.0, "run answer": 1.0, "run reference": 1.0, "run scoring": 100.0}
-    (home / "pace.json").write_text(json.dumps(paces))
+    kept = {kind: {"tiny": asdict(Pace("tiny", 1, placement().words, seconds))} for kind, seconds in paces.items()}
+    (home / "paces.json").write_text(json.dumps(kept))
     at = visit("training")
     at.number_input(key="steps").set_value(10).run()
     cost = next(text.value for text in at.markdown if "steps take" in text.value)
-    # 80 + 80 + 1328 + 100 s, and 30 s to start.
-    assert "about 80 s; the whole run about 27 min, as measured here" in cost
+    # 80 + 80 + 1328 + 100 s.
+    assert "about 80 s; the whole run about 26 min, as measured here" in cost
 
 
 def test_a_run_starts_with_what_was_chosen(visit, launched, tiny_model):

@@ -83,7 +83,7 @@ def test_the_whole_run_in_a_process_of_its_own(home, model_folder):
         assert {(row["n"], row["benign_n"], row["twin_n"]) for row in table["rows"]} == {(4, 2, 2)}
         assert len(store.get_table(run_id, f"{name}_answers")) == 5 * (4 + 2 + 2)
     assert kept_parity(trained.fingerprint).passed, "green when it appears"
-    assert json.loads((home / "pace.json").read_text()).keys() == {
+    assert json.loads((home / "paces.json").read_text()).keys() == {
         "run reference",
         "run pair",
         "run scoring",
