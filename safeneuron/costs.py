@@ -25,7 +25,7 @@ def cost_rows(card: ModelCard, is_open: bool = False) -> list[dict[str, Any]]:
     times = {
         "Loading": pace.of_opening(card),
         "Scoring": pace.of_scoring(card),
-        "Generating": f"{pace.of_answers(ANSWERS, card, bulk=True)} for {ANSWERS} answers",
+        "Generating": f"{ANSWERS} answers: {pace.of_answers(ANSWERS, card, bulk=True)}",
         "Training": _training(card),
     }
     return [

@@ -99,7 +99,7 @@ def _figure(bars: list[go.Bar], layers: int) -> go.Figure:
             bargap=0,
             xaxis={"title": "neurons", "rangemode": "tozero", "automargin": False},
             yaxis={"title": "layer", "range": [-0.5, layers - 0.5], "zeroline": False, "automargin": False},
-            legend={"orientation": "h", "x": -0.13, "y": -0.125, "yanchor": "top"},
+            legend={"orientation": "h", "xref": "container", "x": 0.0, "y": -0.125, "yanchor": "top"},
             hovermode="y unified",
         ),
     )
