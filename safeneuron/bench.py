@@ -81,7 +81,7 @@ def scoring_memory(loaded: LoadedModel) -> list[dict[str, Any]]:
     ]
 
 
-def panel_toggle(loaded: LoadedModel, repeats: int = 3) -> list[dict[str, Any]]:
+def panel_toggle(loaded: LoadedModel, repeats: int = 1) -> list[dict[str, Any]]:
     """Refusal scores of a 16-prompt panel after one toggle, averaged over layers, against a full forward.
 
     Once with nothing else off, and once switching a neuron into FULL and out again, as a person does.

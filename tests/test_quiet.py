@@ -7,10 +7,11 @@ import sys
 def test_only_our_own_lines_are_printed(home, model_folder):
     command = [sys.executable, "-m", "safeneuron", "models", "check", str(model_folder)]
     done = subprocess.run(command, capture_output=True, text=True, check=True)
-    assert done.stderr == ""
+    assert done.stderr.splitlines() == ["Opening the model"]
     command = [sys.executable, "-m", "safeneuron", "score", "--model", str(model_folder), "--tau-es", "0.5"]
     done = subprocess.run(command, capture_output=True, text=True, check=True)
     assert done.stderr.splitlines() == [
+        "Opening the model",
         "Reading activations on harmful prompts",
         "Reading activations on benign prompts",
     ]

@@ -183,8 +183,6 @@ def test_the_shipped_adapter_names_an_embedded_base(home):
 @pytest.mark.default_model
 def test_the_shipped_adapter_makes_the_default_model(default_model, session_home, monkeypatch):
     monkeypatch.setenv("SAFENEURON_HOME", str(session_home))
-    if not model_card(embedded.SOURCE.base).ready:
-        pytest.skip("The base model is not prepared; preparing it takes minutes.")
     merged = open_model(str(embedded.adapter_folder())).model.state_dict()
     for name, tensor in default_model.model.state_dict().items():
         assert torch.allclose(tensor, merged[name], atol=1e-5), name
