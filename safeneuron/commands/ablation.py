@@ -77,9 +77,13 @@ def ablate(
     first, *others = found
     result = {"model": model, "set": set_name, "count": len(neurons)} | found[first]
     result |= {kind: found[kind] for kind in others} | {"rows": rows}
+    off = f"{set_name}, {len(neurons)} neurons off"
+    if not neurons and set_name != "ORI":
+        result["note"] = "No neuron is above the thresholds, so nothing was switched off; lower --tau-es or --tau-sas."
+        off += f". {result['note']}"
     columns = ["prompts", "n", "refusal_rate", "interval", "judge", "mean_refusal_score", "original_mean_refusal_score"]
     summary = terminal.table([{"prompts": kind} | answers for kind, answers in found.items()], columns)
-    terminal.show(result, json, f"{_answers_text(rows)}\n\n{set_name}, {len(neurons)} neurons off\n{summary}")
+    terminal.show(result, json, f"{_answers_text(rows)}\n\n{off}\n{summary}")
 
 
 def _answered(

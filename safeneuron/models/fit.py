@@ -2,7 +2,7 @@
 
 From the config alone, or from the heads of the weight files where they are here. An estimate is meant to lie
 above what is measured, and not above twice that; measured against the resident size of a process on a CPU
-(README, "Will it fit?"). What Python and PyTorch take themselves is not in it: they have it already.
+(README, "Devices, and whether it fits"). What Python and PyTorch take themselves is not in it: they have it already.
 """
 
 import os
@@ -96,7 +96,8 @@ def estimates(card: ModelCard, is_open: bool = False, training: Work = TRAINING)
     sizes = architecture_of(card)
     if sizes is None:
         return ()
-    where, count = placement(), parameters_in_files(card) or sizes.parameters
+    # What the config asks for is made in memory, whatever the files hold; they are refused only then.
+    where, count = placement(), max(parameters_in_files(card) or 0, sizes.parameters)
     works = (*(replace(work, batch=largest_batch(work.batch)) for work in WORKS[:-1]), training)
     return tuple(_estimate(work, sizes, count, where, is_open) for work in works)
 

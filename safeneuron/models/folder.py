@@ -23,6 +23,15 @@ from safeneuron.models.loaded import LoadedModel
 from safeneuron.models.model_files import check_vocabulary, check_weights, folder_fingerprint
 from safeneuron.workspace import remove_abandoned, replacing, write_json
 
+NO_WEIGHTS = (
+    ".rotary_emb.inv_freq",
+    ".attn.bias",
+    ".attn.masked_bias",
+    ".attention.bias",
+    ".attention.masked_bias",
+)
+"""Ends of names of masks and frequencies that older files keep, and that models now compute."""
+
 
 def load_folder(folder: Path, card: ModelCard) -> LoadedModel:
     """Open a folder where and as models are opened here (:mod:`safeneuron.models.device`), without asking any hub.
@@ -75,10 +84,15 @@ def require_known_tokens(loaded: LoadedModel, origin: str) -> None:
 
 
 def require_all_weights(report: dict[str, Any], origin: Path) -> None:
-    """Refuse a model of which transformers found a weight missing, warned, and answered with a random one."""
-    if report["missing_keys"]:
-        first = sorted(report["missing_keys"])[0]
-        raise UserError(f"The weights in {origin} do not fit its config.json ({first} is missing); fetch them again.")
+    """Refuse weights that are not those of the config; transformers only warns.
+
+    It answers with random weights for those that are missing, and without those that the config has no place
+    for, such as further layers: another model, and no self-check could tell.
+    """
+    left_over = (name for name in report["unexpected_keys"] if not name.endswith(NO_WEIGHTS))
+    for names, what in ((report["missing_keys"], "is missing"), (left_over, "has no place in it")):
+        for first in sorted(names)[:1]:
+            raise UserError(f"The weights in {origin} do not fit its config.json ({first} {what}); fetch them again.")
 
 
 def require_finite(model: PreTrainedModel, origin: Path) -> None:

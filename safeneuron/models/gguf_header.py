@@ -2,7 +2,8 @@
 
 What is looked at: magic and version, every key, and for every tensor its name, shape, type and offset.
 Tensors must follow one another without gaps, as llama.cpp demands too, and the last must end within the
-file; so a file cut anywhere, or changed anywhere in its numbers, is refused in a fraction of a second.
+file; so a file cut anywhere, or whose shapes or offsets were changed, is refused in a fraction of a second. Other
+numbers of the head, such as the base of the rotary embedding, are believed.
 Format: https://github.com/ggml-org/ggml/blob/master/docs/gguf.md, versions 2 and 3.
 """
 

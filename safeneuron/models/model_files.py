@@ -35,6 +35,10 @@ EMBEDDINGS = ("embed_tokens.weight", "wte.weight", "embed_in.weight", "word_embe
 """How the input embedding's name ends in the architectures of transformers."""
 
 
+LEAST_USED = 0.9
+"""Share of the embedding's rows that a tokenizer of the same model has ids for at least; the rest is padding."""
+
+
 def weight_files(folder: Path) -> list[Path]:
     """Return the weight files that transformers would open; none when there are none.
 
@@ -118,6 +122,11 @@ def check_vocabulary(folder: Path, config: dict[str, Any]) -> None:
                 raise UserError(
                     f"{folder} does not fit together: its config.json says a vocabulary of {wanted:,}, its weights "
                     f"hold {shape[0]:,} ({name}); fetch both from one place."
+                )
+            if 0 <= largest < shape[0] * LEAST_USED:
+                raise UserError(
+                    f"The tokenizer in {folder} does not fit its weights: it has ids up to {largest:,} only, the "
+                    f"embedding has {shape[0]:,} rows; fetch both from one place."
                 )
             if largest >= shape[0]:
                 raise UserError(

@@ -2,7 +2,8 @@
 
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, field, fields
+from importlib.metadata import version
 from pathlib import Path
 
 from safeneuron.errors import UserError
@@ -38,6 +39,11 @@ LABELS = {
 }
 
 
+def library_versions() -> str:
+    """Return the versions of the libraries whose numbers the check compares."""
+    return " ".join(f"{name} {version(name)}" for name in ("torch", "transformers", "transformer-lens"))
+
+
 @dataclass(frozen=True)
 class ParityReport:
     """Largest absolute differences found, in units of the compared quantity.
@@ -61,6 +67,8 @@ class ParityReport:
         Why there is no comparison with the bridge; empty when there is one.
     in_shares : bool
         Whether padding and bridge are judged by :data:`SHARES` instead, as in less than float32.
+    versions : str
+        Of the libraries that were compared; with others the check is made anew.
     """
 
     zeroed_columns: float
@@ -72,6 +80,7 @@ class ParityReport:
     neurons: int
     not_compared: str = ""
     in_shares: bool = False
+    versions: str = field(default_factory=library_versions)
 
     @property
     def tolerances(self) -> Mapping[str, float]:
@@ -98,7 +107,7 @@ class ParityReport:
 
 
 def kept_parity(model: str) -> ParityReport | None:
-    """Return the report of the model with this fingerprint, if this version's check was made before."""
+    """Return the report of the model with this fingerprint, if this check was made before, with these libraries."""
     path = _path(model)
     if not path.is_file():
         return None
@@ -106,9 +115,9 @@ def kept_parity(model: str) -> ParityReport | None:
         found = json.loads(path.read_text(encoding="utf-8"))
     except ValueError:
         return None  # damaged: the check is made again
-    # An earlier version compared less, so its report says nothing of the rest.
+    # An earlier version compared less, so its report says nothing of the rest; nor of other libraries' numbers.
     whole = isinstance(found, dict) and found.keys() == {field.name for field in fields(ParityReport)}
-    return ParityReport(**found) if whole else None
+    return ParityReport(**found) if whole and found["versions"] == library_versions() else None
 
 
 def keep_parity(model: str, report: ParityReport) -> None:

@@ -17,7 +17,7 @@ HIGHEST_THRESHOLD = 10.0
 SETS = ("ORI", "ES", "SAS", "FULL", "RANDOM")
 LONGEST = 1500
 """Characters of one value that an address still carries: about 180 clicked neurons."""
-_WRITTEN = "address"
+_WRITTEN, _KEPT = "address", "kept_choices"
 
 
 def threshold_name(score: str) -> str:
@@ -34,17 +34,24 @@ def defaults() -> dict[str, Any]:
 def read() -> None:
     """Take over what the address says, where it is not what this session wrote there itself."""
     written = st.session_state.get(_WRITTEN, {})
+    kept = st.session_state.get(_KEPT, {})
     for name, default in defaults().items():
         text = st.query_params.get(name)
         if text is not None and text != written.get(name):
             st.session_state[name] = _parsed(name, text, default)
         else:
             # Said again, or Streamlit would drop it on pages that do not draw its widget.
-            st.session_state[name] = st.session_state.get(name, default)
+            st.session_state[name] = st.session_state.get(name, kept.get(name, default))
+
+
+def keep(name: str, value: Any) -> None:
+    """Remember a choice before a callback takes time over it: Streamlit forgets a widget's value if a click cuts in."""
+    st.session_state[_KEPT] = st.session_state.get(_KEPT, {}) | {name: value}
 
 
 def write() -> None:
     """Put what differs from the defaults into the address."""
+    st.session_state[_KEPT] = {name: st.session_state[name] for name in defaults()}
     written = {}
     for name, default in defaults().items():
         value = st.session_state[name]

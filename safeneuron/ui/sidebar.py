@@ -51,10 +51,13 @@ def _try_model() -> None:
     typed, usable = st.session_state["model"], st.session_state.get(_USABLE)
     if not (typed and usable):
         return
+    # The check may have to hash a folder, and whoever clicks on meanwhile has still chosen this model.
+    address.keep("model", typed)
     try:
         card_of(typed.strip())
     except UserError as error:
         st.session_state["model"] = usable
+        address.keep("model", usable)
         st.session_state[_REFUSED] = str(error)
 
 

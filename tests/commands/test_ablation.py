@@ -44,3 +44,11 @@ def test_the_panel_in_words(home, model_folder, call):
     answers, table = text.split("\n\n0:1, 1 neurons off\n")
     assert answers.count("refusal score") == 4
     assert [line.split()[0] for line in table.splitlines()[2:]] == ["harmful", "benign"]
+
+
+def test_a_set_with_no_neurons_is_said(home, model_folder, call, call_json):
+    arguments = ["ablate", "--model", model_folder, "--set", "FULL", "--tau-es", 99, "--tau-sas", 99]
+    short = [*arguments, "--limit", 1, "--max-new-tokens", 1]
+    found = call_json(*short)
+    assert found["count"] == 0 and "nothing was switched off" in found["note"]
+    assert "lower --tau-es or --tau-sas" in call(*short).stdout

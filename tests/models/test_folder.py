@@ -1,6 +1,7 @@
 """Folders open without a hub; damaged, incomplete or foreign ones are refused in one sentence."""
 
 import json
+from pathlib import Path
 
 import pytest
 import torch
@@ -9,7 +10,7 @@ from safeneuron.errors import UserError
 from safeneuron.models import chat_format
 from safeneuron.models.card import CARD, read_card
 from safeneuron.models.catalogue import model_card, open_model
-from safeneuron.models.folder import save_folder
+from safeneuron.models.folder import require_all_weights, save_folder
 from safeneuron.models.model_files import folder_fingerprint
 
 
@@ -242,3 +243,28 @@ def test_a_card_is_believed_only_for_the_files_it_was_written_for(llama, home, t
     assert (folder / CARD).is_file()
     with pytest.raises(UserError, match="no model.safetensors"):
         model_card(str(folder))
+
+
+def test_weights_that_the_config_has_no_place_for_are_refused(home, model_folder):
+    """Else a model with fewer layers would open, and every self-check be green."""
+    change_config(num_hidden_layers=2)(model_folder)
+    with pytest.raises(UserError, match=r"do not fit its config.json \(model.layers.2.* has no place in it\)"):
+        open_model(str(model_folder))
+
+
+def test_masks_and_frequencies_of_older_files_are_no_weights():
+    old = ["gpt_neox.layers.0.attention.bias", "h.0.attn.masked_bias", "model.layers.0.self_attn.rotary_emb.inv_freq"]
+    require_all_weights({"missing_keys": set(), "unexpected_keys": old}, Path("there"))
+    with pytest.raises(UserError, match="q_proj.bias has no place"):
+        require_all_weights({"missing_keys": set(), "unexpected_keys": [*old, "layers.0.q_proj.bias"]}, Path("there"))
+
+
+def test_the_tokenizer_of_a_model_with_a_smaller_vocabulary_is_refused(home, model_folder):
+    path = model_folder / "tokenizer.json"
+    content = json.loads(path.read_text())
+    vocabulary = content["model"]["vocab"]
+    content["model"]["vocab"] = {text: number for text, number in vocabulary.items() if number < len(vocabulary) // 2}
+    content["added_tokens"] = []
+    path.write_text(json.dumps(content))
+    with pytest.raises(UserError, match="does not fit its weights: it has ids up to .* only"):
+        open_model(str(model_folder))

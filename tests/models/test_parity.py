@@ -10,10 +10,10 @@ import torch
 
 from safeneuron.ablation import ablate
 from safeneuron.activations import pooled_activations
-from safeneuron.models import parity
+from safeneuron.models import parity, parity_report
 from safeneuron.models.bridge import module_copy
 from safeneuron.models.chat import encode, prompt_ids
-from safeneuron.models.parity_report import LABELS, TOLERANCES, ParityReport, kept_parity
+from safeneuron.models.parity_report import LABELS, TOLERANCES, ParityReport, keep_parity, kept_parity
 from safeneuron.neurons import NeuronSet
 
 
@@ -162,6 +162,13 @@ def test_the_tokenizer_stays_as_it_is(llama, home):
     tokenizer.bos_token = None
     assert parity.check_parity(replace(llama, tokenizer=tokenizer)).passed
     assert tokenizer.bos_token is None
+
+
+def test_a_report_with_other_libraries_is_made_anew(llama, home, monkeypatch):
+    keep_parity(llama.fingerprint, ParityReport(0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 8))
+    assert kept_parity(llama.fingerprint).passed
+    monkeypatch.setattr(parity_report, "library_versions", lambda: "torch 9")
+    assert kept_parity(llama.fingerprint) is None
 
 
 def test_a_report_of_an_earlier_version_is_made_anew(llama, home):
