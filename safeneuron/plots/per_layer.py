@@ -1,6 +1,7 @@
 """Safety neurons per layer, drawn beside the neuron map with the same rows."""
 
 from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -99,10 +100,26 @@ def _figure(bars: list[go.Bar], layers: int) -> go.Figure:
             bargap=0,
             xaxis={"title": "neurons", "rangemode": "tozero", "automargin": False},
             yaxis={"title": "layer", "range": [-0.5, layers - 0.5], "zeroline": False, "automargin": False},
-            legend={"orientation": "h", "xref": "container", "x": 0.0, "y": -0.125, "yanchor": "top"},
+            showlegend=False,
             hovermode="y unified",
+            annotations=[_key(bars)],
         ),
     )
+
+
+def _key(bars: list[go.Bar]) -> dict[str, Any]:
+    """Return the legend as one line of text: Plotly's own is wider than the figure beside the map, and cut there."""
+    squares = (f'<span style="color:{bar.marker.color};opacity:{bar.opacity}">\u25a0</span> {bar.name}' for bar in bars)
+    return {
+        "text": "  ".join(squares),
+        "showarrow": False,
+        "xref": "paper",
+        "x": 0.0,
+        "xanchor": "left",
+        "yref": "paper",
+        "y": -0.13,
+        "yanchor": "top",
+    }
 
 
 def _frame(sets: Mapping[str, NeuronSet]) -> pd.DataFrame:
