@@ -6,7 +6,7 @@ its two sides and takes medians, so that a machine that slows down slows both.
 
 import time
 from collections.abc import Callable
-from statistics import median
+from statistics import fmean, median
 from typing import Any
 
 import numpy as np
@@ -81,10 +81,11 @@ def scoring_memory(loaded: LoadedModel) -> list[dict[str, Any]]:
     ]
 
 
-def panel_toggle(loaded: LoadedModel, repeats: int = 1) -> list[dict[str, Any]]:
+def panel_toggle(loaded: LoadedModel) -> list[dict[str, Any]]:
     """Refusal scores of a 16-prompt panel after one toggle, averaged over layers, against a full forward.
 
-    Once with nothing else off, and once switching a neuron into FULL and out again, as a person does.
+    Once with nothing else off, and once switching a neuron into FULL and out again, as a person does. Every
+    layer is toggled; a full forward, which costs the same whatever the layer, is timed at every third.
     """
     prompts = builtin.harmful("test").prompts[:8] + builtin.benign("test").prompts[:8]
     panel = Panel(loaded, prompts)
@@ -92,24 +93,20 @@ def panel_toggle(loaded: LoadedModel, repeats: int = 1) -> list[dict[str, Any]]:
     rows = []
     for name, off in (("nothing else off", frozenset()), ("FULL off", score_table(loaded).select()["FULL"].neurons)):
         present = NeuronSet(name, loaded.fingerprint, loaded.shape, off)
-        toggles = [
-            NeuronSet(name, loaded.fingerprint, loaded.shape, off ^ {(layer, width // 2)}) for layer in range(layers)
-        ]
 
-        def all_layers() -> None:
-            for toggle in toggles:
-                panel.scores(toggle)
-                panel.scores(present)
+        def full_forward() -> None:
+            with ablate(loaded, present):
+                refusal_scores(loaded, prompts)
 
-        def full_forwards() -> None:
-            for toggle in toggles:
-                for neurons in (toggle, present):
-                    with ablate(loaded, neurons):
-                        refusal_scores(loaded, prompts)
-
-        ratio = _ratio(all_layers, full_forwards, repeats)
-        detail = f"16 prompts, mean over {layers} layers, {name}"
-        rows.append(_row("panel score after a toggle : full forward", ratio, 0.6, detail))
+        panel.scores(present), full_forward()
+        toggled, whole = [], []
+        for layer in range(layers):
+            toggle = NeuronSet(name, loaded.fingerprint, loaded.shape, off ^ {(layer, width // 2)})
+            toggled += [_seconds(lambda: panel.scores(toggle)), _seconds(lambda: panel.scores(present))]
+            if layer % 3 == 0:
+                whole.append(_seconds(full_forward))
+        detail = f"16 prompts, mean over {layers} layers ({fmean(toggled):.2f} s), {name}"
+        rows.append(_row("panel score after a toggle : full forward", fmean(toggled) / fmean(whole), 0.6, detail))
     return rows
 
 
@@ -198,15 +195,19 @@ def second_visit(loaded: LoadedModel) -> list[dict[str, Any]]:
     ]
 
 
+def _seconds(work: Callable[[], Any]) -> float:
+    start = time.perf_counter()
+    work()
+    return time.perf_counter() - start
+
+
 def _ratio(one: Callable[[], Any], other: Callable[[], Any], repeats: int) -> float:
     """Median time of one over the other's, measured in turns after a warm-up of each."""
     one(), other()
     times: dict[str, list[float]] = {"one": [], "other": []}
     for _ in range(repeats):
         for name, work in (("one", one), ("other", other)):
-            start = time.perf_counter()
-            work()
-            times[name].append(time.perf_counter() - start)
+            times[name].append(_seconds(work))
     return median(times["one"]) / median(times["other"])
 
 
