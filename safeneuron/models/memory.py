@@ -48,11 +48,6 @@ def memory(where: Placement) -> Memory:
     return Memory("GPU memory", sum(free for free, _ in gpus), sum(total for _, total in gpus))
 
 
-def resident() -> int:
-    """Return the bytes of memory that this process holds now."""
-    return psutil.Process().memory_info().rss
-
-
 def release() -> None:
     """Give memory that is no longer used back to the system, so that the next model can have it."""
     # A model may hold itself in a cycle, and its memory is wanted now.

@@ -5,9 +5,10 @@ import time
 import weakref
 from types import SimpleNamespace
 
+import psutil
 import pytest
 
-from safeneuron.models import memory, shelf
+from safeneuron.models import shelf
 from safeneuron.models.shelf import ModelShelf
 
 
@@ -152,7 +153,7 @@ def test_ten_loads_and_switches_leave_no_more_memory_than_the_first(medium_folde
         assert sum(reference() is not None for reference in alive) <= 2
         resources.panel_of(loaded)
         del loaded
-        resident.append(memory.resident())
+        resident.append(psutil.Process().memory_info().rss)
     size = resources.shelf().get(cards[0]).bytes
     resources.st.cache_resource.clear()
     # Two are in memory from the second load on; a leak would add a model a time, eight in all.
