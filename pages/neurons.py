@@ -3,7 +3,7 @@
 import streamlit as st
 
 from safeneuron.plots.neuron_map import reach
-from safeneuron.scores.score import scores
+from safeneuron.scores.score import identifying_scores
 from safeneuron.ui import hand, map_clicks, neuron_figures, opening, resources, words
 from safeneuron.ui.address import HIGHEST_THRESHOLD, threshold_name
 from safeneuron.ui.neuron_table import strongest
@@ -33,12 +33,12 @@ with page("Neurons") as choice:
     controls = st.container(horizontal=True, vertical_alignment="center", gap="medium")
     name = controls.segmented_control(
         "Score",
-        list(scores()),
+        list(identifying_scores()),
         key="score",
         required=True,
         help=f"{words.ES}\n\n{words.SAS}",
     )
-    for label, score in scores().items():
+    for label, score in identifying_scores().items():
         controls.slider(
             f"τ of {label}, {score.unit}",
             0.0,

@@ -15,8 +15,8 @@ from safeneuron.models.card import ModelCard
 from safeneuron.neurons import NeuronSet
 from safeneuron.refusal.difference import paired_difference
 from safeneuron.robustness import PREFIXES, RobustnessTable
-from safeneuron.scores.score import ScoreTable, scores
-from safeneuron.scoring import score_frame
+from safeneuron.score_frames import score_frame
+from safeneuron.scores.score import ScoreTable, identifying_scores
 from safeneuron.workspace import replacing
 
 
@@ -46,7 +46,7 @@ def write_difference(first: ScoreTable, second: ScoreTable, folder: Path) -> Non
 def largest_changes(difference: pd.DataFrame, limit: int = 10) -> dict[str, list[dict[str, Any]]]:
     """Return, by score, the neurons whose score differs most, either way."""
     found = {}
-    for name in scores():
+    for name in identifying_scores():
         rows = difference.loc[difference[name].abs().nlargest(limit).index]
         found[name] = [
             {"layer": int(layer), "index": int(index), "difference": float(value)}

@@ -1,22 +1,19 @@
 """The scores of a model, computed once: shipped with the package, kept in the workspace, or made now."""
 
-from collections.abc import Mapping
-from importlib.resources import files
-from pathlib import Path
-from tempfile import TemporaryFile
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
-import pandas as pd
 
 from safeneuron.errors import UserError
-from safeneuron.neurons import NeuronSet
+from safeneuron.observations.observation import Target, observations
 from safeneuron.progress import Progress, silent
 from safeneuron.prompts import builtin
+from safeneuron.prompts.classes import PromptClasses, prompt_classes
 from safeneuron.prompts.promptset import PromptSet
-from safeneuron.scores.score import ScoreTable, scores
-from safeneuron.statistics import ActivationStatistics, Pooling, statistics_fingerprint
-from safeneuron.workspace import replacing, workspace
+from safeneuron.scores.result import ScoreRequest, ScoreResult
+from safeneuron.scores.score import ACTIVATIONS, Evidence, ScoreTable
+from safeneuron.statistics import Pooling
 
 if TYPE_CHECKING:
     from safeneuron.models.loaded import LoadedModel
@@ -27,6 +24,12 @@ def default_prompts() -> tuple[PromptSet, PromptSet]:
     return builtin.harmful("train"), builtin.benign("train")
 
 
+def classes_of(harmful: PromptSet | None = None, benign: PromptSet | None = None) -> PromptClasses:
+    """Return the two classes, cleaned; the built-in ``train`` part where none is given."""
+    own_harmful, own_benign = default_prompts()
+    return prompt_classes(harmful or own_harmful, benign or own_benign)
+
+
 def score_table(
     loaded: "LoadedModel",
     harmful: PromptSet | None = None,
@@ -34,7 +37,7 @@ def score_table(
     pooling: Pooling = "last",
     progress: Progress = silent,
 ) -> ScoreTable:
-    """Return the scores of every neuron; what has been computed before is read from disk.
+    """Return the paper's scores of every neuron; what has been computed before is read from disk.
 
     Parameters
     ----------
@@ -45,131 +48,76 @@ def score_table(
     progress : Progress
         Told about the two passes over the prompts, if they have to be made.
     """
-    own_harmful, own_benign = default_prompts()
-    classes = {"harmful": harmful or own_harmful, "benign": benign or own_benign}
-    statistics = {
-        name: _statistics(loaded, prompts, pooling, f"Reading activations on {name} prompts", progress)
-        for name, prompts in classes.items()
-    }
-    return ScoreTable(loaded.fingerprint, statistics["harmful"], statistics["benign"])
+    request = ScoreRequest("ES", loaded.fingerprint, classes_of(harmful, benign), pooling)
+    _observe(loaded, [request], progress)
+    return ScoreTable(loaded.fingerprint, *request.observed(ACTIVATIONS))
 
 
 def kept_score_table(
     model: str, harmful: PromptSet | None = None, benign: PromptSet | None = None, pooling: Pooling = "last"
 ) -> ScoreTable | None:
-    """Return the scores of the model with this fingerprint if they were computed before, else None.
+    """Return the paper's scores of the model with this fingerprint if they were computed before, else None.
 
     Needs no model in memory, which is how the first page shows a map at once.
     """
-    own_harmful, own_benign = default_prompts()
-    found = [
-        _kept(statistics_fingerprint(model, prompts.prompts, pooling))
-        for prompts in (harmful or own_harmful, benign or own_benign)
-    ]
-    if found[0] is None or found[1] is None:
-        return None
-    return ScoreTable(model, found[0], found[1])
+    request = ScoreRequest("ES", model, classes_of(harmful, benign), pooling)
+    return None if request.missing() else ScoreTable(model, *request.observed(ACTIVATIONS))
 
 
-def write_scores(table: ScoreTable, sets: Mapping[str, NeuronSet], folder: Path) -> None:
-    """Write ``scores.parquet`` (a row per neuron) and one JSON file per set into a folder."""
-    check_target(folder)
-    frame = score_frame(table)
-    with replacing(folder / "scores.parquet") as staging:
-        frame.to_parquet(staging, index=False)
-    for name, found in sets.items():
-        found.save(folder / f"{name}.json")
+def compute_scores(
+    requests: Sequence[ScoreRequest],
+    model: "Callable[[], LoadedModel]",
+    other: "Callable[[], LoadedModel] | None" = None,
+    progress: Progress = silent,
+) -> list[ScoreResult]:
+    """Return the results of several scores of one model, of which those on the same prompts share a pass.
 
-
-def check_target(folder: Path) -> None:
-    """Make the folder for the scores, or refuse one that cannot be made or written, before any are computed.
+    Parameters
+    ----------
+    requests : sequence of ScoreRequest
+        All of one model.
+    model, other : callable
+        Open that model, and the second one; called only if something has to be computed.
+    progress : Progress
+        Told about every pass that has to be made.
 
     Raises
     ------
     UserError
-        When the path is a file, or the folder cannot be made or written.
+        When an activation or a score is infinite or no number, naming the neuron.
     """
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        with TemporaryFile(dir=folder):
-            pass
-    except FileExistsError:
-        raise UserError(f"{folder} is a file; name a folder for the scores.") from None
-    except (OSError, ValueError) as error:
-        reason = error.strerror if isinstance(error, OSError) else error
-        raise UserError(f"{folder} cannot be written ({reason}); name another folder for the scores.") from error
+    waiting = [request for request in requests if request.kept() is None]
+    if any(request.missing() for request in waiting):
+        _observe(model(), waiting, progress)
+    for request in waiting:
+        evidence = Evidence(request.observed, request.classes, model, other, progress)
+        values = request.score.compute(evidence, request.options)
+        _check_finite(request, values)
+        request.keep(values)
+    return [request.kept() for request in requests]
 
 
-def score_frame(table: ScoreTable) -> pd.DataFrame:
-    """Return a row per neuron: layer, index, every score, and both means."""
-    layers, width = table.harmful.mean.shape
-    columns = {"layer": np.repeat(np.arange(layers), width), "index": np.tile(np.arange(width), layers)}
-    columns |= {name: table.values(name).ravel() for name in scores()}
-    return pd.DataFrame(
-        columns | {"mean_harmful": table.harmful.mean.ravel(), "mean_benign": table.benign.mean.ravel()}
-    )
+def _observe(loaded: "LoadedModel", requests: Sequence[ScoreRequest], progress: Progress) -> None:
+    """Make what is missing, in one pass over each class of prompts."""
+    wanted: dict[Target, set[str]] = {}
+    words: dict[Target, str] = {}
+    for request in requests:
+        for target, kind in zip(request.targets, ("harmful", "benign"), strict=True):
+            wanted.setdefault(target, set()).update(request.score.observes)
+            words[target] = kind
+    for target, names in wanted.items():
+        if all(observations()[name].exists(target) for name in names):
+            continue
+        from safeneuron.observing import observe
+
+        observe(loaded, target, names, progress, f"Reading activations on {words[target]} prompts")
 
 
-def strongest_neurons(
-    table: ScoreTable, chosen: NeuronSet, by: str, limit: int = 200, compared: ScoreTable | None = None
-) -> pd.DataFrame:
-    """Return the rows of the ``limit`` neurons with the highest score ``by``, and whether each is in a set.
-
-    Parameters
-    ----------
-    compared : ScoreTable, optional
-        Of another model of the same shape; then there are the columns ``compared``, its score, and
-        ``change``, and the neurons are those whose score differs most, by magnitude.
-    """
-    frame = score_frame(table)
-    if compared is not None:
-        frame = frame.assign(compared=compared.values(by).ravel(), change=table.change(by, compared).ravel())
-    strength = frame[by] if compared is None else frame["change"].abs()
-    frame = _for_people(frame.loc[strength.nlargest(limit).index])
-    members = [(layer, index) in chosen for layer, index in zip(frame["layer"], frame["neuron"], strict=True)]
-    return frame.assign(**{"in set": members})
-
-
-def strongest_members(table: ScoreTable, chosen: NeuronSet, limit: int) -> pd.DataFrame:
-    """Return the rows of a set's neurons, strongest first, at most ``limit``.
-
-    By the score that selects more of them: one of the two may select none at all.
-    """
-    members = score_frame(table)[chosen.mask().ravel()]
-    by = max(scores(), key=lambda name: (members[name] > scores()[name].default_threshold).sum())
-    return _for_people(members.nlargest(limit, by))
-
-
-def _for_people(frame: pd.DataFrame) -> pd.DataFrame:
-    """Return the rows with the names of columns that tables on pages have."""
-    return frame.rename(columns={"index": "neuron", "mean_harmful": "mean harmful", "mean_benign": "mean benign"})
-
-
-def shipped_statistics() -> Path:
-    """Return the folder of the statistics that come with the package."""
-    return Path(str(files("safeneuron.scores") / "data"))
-
-
-def _statistics(
-    loaded: "LoadedModel", prompts: PromptSet, pooling: Pooling, step: str, progress: Progress
-) -> ActivationStatistics:
-    name = statistics_fingerprint(loaded.fingerprint, prompts.prompts, pooling)
-    kept = _kept(name)
-    if kept:
-        return kept
-    from safeneuron.activations import collect
-
-    statistics = collect(loaded, prompts.prompts, pooling, progress=progress, step=step)
-    statistics.save(_folder(name))
-    return statistics
-
-
-def _kept(name: str) -> ActivationStatistics | None:
-    for folder in (_folder(name), shipped_statistics() / name):
-        if folder.is_dir():
-            return ActivationStatistics.load(folder)
-    return None
-
-
-def _folder(name: str) -> Path:
-    return workspace() / "statistics" / name
+def _check_finite(request: ScoreRequest, values: np.ndarray) -> None:
+    wrong = np.argwhere(~np.isfinite(values))
+    if len(wrong):
+        layer, index = wrong[0]
+        raise UserError(
+            f"{request.name} of neuron {layer}:{index} is {values[layer, index]}; the model's weights are damaged or "
+            "too large for their type: load it with SAFENEURON_LOAD=float32, or get its files again."
+        )

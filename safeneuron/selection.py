@@ -7,7 +7,7 @@ from pathlib import Path
 from safeneuron.errors import UserError
 from safeneuron.models.device import weights_of
 from safeneuron.neurons import Neuron, NeuronSet, parse_neurons, random_like
-from safeneuron.scores.score import ScoreTable, scores
+from safeneuron.scores.score import ScoreTable, identifying_scores
 
 
 def check_set(text: str) -> None:
@@ -62,7 +62,7 @@ def understood(text: str, model: str, shape: tuple[int, int], ancestors: Iterabl
 
 
 def _names() -> tuple[str, ...]:
-    return "ORI", *scores(), "FULL", "RANDOM"
+    return "ORI", *identifying_scores(), "FULL", "RANDOM"
 
 
 def checked(found: NeuronSet, model: str, shape: tuple[int, int], ancestors: Iterable[str] = ()) -> NeuronSet:

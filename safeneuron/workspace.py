@@ -9,7 +9,7 @@ import shutil
 import socket
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -97,6 +97,32 @@ def scratch_folder(target: Path) -> Iterator[Path]:
         folder.mkdir(parents=True)
     try:
         yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+@contextmanager
+def resumable(target: Path) -> Iterator[Path]:
+    """Yield a folder for work towards ``target`` that may be stopped; it goes when the block succeeds.
+
+    In it is what an earlier process that was stopped or killed left there, and in no case what a living
+    one is writing.
+    """
+    target.parent.mkdir(parents=True, exist_ok=True)
+    folder = _part(target)
+    # Renaming is atomic: of two processes that want what is there, one gets it.
+    for earlier in (target, *target.parent.glob(f".{target.name}.*.part")):
+        if earlier == target or not _is_owned(earlier, earlier.stat().st_mtime):
+            with suppress(OSError):
+                earlier.rename(folder)
+                break
+    folder.mkdir(exist_ok=True)
+    try:
+        yield folder
+    except BaseException:
+        with suppress(OSError):  # another process has stopped at the same work before
+            folder.rename(target)
+        raise
     finally:
         shutil.rmtree(folder, ignore_errors=True)
 

@@ -5,10 +5,11 @@ import pytest
 import torch
 
 from safeneuron.ablation import ablate
-from safeneuron.activations import StreamingMoments, collect, pooled_activations
+from safeneuron.activations import collect, pooled_activations
 from safeneuron.errors import Cancelled, UserError
 from safeneuron.models.chat import encode, pad, prompt_ids
 from safeneuron.models.layout import mlp_blocks
+from safeneuron.observations.moments import StreamingMoments
 from safeneuron.scores.es import effect_size
 from safeneuron.scores.sas import safety_activation_shift
 

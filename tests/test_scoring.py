@@ -9,17 +9,11 @@ import pytest
 from safeneuron import scoring
 from safeneuron.compute import shared_threads, threads
 from safeneuron.neurons import NeuronSet
+from safeneuron.observations.moments import shipped_statistics
 from safeneuron.prompts.promptset import PromptSet
+from safeneuron.score_frames import score_frame, strongest_members, strongest_neurons, write_scores
 from safeneuron.scores.score import ScoreTable, scores
-from safeneuron.scoring import (
-    kept_score_table,
-    score_frame,
-    score_table,
-    shipped_statistics,
-    strongest_members,
-    strongest_neurons,
-    write_scores,
-)
+from safeneuron.scoring import kept_score_table, score_table
 from safeneuron.statistics import ActivationStatistics, statistics_fingerprint
 
 

@@ -10,7 +10,7 @@ from safeneuron.models.catalogue import model_card, open_model
 from safeneuron.models.fit import LOADING, require_fit
 from safeneuron.progress import Progress
 from safeneuron.prompts.promptset import PromptSet, load_prompts
-from safeneuron.scores.score import check_thresholds, scores
+from safeneuron.scores.score import check_thresholds, identifying_scores
 
 if TYPE_CHECKING:
     from safeneuron.models.loaded import LoadedModel
@@ -88,7 +88,9 @@ def prompts_from(path: Path | None, column: str | None, limit: int | None = None
 def thresholds(tau_es: float | None, tau_sas: float | None) -> dict[str, float]:
     """Return every score's threshold, the one given or the score's own, or refuse one that means nothing."""
     given = {"ES": tau_es, "SAS": tau_sas}
-    found = {name: given.get(name) for name in scores()}
-    chosen = {name: scores()[name].default_threshold if value is None else value for name, value in found.items()}
+    found = {name: given.get(name) for name in identifying_scores()}
+    chosen = {
+        name: identifying_scores()[name].default_threshold if value is None else value for name, value in found.items()
+    }
     check_thresholds(chosen)
     return chosen

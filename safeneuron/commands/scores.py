@@ -38,7 +38,8 @@ def score(
 ) -> None:
     """Score every neuron and select the safety neurons, of one model or of one against another."""
     from safeneuron.comparison import require_same_shape, write_difference
-    from safeneuron.scoring import check_target, score_table, write_scores
+    from safeneuron.score_frames import check_target, write_scores
+    from safeneuron.scoring import score_table
 
     with terminal.command() as progress:
         # Files and names first: a wrong one should not take seconds to be refused.

@@ -10,7 +10,7 @@ t-statistic, not for d (paper.md 1.3).
 
 import numpy as np
 
-from safeneuron.scores.score import Score
+from safeneuron.scores.score import ACTIVATIONS, Score
 from safeneuron.statistics import ActivationStatistics, mean_shift
 
 
@@ -29,6 +29,8 @@ SCORE = Score(
     unit="Cohen's d",
     description="How far a neuron's mean activation on harmful prompts lies above its mean on benign ones, in "
     "pooled standard deviations.",
+    source="SafeNeuron, arXiv 2602.12158, Eq. 5-6",
     default_threshold=2.0,
-    compute=effect_size,
+    compute=lambda evidence, options: effect_size(*evidence.observed(ACTIVATIONS)),
+    identifies=True,
 )

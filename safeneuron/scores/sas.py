@@ -9,7 +9,7 @@ the layer is the population's, since the layer's neurons are all there are.
 
 import numpy as np
 
-from safeneuron.scores.score import Score
+from safeneuron.scores.score import ACTIVATIONS, Score
 from safeneuron.statistics import ActivationStatistics, mean_shift
 
 
@@ -32,6 +32,8 @@ SCORE = Score(
     unit="z within the layer",
     description="How far a neuron's mean activation rises from benign to harmful prompts, compared with the "
     "other neurons of its layer.",
+    source="SafeNeuron, arXiv 2602.12158, Eq. 9-10",
     default_threshold=6.0,
-    compute=safety_activation_shift,
+    compute=lambda evidence, options: safety_activation_shift(*evidence.observed(ACTIVATIONS)),
+    identifies=True,
 )

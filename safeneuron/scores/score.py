@@ -1,42 +1,110 @@
-"""What a score is, the registry of those there are, and the scores of one model."""
+"""What a score is, the registry of those there are, and the paper's scores of one model."""
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from math import isfinite
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from safeneuron.errors import UserError
 from safeneuron.neurons import Neuron, NeuronSet, from_mask
+from safeneuron.progress import Progress, silent
 from safeneuron.registry import discover
+from safeneuron.scores.option import Option, Value
 from safeneuron.statistics import ActivationStatistics
+
+if TYPE_CHECKING:
+    from safeneuron.models.loaded import LoadedModel
+    from safeneuron.prompts.classes import PromptClasses
+
+ACTIVATIONS = "activations"
+"""The observation that holds every neuron's mean and variance."""
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """What a score is computed from.
+
+    Parameters
+    ----------
+    observed : callable
+        ``observed(name)`` -> the observation of the harmful class and that of the benign one, of those that the
+        score says it observes.
+    classes : PromptClasses, optional
+        The prompts themselves.
+    model, other : callable, optional
+        Open the model, and the one that it is compared with; for scores that say that they need them.
+    progress : Progress
+    """
+
+    observed: Callable[[str], tuple[Any, Any]]
+    classes: "PromptClasses | None" = None
+    model: "Callable[[], LoadedModel] | None" = None
+    other: "Callable[[], LoadedModel] | None" = None
+    progress: Progress = silent
 
 
 @dataclass(frozen=True)
 class Score:
-    """One way of scoring every neuron from the statistics of two classes of prompts.
+    """One way of scoring every neuron from two classes of prompts.
 
     Parameters
     ----------
     name, title, unit, description : str
         What tables, axes and help texts say; ``name`` also names the set that it selects.
+    source : str
+        Paper and equation.
     default_threshold : float
         Neurons above it are selected unless the person moves it.
     compute : callable
-        ``compute(harmful, benign)`` -> ``[n_layers, d_mlp]``.
+        ``compute(evidence, options)`` -> ``[n_layers, d_mlp]``.
+    options : tuple of Option
+    observes : tuple of str
+        Names of the observations that it needs of both classes; those of several scores share a pass.
+    identifies : bool
+        Whether its set is part of FULL, the paper's safety neurons.
+    signed : bool
+        Whether negative values mean the opposite, so that it is drawn on a scale centred on zero.
+    needs_model, needs_other : bool
+        Whether it computes with the model itself (weights, gradients), and with a second one.
+    highest_threshold : float
+        Where the threshold's slider ends.
+    revision : int
+        Raised when the formula changes, so that values kept before are not shown any more.
     """
 
     name: str
     title: str
     unit: str
     description: str
+    source: str
     default_threshold: float
-    compute: Callable[[ActivationStatistics, ActivationStatistics], np.ndarray]
+    compute: Callable[[Evidence, Mapping[str, Value]], np.ndarray]
+    options: tuple[Option, ...] = ()
+    observes: tuple[str, ...] = (ACTIVATIONS,)
+    identifies: bool = False
+    signed: bool = False
+    needs_model: bool = False
+    needs_other: bool = False
+    highest_threshold: float = 10.0
+    revision: int = 1
+
+    @property
+    def immediate(self) -> bool:
+        """Whether means and variances are all that it needs, so that it is computed where it is shown."""
+        return self.observes == (ACTIVATIONS,) and not (self.needs_model or self.needs_other or self.options)
 
 
 def scores() -> dict[str, Score]:
-    """Return every score by name."""
-    return {score.name: score for score in discover("safeneuron.scores", "SCORE")}
+    """Return every score by name, the paper's first."""
+    found = sorted(discover("safeneuron.scores", "SCORE"), key=lambda score: not score.identifies)
+    return {score.name: score for score in found}
+
+
+def identifying_scores() -> dict[str, Score]:
+    """Return the scores whose sets make up FULL: ES and SAS (paper.md 1.5)."""
+    return {name: score for name, score in scores().items() if score.identifies}
 
 
 def check_thresholds(thresholds: Mapping[str, float]) -> None:
@@ -53,7 +121,7 @@ def check_thresholds(thresholds: Mapping[str, float]) -> None:
 
 @dataclass(frozen=True)
 class ScoreTable:
-    """The scores of every neuron of one model.
+    """The paper's scores of every neuron of one model.
 
     Parameters
     ----------
@@ -73,8 +141,9 @@ class ScoreTable:
         return self.harmful.mean.shape
 
     def values(self, name: str) -> np.ndarray:
-        """Return one score, ``[n_layers, d_mlp]``."""
-        return scores()[name].compute(self.harmful, self.benign)
+        """Return one immediate score, ``[n_layers, d_mlp]``."""
+        observed = {ACTIVATIONS: (self.harmful, self.benign)}
+        return scores()[name].compute(Evidence(observed.__getitem__), {})
 
     def change(self, name: str, other: "ScoreTable") -> np.ndarray:
         """Return by how much one score lies above another model's, ``[n_layers, d_mlp]``."""
@@ -86,7 +155,7 @@ class ScoreTable:
         return {neuron for neuron in neurons if values[neuron] > threshold}
 
     def select(self, thresholds: Mapping[str, float] | None = None) -> dict[str, NeuronSet]:
-        """Return one set per score, and FULL, the union of them (paper.md 1.5).
+        """Return one set per identifying score, and FULL, the union of them (paper.md 1.5).
 
         Parameters
         ----------
@@ -94,7 +163,9 @@ class ScoreTable:
             By name of score; those left out take the score's default.
         """
         check_thresholds(thresholds or {})
-        chosen = {name: (thresholds or {}).get(name, score.default_threshold) for name, score in scores().items()}
+        chosen = {
+            name: (thresholds or {}).get(name, score.default_threshold) for name, score in identifying_scores().items()
+        }
         sets = {
             name: from_mask(name, self.model, self.values(name) > threshold, self._origin(name, threshold))
             for name, threshold in chosen.items()

@@ -10,7 +10,7 @@ from typing import Any
 import streamlit as st
 
 from safeneuron.models.catalogue import DEFAULT_MODEL
-from safeneuron.scores.score import scores
+from safeneuron.scores.score import identifying_scores
 
 NOTHING = "nothing"
 HIGHEST_THRESHOLD = 10.0
@@ -28,7 +28,7 @@ def threshold_name(score: str) -> str:
 def defaults() -> dict[str, Any]:
     """Return every choice that stands in the address, with the value that is left out of it."""
     chosen = {"model": DEFAULT_MODEL, "compare": NOTHING, "score": "SAS", "set": "FULL", "changes": ""}
-    return chosen | {threshold_name(name): score.default_threshold for name, score in scores().items()}
+    return chosen | {threshold_name(name): score.default_threshold for name, score in identifying_scores().items()}
 
 
 def read() -> None:
@@ -75,7 +75,7 @@ def _fits(value: Any) -> bool:
 
 def _parsed(name: str, text: str, default: Any) -> Any:
     if name == "score":
-        return text if text in scores() else default
+        return text if text in identifying_scores() else default
     if name == "set":
         # Only names: a link must not make the server read a file.
         return text if text in SETS else default

@@ -10,7 +10,7 @@ import streamlit as st
 
 from safeneuron.errors import UserError
 from safeneuron.neurons import Neuron, NeuronSet, parse_neurons
-from safeneuron.scores.score import ScoreTable, scores
+from safeneuron.scores.score import ScoreTable, identifying_scores
 from safeneuron.selection import after_picking, changed_set, written
 from safeneuron.ui.address import SETS, threshold_name
 
@@ -20,7 +20,7 @@ OWN = "own set"
 
 def thresholds() -> dict[str, float]:
     """Return the threshold of every score, as the sliders of the Neurons page stand."""
-    return {name: st.session_state[threshold_name(name)] for name in scores()}
+    return {name: st.session_state[threshold_name(name)] for name in identifying_scores()}
 
 
 def in_hand(table: ScoreTable) -> NeuronSet:

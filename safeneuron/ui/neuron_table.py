@@ -3,8 +3,8 @@
 import streamlit as st
 
 from safeneuron.neurons import Neuron, NeuronSet
-from safeneuron.scores.score import ScoreTable, scores
-from safeneuron.scoring import strongest_members, strongest_neurons
+from safeneuron.score_frames import strongest_members, strongest_neurons
+from safeneuron.scores.score import ScoreTable, identifying_scores
 from safeneuron.ui import words
 
 ROWS = 200
@@ -35,7 +35,7 @@ def strongest(table: ScoreTable, name: str, hand: NeuronSet, compared: ScoreTabl
     """
     frame = strongest_neurons(table, hand, name, ROWS, compared)
     title, columns = f"The {ROWS} neurons with the highest {name}", COLUMNS
-    order = [name, *(score for score in scores() if score != name), "mean harmful", "mean benign"]
+    order = [name, *(score for score in identifying_scores() if score != name), "mean harmful", "mean benign"]
     if compared is not None:
         title, order = f"The {ROWS} neurons whose {name} differs most from {other}", ["change", name, "compared"]
         columns = COLUMNS | {
@@ -67,7 +67,7 @@ def switches(table: ScoreTable, hand: NeuronSet, key: str) -> frozenset[Neuron]:
         shown,
         hide_index=True,
         height=min(460, 38 + 35 * max(len(shown), 1)),
-        column_order=["off", "layer", "neuron", *scores()],
+        column_order=["off", "layer", "neuron", *identifying_scores()],
         disabled=[column for column in shown.columns if column != "off"],
         column_config=COLUMNS | {"off": st.column_config.CheckboxColumn("off", width="small", help=words.ABLATION)},
         key=key,

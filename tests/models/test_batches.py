@@ -6,11 +6,12 @@ import numpy as np
 import pytest
 import torch
 
-from safeneuron.activations import StreamingMoments, collect
+from safeneuron.activations import collect
 from safeneuron.errors import UserError
 from safeneuron.generation import generate
 from safeneuron.models import batches
 from safeneuron.models.batches import in_batches, is_out_of_memory
+from safeneuron.observations.moments import StreamingMoments
 from safeneuron.perplexity import perplexity
 from safeneuron.refusal.log_odds import refusal_scores
 

@@ -27,7 +27,7 @@ def keep_statistics(home: Path, model: str, shape: tuple[int, int] = (3, 40), pl
             mean[neuron] += shift
         name = statistics_fingerprint(model, prompts.prompts, "last")
         statistics = ActivationStatistics(len(prompts), mean, np.ones(shape), "last", name)
-        statistics.save(home / "statistics" / name)
+        statistics.save(home / "observations" / "activations" / name)
 
 
 @pytest.fixture(scope="session")

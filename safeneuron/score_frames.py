@@ -1,0 +1,88 @@
+"""Scores as tables: a row per neuron, for pages, files and comparisons."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from tempfile import TemporaryFile
+
+import numpy as np
+import pandas as pd
+
+from safeneuron.errors import UserError
+from safeneuron.neurons import NeuronSet
+from safeneuron.scores.score import ScoreTable, identifying_scores
+from safeneuron.workspace import replacing
+
+
+def write_scores(table: ScoreTable, sets: Mapping[str, NeuronSet], folder: Path) -> None:
+    """Write ``scores.parquet`` (a row per neuron) and one JSON file per set into a folder."""
+    check_target(folder)
+    frame = score_frame(table)
+    with replacing(folder / "scores.parquet") as staging:
+        frame.to_parquet(staging, index=False)
+    for name, found in sets.items():
+        found.save(folder / f"{name}.json")
+
+
+def check_target(folder: Path) -> None:
+    """Make the folder for the scores, or refuse one that cannot be made or written, before any are computed.
+
+    Raises
+    ------
+    UserError
+        When the path is a file, or the folder cannot be made or written.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with TemporaryFile(dir=folder):
+            pass
+    except FileExistsError:
+        raise UserError(f"{folder} is a file; name a folder for the scores.") from None
+    except (OSError, ValueError) as error:
+        reason = error.strerror if isinstance(error, OSError) else error
+        raise UserError(f"{folder} cannot be written ({reason}); name another folder for the scores.") from error
+
+
+def score_frame(table: ScoreTable) -> pd.DataFrame:
+    """Return a row per neuron: layer, index, every score, and both means."""
+    layers, width = table.harmful.mean.shape
+    columns = {"layer": np.repeat(np.arange(layers), width), "index": np.tile(np.arange(width), layers)}
+    columns |= {name: table.values(name).ravel() for name in identifying_scores()}
+    return pd.DataFrame(
+        columns | {"mean_harmful": table.harmful.mean.ravel(), "mean_benign": table.benign.mean.ravel()}
+    )
+
+
+def strongest_neurons(
+    table: ScoreTable, chosen: NeuronSet, by: str, limit: int = 200, compared: ScoreTable | None = None
+) -> pd.DataFrame:
+    """Return the rows of the ``limit`` neurons with the highest score ``by``, and whether each is in a set.
+
+    Parameters
+    ----------
+    compared : ScoreTable, optional
+        Of another model of the same shape; then there are the columns ``compared``, its score, and
+        ``change``, and the neurons are those whose score differs most, by magnitude.
+    """
+    frame = score_frame(table)
+    if compared is not None:
+        frame = frame.assign(compared=compared.values(by).ravel(), change=table.change(by, compared).ravel())
+    strength = frame[by] if compared is None else frame["change"].abs()
+    frame = _for_people(frame.loc[strength.nlargest(limit).index])
+    members = [(layer, index) in chosen for layer, index in zip(frame["layer"], frame["neuron"], strict=True)]
+    return frame.assign(**{"in set": members})
+
+
+def strongest_members(table: ScoreTable, chosen: NeuronSet, limit: int) -> pd.DataFrame:
+    """Return the rows of a set's neurons, strongest first, at most ``limit``.
+
+    By the score that selects more of them: one of the two may select none at all.
+    """
+    members = score_frame(table)[chosen.mask().ravel()]
+    known = identifying_scores()
+    by = max(known, key=lambda name: (members[name] > known[name].default_threshold).sum())
+    return _for_people(members.nlargest(limit, by))
+
+
+def _for_people(frame: pd.DataFrame) -> pd.DataFrame:
+    """Return the rows with the names of columns that tables on pages have."""
+    return frame.rename(columns={"index": "neuron", "mean_harmful": "mean harmful", "mean_benign": "mean benign"})
