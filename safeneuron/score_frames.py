@@ -1,6 +1,6 @@
 """Scores as tables: a row per neuron, for pages, files and comparisons."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from tempfile import TemporaryFile
 
@@ -9,14 +9,17 @@ import pandas as pd
 
 from safeneuron.errors import UserError
 from safeneuron.neurons import NeuronSet
+from safeneuron.scores.result import ScoreResult
 from safeneuron.scores.score import ScoreTable, identifying_scores
 from safeneuron.workspace import replacing
 
 
-def write_scores(table: ScoreTable, sets: Mapping[str, NeuronSet], folder: Path) -> None:
-    """Write ``scores.parquet`` (a row per neuron) and one JSON file per set into a folder."""
+def write_scores(
+    table: ScoreTable, sets: Mapping[str, NeuronSet], folder: Path, results: Sequence[ScoreResult] = ()
+) -> None:
+    """Write ``scores.parquet`` (a row per neuron, with a column for each result) and one JSON file per set."""
     check_target(folder)
-    frame = score_frame(table)
+    frame = score_frame(table).assign(**{result.name: result.values.ravel() for result in results})
     with replacing(folder / "scores.parquet") as staging:
         frame.to_parquet(staging, index=False)
     for name, found in sets.items():

@@ -93,7 +93,7 @@ def evaluate(
             prompts_from(benign, column) or built_in.benign,
             prompts_from(twins, column) or (NO_TWINS if harmful else built_in.twins),
         ).head(limit)
-        chosen = thresholds(tau_es, tau_sas)
+        chosen = thresholds(tau_es, tau_sas, model_card(model))
         judge_named(judge)
         for source in filter(None, (model, compare)):
             require_fit(model_card(source), GENERATING)

@@ -10,7 +10,8 @@ from safeneuron.models.catalogue import model_card, open_model
 from safeneuron.models.fit import LOADING, require_fit
 from safeneuron.progress import Progress
 from safeneuron.prompts.promptset import PromptSet, load_prompts
-from safeneuron.scores.score import check_thresholds, identifying_scores
+from safeneuron.scores.presets import thresholds_of
+from safeneuron.scores.score import check_thresholds
 
 if TYPE_CHECKING:
     from safeneuron.models.loaded import LoadedModel
@@ -42,8 +43,8 @@ Twins = Annotated[
         help="Prompt file of safe twins; the built-in ones by default, unless the harmful prompts are your own.",
     ),
 ]
-TauES = Annotated[float | None, typer.Option("--tau-es", help="Threshold of ES; the score's own by default.")]
-TauSAS = Annotated[float | None, typer.Option("--tau-sas", help="Threshold of SAS; the score's own by default.")]
+TauES = Annotated[float | None, typer.Option("--tau-es", help="Threshold of ES; the model's own by default.")]
+TauSAS = Annotated[float | None, typer.Option("--tau-sas", help="Threshold of SAS; the model's own by default.")]
 Judge = Annotated[str, typer.Option("--judge", help="Which judge tells refusals from answers.")]
 Tokens = Annotated[int, typer.Option("--max-new-tokens", min=1, help="Length of the answers.")]
 
@@ -85,12 +86,9 @@ def prompts_from(path: Path | None, column: str | None, limit: int | None = None
     return load_prompts(path, column).head(limit) if path else None
 
 
-def thresholds(tau_es: float | None, tau_sas: float | None) -> dict[str, float]:
-    """Return every score's threshold, the one given or the score's own, or refuse one that means nothing."""
+def thresholds(tau_es: float | None, tau_sas: float | None, card: ModelCard) -> dict[str, float]:
+    """Return the threshold of ES and SAS, the one given or the model's own, or refuse one that means nothing."""
     given = {"ES": tau_es, "SAS": tau_sas}
-    found = {name: given.get(name) for name in identifying_scores()}
-    chosen = {
-        name: identifying_scores()[name].default_threshold if value is None else value for name, value in found.items()
-    }
+    chosen = {name: own if given.get(name) is None else given[name] for name, own in thresholds_of(card).items()}
     check_thresholds(chosen)
     return chosen

@@ -92,7 +92,7 @@ def train(
             harmful_pairs=harmful_pairs,
             twin_pairs=twin_pairs,
             benign_pairs=benign_pairs,
-            thresholds=thresholds(tau_es, tau_sas),
+            thresholds=thresholds(tau_es, tau_sas, model_card(model)),
         )
         check_pairs(settings, own)
         refuse_if_red(model_card(model))

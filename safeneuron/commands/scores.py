@@ -1,11 +1,13 @@
 """``score``: the numbers of the Neurons page, of one model or of the difference of two."""
 
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from safeneuron import terminal
+from safeneuron.commands.methods import Method, MethodNames, Options, Second, Taus, described, parsed
 from safeneuron.commands.options import (
     Benign,
     Column,
@@ -19,9 +21,17 @@ from safeneuron.commands.options import (
     prompts_from,
     thresholds,
 )
+from safeneuron.models.card import ModelCard
 from safeneuron.models.catalogue import DEFAULT_MODEL, model_card
 from safeneuron.models.fit import SCORING, require_fit
-from safeneuron.statistics import check_pooling, check_prompts
+from safeneuron.progress import Progress
+from safeneuron.prompts.classes import PromptClasses
+from safeneuron.scores.result import ScoreRequest, ScoreResult
+from safeneuron.scores.score import ScoreTable
+from safeneuron.statistics import Pooling, check_pooling, check_prompts
+
+if TYPE_CHECKING:
+    from safeneuron.models.loaded import LoadedModel
 
 
 def score(
@@ -33,13 +43,17 @@ def score(
     pooling: Annotated[str, typer.Option(help="last, max or mean over the prompt's tokens.")] = "last",
     tau_es: TauES = None,
     tau_sas: TauSAS = None,
+    names: MethodNames = None,
+    option: Options = None,
+    tau: Taus = None,
+    second: Second = None,
     out: Annotated[Path | None, typer.Option(help="Folder for the scores (parquet) and the sets (JSON).")] = None,
     json: Json = False,
 ) -> None:
     """Score every neuron and select the safety neurons, of one model or of one against another."""
     from safeneuron.comparison import require_same_shape, write_difference
     from safeneuron.score_frames import check_target, write_scores
-    from safeneuron.scoring import score_table
+    from safeneuron.scoring import classes_of, score_table
 
     with terminal.command() as progress:
         # Files and names first: a wrong one should not take seconds to be refused.
@@ -50,17 +64,21 @@ def score(
         check_pooling(pooling)
         if out:
             check_target(out)
-        chosen = thresholds(tau_es, tau_sas)
-        if compare:
-            require_same_shape(model_card(model), model_card(compare))
-        for source in filter(None, (model, compare)):
-            require_fit(model_card(source), SCORING)
+        wanted = parsed(names, option or [], tau or [], second)
+        cards = {source: model_card(source) for source in filter(None, (model, compare, second))}
+        chosen = thresholds(tau_es, tau_sas, cards[model])
+        for source, card in cards.items():
+            if source != model:
+                require_same_shape(cards[model], card)
+            require_fit(card, SCORING)
+        both = classes_of(*classes)
         # Each model goes as soon as it is scored, so that one at a time is in memory.
-        table = score_table(opened(model, progress), *classes, pooling, progress)
+        table, found = _scored(opened(model, progress), both, pooling, wanted, cards.get(second), progress)
         other = score_table(opened(compare, progress), *classes, pooling, progress) if compare else None
         sets = table.select(chosen)
+        sets |= {method.name: result.select(method.threshold) for method, result in zip(wanted, found, strict=True)}
         if out:
-            write_scores(table, sets, out)
+            write_scores(table, sets, out, found)
             if other:
                 write_difference(table, other, out)
     result = {
@@ -68,22 +86,47 @@ def score(
         "n_harmful": table.harmful.count,
         "n_benign": table.benign.count,
         "pooling": pooling,
-        "thresholds": chosen,
+        "notes": list(both.notes),
+        "thresholds": chosen | {method.name: method.threshold for method in wanted},
         "sets": {
             name: {"count": len(found), "share": found.share, "per_layer": found.per_layer()}
             for name, found in sets.items()
         },
     }
     rows = [{"set": name, "neurons": len(found), "share of all": found.share} for name, found in sets.items()]
-    text = terminal.table(rows, ["set", "neurons", "share of all"])
+    text = "\n".join([*both.notes, terminal.table(rows, ["set", "neurons", "share of all"])])
+    if wanted:
+        result["methods"] = described(wanted, found)
     if other:
         from safeneuron.comparison import largest_changes, score_difference, set_changes
 
         result["compared_with"] = compare
-        result["set_changes"] = set_changes(sets, other.select(chosen))
+        theirs = other.select(chosen)
+        result["set_changes"] = set_changes({name: sets[name] for name in theirs}, theirs)
         result["largest_changes"] = largest_changes(score_difference(table, other))
         text += "\n\n" + _difference_text(result)
     terminal.show(result, json, text)
+
+
+def _scored(
+    loaded: "LoadedModel",
+    classes: PromptClasses,
+    pooling: Pooling,
+    wanted: Sequence[Method],
+    second: ModelCard | None,
+    progress: Progress,
+) -> tuple[ScoreTable, list[ScoreResult]]:
+    """Return the paper's scores of a model, and the others asked for, from one pass over each class."""
+    from safeneuron.scoring import compute_scores, score_table
+
+    other = second.fingerprint if second else None
+    # ES among them, since its means and variances come from the same pass.
+    requests = [ScoreRequest("ES", loaded.fingerprint, classes, pooling)]
+    requests += [
+        ScoreRequest(method.name, loaded.fingerprint, classes, pooling, method.options, other) for method in wanted
+    ]
+    found = compute_scores(requests, lambda: loaded, lambda: opened(second, progress), progress)
+    return score_table(loaded, classes.harmful, classes.benign, pooling, progress), found[1:]
 
 
 def _difference_text(result: dict[str, Any]) -> str:

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
+from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
@@ -76,21 +77,26 @@ def open_card(card: ModelCard, progress: Progress = silent) -> "LoadedModel":
 
 
 def ancestors(card: ModelCard) -> Iterator[str]:
-    """Yield the fingerprints of the models that this one was trained from, the nearest first.
+    """Yield the fingerprints of the models that this one was trained from, the nearest first."""
+    return (found.fingerprint for found in islice(lineage(card), 1, None))
+
+
+def lineage(card: ModelCard) -> Iterator[ModelCard]:
+    """Yield a model's card and those of the models that it was trained from, the nearest first.
 
     Each is looked up only when asked for, since the weights of a folder that safeneuron did not write
     are hashed for it. The line ends at a model that was trained from none, or whose parent is gone.
     """
-    seen = {card.fingerprint}
-    while card.parent:
+    seen: set[str] = set()
+    while card.fingerprint not in seen:
+        yield card
+        seen.add(card.fingerprint)
+        if not card.parent:
+            return
         try:
             card = model_card(card.parent)
         except UserError:
             return
-        if card.fingerprint in seen:
-            return
-        seen.add(card.fingerprint)
-        yield card.fingerprint
 
 
 def places(source: str) -> Iterator[Path]:

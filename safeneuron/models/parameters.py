@@ -123,6 +123,16 @@ def architecture_of(card: ModelCard) -> Architecture | None:
         return None
 
 
+def model_type_of(card: ModelCard) -> str | None:
+    """Return the ``model_type`` that a model's config states, or None while it is not on this machine."""
+    folder = _folder(card)
+    try:
+        config = json.loads((folder / "config.json").read_text(encoding="utf-8")) if folder else {}
+    except (OSError, ValueError):
+        return None
+    return (config.get("text_config") or config).get("model_type")
+
+
 def parameters_in_files(card: ModelCard) -> int | None:
     """Return the exact number of weights, or None while their files are not on this machine.
 
