@@ -16,6 +16,7 @@ from safeneuron.models.card import ModelCard
 from safeneuron.models.device import placement
 from safeneuron.models.parameters import architecture_of
 from safeneuron.progress import Progress
+from safeneuron.scores.result import ScoreRequest
 from safeneuron.training.cost import RunWork
 from safeneuron.workspace import workspace, write_json
 
@@ -33,6 +34,9 @@ ROUGHLY = {
 """Seconds of one idle core with the default model: per opening, per answer of 64 tokens (a few at a time, or
 32), per scoring on the 800 built-in prompts, per preference pair's reference log-probabilities, per pair of an
 optimiser step, per start of a run. A run has half of the cores, so that its paces are kept apart."""
+
+BUILT_IN_PROMPTS = 800
+"""How many the pace of scoring is of."""
 
 ROUGHLY_PARAMETERS = 134_000_000
 """Of the default model."""
@@ -92,6 +96,29 @@ def of_answers(count: int, card: ModelCard, bulk: bool = False) -> str:
 def of_scoring(card: ModelCard) -> str:
     """Say how long scoring a model on the built-in prompts takes."""
     return _words({"scoring": 1}, card)
+
+
+def of_score(request: ScoreRequest, card: ModelCard) -> str:
+    """Say how long computing one score takes: as it took before, or from the passes that it costs."""
+    kind, prompts = _score_kind(request), len(request.classes.harmful) + len(request.classes.benign)
+    if card.fingerprint in _known().get(kind, {}):
+        return _words({kind: prompts}, card)
+    seconds, note = _reckoned({"scoring": 1}, card)
+    return f"{_duration(seconds * request.score.passes * prompts / BUILT_IN_PROMPTS)}, {note}"
+
+
+@contextmanager
+def measured_score(request: ScoreRequest, card: ModelCard) -> Iterator[None]:
+    """Time the block, which computes one score, for the next estimate."""
+    prompts = len(request.classes.harmful) + len(request.classes.benign)
+    with measured(_score_kind(request), prompts, card):
+        yield
+
+
+def _score_kind(request: ScoreRequest) -> str:
+    # Options decide how long it takes, and what was observed before how little.
+    options = ",".join(f"{name}={value}" for name, value in sorted(request.options.items()))
+    return f"score {request.name} {options} {'+'.join(request.missing())}".strip()
 
 
 def of_opening(card: ModelCard) -> str:

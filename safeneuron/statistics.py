@@ -18,6 +18,7 @@ from safeneuron.errors import UserError
 from safeneuron.workspace import fingerprint, replacing, write_json
 
 Pooling = Literal["last", "max", "mean"]
+POOLINGS: tuple[Pooling, ...] = get_args(Pooling)
 
 ROUNDING = 2.0**-18
 """Share of a layer's typical activation up to which means differ by rounding: 32 units in the last place of float32."""
@@ -98,8 +99,8 @@ def check_pooling(pooling: str) -> None:
     UserError
         When it is none of :data:`Pooling`.
     """
-    if pooling not in get_args(Pooling):
-        raise UserError(f"There is no pooling {pooling!r}; choose one of: {', '.join(get_args(Pooling))}.")
+    if pooling not in POOLINGS:
+        raise UserError(f"There is no pooling {pooling!r}; choose one of: {', '.join(POOLINGS)}.")
 
 
 def statistics_fingerprint(model: str, prompts: Sequence[str], pooling: str) -> str:

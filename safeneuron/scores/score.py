@@ -70,6 +70,8 @@ class Score:
         Whether it computes with the model itself (weights, gradients), and with a second one.
     highest_threshold : float
         Where the threshold's slider ends.
+    passes : float
+        What it costs, in bare forward passes over its prompts: measured on the default model (README has the table).
     revision : int
         Raised when the formula changes, so that values kept before are not shown any more.
     """
@@ -88,6 +90,7 @@ class Score:
     needs_model: bool = False
     needs_other: bool = False
     highest_threshold: float = 10.0
+    passes: float = 1.0
     revision: int = 1
 
     @property

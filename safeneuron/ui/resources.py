@@ -15,6 +15,7 @@ from safeneuron.models.shelf import ModelShelf
 from safeneuron.neurons import NeuronSet
 from safeneuron.prompts import builtin
 from safeneuron.prompts.answers import KeptAnswers
+from safeneuron.scores.result import ScoreRequest, ScoreResult
 from safeneuron.scores.score import ScoreTable
 from safeneuron.scoring import kept_score_table
 from safeneuron.workspace import workspace
@@ -87,6 +88,18 @@ def scores_of(card: ModelCard) -> ScoreTable | None:
         found = kept_score_table(card.fingerprint)
         if found is not None:
             tables.put(key, found)
+    return found
+
+
+def result_of(request: ScoreRequest) -> ScoreResult | None:
+    """Return one score of every neuron if it was ever computed; needs neither the model nor torch."""
+    results: Kept[ScoreResult] = _kept("results", 8)
+    key = (str(workspace()), request.fingerprint)
+    found = results.peek(key)
+    if found is None:
+        found = request.kept()
+        if found is not None:
+            results.put(key, found)
     return found
 
 

@@ -21,6 +21,14 @@ SETS = {"ES": ES, "SAS": SAS, "FULL": FULL, "RANDOM": RANDOM, "ORI": ORI, "own s
 THRESHOLD = (
     "Neurons whose score is above the threshold τ are in the set. A threshold is a choice, not a significance level."
 )
+POOLING = (
+    "Where in the prompt an activation is read: at the last token, where the answer is about to begin; its maximum "
+    "over all tokens; or its mean."
+)
+SCORED_PROMPTS = (
+    "Which harmful and benign prompts the score compares. Safe twins share their words with the harmful prompts, so "
+    "a neuron that still differs answers to the harm, not to the topic."
+)
 ABLATION = (
     "Ablation: the chosen neurons' activations are multiplied by 0 at every position, in memory only. "
     "Nothing is written to the model's weights."

@@ -1,0 +1,45 @@
+"""The pairs of prompt classes that a page offers to score neurons with, by name.
+
+What a neuron is scored with decides what its score means: against ordinary benign prompts it may
+answer to a topic; against safe twins, which share their words with the harmful prompts, to the harm.
+"""
+
+from safeneuron.errors import UserError
+from safeneuron.prompts import builtin
+from safeneuron.prompts.classes import PromptClasses, prompt_classes
+from safeneuron.prompts.promptset import PromptSet
+
+BUILT_IN = "built-in prompts"
+TWINS = "harmful prompts and their safe twins"
+_CATEGORY = "category: "
+
+
+def choices() -> tuple[str, ...]:
+    """Return the names of all pairs, the one that safety neurons are identified with first."""
+    return BUILT_IN, TWINS, *(f"{_CATEGORY}{category}" for category in builtin.categories())
+
+
+def chosen_classes(name: str) -> PromptClasses:
+    """Return a pair of classes, all of the ``train`` part.
+
+    Parameters
+    ----------
+    name : str
+        :data:`BUILT_IN`: harmful and benign prompts; :data:`TWINS`: harmful prompts and their safe twins;
+        "category: ..." one category's harmful prompts and all benign ones.
+
+    Raises
+    ------
+    UserError
+        When there is no such pair.
+    """
+    harmful, benign = builtin.harmful("train"), builtin.benign("train")
+    if name == BUILT_IN:
+        return prompt_classes(harmful, benign)
+    if name == TWINS:
+        return prompt_classes(harmful, builtin.twins("train"))
+    category = name.removeprefix(_CATEGORY)
+    found = tuple(row.prompt for row in builtin.harmful_prompts() if row.part == "train" and row.category == category)
+    if not found:
+        raise UserError(f"There are no prompts called {name!r}; choose one of: {', '.join(choices())}.")
+    return prompt_classes(PromptSet(f"built-in harmful, train, {category}", found), benign)
