@@ -24,6 +24,7 @@ ROUGHLY = {
     "answer": 1.2,
     "bulk answer": 0.45,
     "scoring": 80.0,
+    "look": 4.0,
     "run answer": 0.45,
     "run scoring": 80.0,
     "run reference": 0.8,
@@ -31,8 +32,9 @@ ROUGHLY = {
     "run opening": 30.0,
 }
 """Seconds of one idle core with the default model: per opening, per answer of 64 tokens (a few at a time, or
-32), per scoring on the 800 built-in prompts, per preference pair's reference log-probabilities, per pair of an
-optimiser step, per start of a run. A run has half of the cores, so that its paces are kept apart."""
+32), per scoring on the 800 built-in prompts, per look inside one prompt, per preference pair's reference
+log-probabilities, per pair of an optimiser step, per start of a run. A run has half of the cores, so that its paces
+are kept apart."""
 
 ROUGHLY_PARAMETERS = 134_000_000
 """Of the default model."""
@@ -92,6 +94,11 @@ def of_answers(count: int, card: ModelCard, bulk: bool = False) -> str:
 def of_scoring(card: ModelCard) -> str:
     """Say how long scoring a model on the built-in prompts takes."""
     return _words({"scoring": 1}, card)
+
+
+def of_looks(count: int, card: ModelCard) -> str:
+    """Say how long looking inside a prompt so many times takes."""
+    return _words({"look": count}, card)
 
 
 def of_opening(card: ModelCard) -> str:

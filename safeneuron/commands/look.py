@@ -65,7 +65,8 @@ def look(
 
 def _text(stream: "ResidualStream") -> str:
     rows = [
-        row | {"likeliest next tokens": "  ".join(f"{_plain(one['token'])} {one['probability']:.0%}" for one in row["top"])}
+        row
+        | {"likeliest next tokens": "  ".join(f"{_plain(one['token'])} {one['probability']:.0%}" for one in row["top"])}
         for row in stream.rows()
     ]
     columns = {"refusal_score": "refusal score", "norm": "norm", "attention": "attention", "mlp": "MLP"}
@@ -74,7 +75,9 @@ def _text(stream: "ResidualStream") -> str:
         ["layer", *columns.values(), "likeliest next tokens"],
     )
     switched = f"{stream.off}, {stream.neurons} neurons off" if stream.neurons else "ORI, nothing switched off"
-    return f"{switched}; behind each layer, at the last token of the prompt as the model reads it\n{table}\n{_sum(stream)}"
+    return (
+        f"{switched}; behind each layer, at the last token of the prompt as the model reads it\n{table}\n{_sum(stream)}"
+    )
 
 
 def _sum(stream: "ResidualStream") -> str:
