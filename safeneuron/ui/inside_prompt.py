@@ -8,6 +8,7 @@ import streamlit as st
 
 from safeneuron import pace
 from safeneuron.models.card import ModelCard
+from safeneuron.models.parity_report import refuse_if_red
 from safeneuron.neurons import NeuronSet
 from safeneuron.plots.logit_attribution import logit_attribution
 from safeneuron.plots.logit_lens import logit_lens
@@ -41,6 +42,7 @@ def show(choice: Choice) -> None:
 
 def _inside(choice: Choice) -> None:
     card, sets = choice.card, _sets(choice)
+    refuse_if_red(card)
     with st.form("look_form", border=False):
         prompt = st.text_area(
             "Prompt", resources.panel_prompts()[0][0], key="look_prompt", height=80, max_chars=2000

@@ -2,8 +2,6 @@
 
 import pytest
 
-from safeneuron.models.catalogue import model_card
-from safeneuron.models.parity_report import ParityReport, keep_parity
 from safeneuron.prompts import builtin
 
 
@@ -49,9 +47,3 @@ def test_mistakes_are_one_sentence(home, model_folder, refusal, arguments, said)
 def test_a_set_without_neurons_is_said(home, model_folder, call_json):
     found = call_json("look", "--model", model_folder, "--set", "FULL", "--tau-es", 50, "--tau-sas", 50)
     assert found["count"] == 0 and "nothing was switched off" in found["note"]
-
-
-def test_a_red_model_is_not_looked_into(home, model_folder, refusal):
-    red = ParityReport(0.0, 0.0, 0.0, 0.0, 0.0, 1.0, 24)
-    keep_parity(model_card(str(model_folder)).fingerprint, red)
-    assert "fails its self-check" in refusal("look", "--model", model_folder)
