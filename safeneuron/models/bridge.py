@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 import torch
 from torch import nn
 
+from safeneuron.models.batches import is_out_of_memory
 from safeneuron.models.layout import layout_of
 from safeneuron.models.loaded import LoadedModel
 from safeneuron.neurons import NeuronSet
@@ -171,9 +172,9 @@ def _asked(architecture: str) -> Iterator[None]:
     """Turn whatever the bridge stumbles over into the reason why there is no comparison, but not a lack of memory."""
     try:
         yield
-    except (torch.OutOfMemoryError, MemoryError):
-        raise
     except Exception as error:
+        if is_out_of_memory(error):
+            raise
         first = (str(error).strip().splitlines() or ["no message"])[0]
         raise BridgeMissing(
             f"TransformerLens' bridge fails on this {architecture} ({type(error).__name__}: {first})"

@@ -13,6 +13,7 @@ import torch
 
 from safeneuron.ablation import ablate
 from safeneuron.errors import UserError
+from safeneuron.models.batches import in_batches
 from safeneuron.models.bridge import BridgeMissing, bridge_of
 from safeneuron.models.chat import encode
 from safeneuron.models.loaded import LoadedModel
@@ -58,7 +59,7 @@ def look_inside(
     Raises
     ------
     UserError
-        When the prompt is empty, or TransformerLens has no sound bridge for the model.
+        When the prompt is empty or too long for the memory, or TransformerLens has no sound bridge for the model.
     """
     if not prompt.strip():
         raise UserError("The prompt is empty; write one.")
@@ -67,9 +68,12 @@ def look_inside(
     batch = encode(loaded, [prompt])
     ids = batch["input_ids"][0].tolist()
     positions = min(positions, len(ids))
-    own = _own_logits(loaded, batch, neurons)
-    progress(step, 0.1)
-    streams = _streams(loaded, batch, neurons, positions)
+
+    def read(_: list[int]) -> tuple[torch.Tensor, dict[str, torch.Tensor]]:
+        return _own_logits(loaded, batch, neurons), _streams(loaded, batch, neurons, positions)
+
+    # One row cannot be halved, but what it says when memory runs out is the same.
+    ((_, (own, streams)),) = in_batches([len(ids)], 1, read, progress)
     unembedding = unembedding_of(loaded)
     layers, refusal = loaded.shape[0], refusal_token_ids(loaded)
     top_ids, probabilities, scores, norms = [], [], [], []

@@ -186,6 +186,17 @@ def test_where_the_bridge_is_wrong_nobody_looks(models, name):
         look_inside(models[name], PROMPT)
 
 
+def test_a_lack_of_memory_is_a_sentence(llama, monkeypatch):
+    from transformer_lens.model_bridge import TransformerBridge
+
+    def run_out(*_, **__):
+        raise RuntimeError("[enforce fail at alloc_cpu.cpp] DefaultCPUAllocator: can't allocate memory")
+
+    monkeypatch.setattr(TransformerBridge, "run_with_hooks", run_out)
+    with pytest.raises(UserError, match="Memory ran out on a single text"):
+        look_inside(llama, PROMPT)
+
+
 def test_an_empty_prompt_is_refused(llama):
     with pytest.raises(UserError, match="The prompt is empty"):
         look_inside(llama, "  ")
