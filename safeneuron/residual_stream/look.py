@@ -17,6 +17,7 @@ from safeneuron.models.batches import in_batches
 from safeneuron.models.bridge import BridgeMissing, bridge_of
 from safeneuron.models.chat import encode
 from safeneuron.models.loaded import LoadedModel
+from safeneuron.models.memory import release
 from safeneuron.models.parity_report import SHARES, TOLERANCES
 from safeneuron.models.unembedding import Unembedding, unembedding_of
 from safeneuron.neurons import NeuronSet
@@ -122,6 +123,9 @@ def _streams(
             found, _ = bridge_of(loaded).run(batch, hooks, neurons, positions)
     except BridgeMissing as reason:
         raise UserError(f"One cannot look inside {loaded.card.title}: {reason}. Choose another model.") from reason
+    finally:
+        # The bridge holds itself in a cycle, and with it the fused weights that it has split.
+        release()
     return {name: value[0] for name, value in found.items()}
 
 
