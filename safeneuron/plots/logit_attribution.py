@@ -27,7 +27,7 @@ def logit_attribution(streams: Sequence[ResidualStream]) -> Figure:
         cols=1,
         shared_xaxes=True,
         shared_yaxes="all",
-        vertical_spacing=0.16 if len(streams) > 1 else 0.0,
+        vertical_spacing=0.14 if len(streams) > 1 else 0.0,
         subplot_titles=[_sum(stream) for stream in streams],
     )
     for row, stream in enumerate(streams, start=1):
@@ -64,8 +64,8 @@ def logit_attribution(streams: Sequence[ResidualStream]) -> Figure:
         "to the model's own difference, which stands above the bars.",
         caveat="Only what a part writes straight into the last position's stream is counted; what later layers make "
         "of it is counted as theirs. The scale of the final norm is held at its value on this prompt, and a soft cap "
-        "on the logits, in models that have one, comes after this sum. A large bar is not a proof of a cause: switch "
-        "neurons off for that.",
+        "on the logits, in models that have one, comes after this sum. The last layers may lift every word that can "
+        "open an answer, refusal or not, and a large bar is no proof of a cause: switch neurons off for that.",
         plotly=figure,
         data=pd.concat([_frame(stream) for stream in streams], ignore_index=True),
     )

@@ -10,8 +10,10 @@ from safeneuron.plots.tokens import LEGEND, visible
 from safeneuron.residual_stream.reading import ResidualStream
 
 ROW_HEIGHT = 17
-CHARACTERS = 64
+CHARACTERS = 48
 """That a row of cells has room for beside the sidebar of a window 800 pixels wide, at the size of the cells' text."""
+MANY = 12
+"""With more positions than these the text is smaller."""
 
 
 def logit_lens(stream: ResidualStream, positions: int) -> Figure:
@@ -34,7 +36,7 @@ def logit_lens(stream: ResidualStream, positions: int) -> Figure:
         y=list(layers),
         text=[[visible(token, length) for token in row] for row in tokens[..., 0]],
         texttemplate="%{text}",
-        textfont={"size": 11},
+        textfont={"size": 11 if drawn <= MANY else 9},
         hovertext=[[_hover(stream, layer, number - drawn) for number in across] for layer in layers],
         hoverinfo="text",
         colorscale=palette.SCORE_SCALE,
@@ -42,14 +44,14 @@ def logit_lens(stream: ResidualStream, positions: int) -> Figure:
         zmax=1.0,
         xgap=1,
         ygap=1,
-        colorbar={"title": {"text": "probability", "side": "right"}, "thickness": 10, "tickformat": ".0%"},
+        colorbar=_COLOURBAR,
     )
     read = [visible(token, max(8, length)) for token in stream.tokens[-drawn:]]
     figure = go.Figure(
         heatmap,
         layout=layout(
-            150 + ROW_HEIGHT * stream.n_layers,
-            margin={"l": 48, "r": 8, "t": 12, "b": 90},
+            200 + ROW_HEIGHT * stream.n_layers,
+            margin={"l": 48, "r": 8, "t": 62, "b": 90},
             xaxis={
                 "title": "token of the prompt, as the model reads it",
                 "tickvals": across,
@@ -75,6 +77,20 @@ def logit_lens(stream: ResidualStream, positions: int) -> Figure:
         plotly=figure,
         data=_frame(stream, drawn),
     )
+
+
+_COLOURBAR = {
+    "title": {"text": "probability", "side": "top"},
+    "tickformat": ".0%",
+    # Above the cells, where it takes no width from them, and left of the tool bar.
+    "orientation": "h",
+    "thickness": 8,
+    "len": 0.5,
+    "x": 0.0,
+    "xanchor": "left",
+    "y": 1.0,
+    "yanchor": "bottom",
+}
 
 
 def _condition(stream: ResidualStream) -> str:

@@ -40,9 +40,10 @@ def refusal_by_layer(streams: Sequence[ResidualStream]) -> Figure:
             )
             figure.add_trace(trace, row=row, col=1)
     figure.update_layout(layout(HEIGHT, margin={"l": 64, "r": 12, "t": 32, "b": 48}))
+    figure.update_xaxes(range=[-0.5, streams[0].n_layers - 0.5])
     figure.update_xaxes(title="layer", row=2)
     figure.update_yaxes(title="refusal score (nats)", zeroline=True, zerolinewidth=2, zerolinecolor="#888888", row=1)
-    figure.update_yaxes(title="norm", type="log", row=2)
+    figure.update_yaxes(title="norm", type="log", tickformat="~g", nticks=5, row=2)
     return Figure(
         name="refusal-by-layer",
         title="At which layer the refusal appears",

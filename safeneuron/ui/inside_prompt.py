@@ -1,6 +1,6 @@
 """The Model page's look inside one prompt: what each layer would say next, as it is and with the set in hand off."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -43,14 +43,16 @@ def show(choice: Choice) -> None:
 def _inside(choice: Choice) -> None:
     card, sets = choice.card, _sets(choice)
     refuse_if_red(card)
+    kept = resources.residual_streams()
     with st.form("look_form", border=False):
         prompt = st.text_area(
             "Prompt", resources.panel_prompts()[0][0], key="look_prompt", height=80, max_chars=2000
         ).strip()
+        missing = [neurons for neurons in sets.values() if kept.peek(_key(card, prompt, neurons)) is None]
         asked = st.form_submit_button(
             f"Look inside{f', and again with {name} off' if (name := _name_of(sets)) else ''} "
             f"({pace.of_looks(len(sets), card)})",
-            type="primary",
+            type="primary" if missing else "secondary",
             key="look",
             icon=":material/troubleshoot:",
             help="Reads the model through TransformerLens' bridge, which shares its weights: nothing is loaded twice.",
@@ -58,9 +60,10 @@ def _inside(choice: Choice) -> None:
     if asked and not prompt:
         st.warning("Write a prompt first.", icon=":material/edit:")
         return
-    if asked:
-        _look(card, prompt, sets)
-    kept = resources.residual_streams()
+    if asked and missing:
+        _look(card, prompt, missing)
+        # The button then says what it took.
+        st.rerun()
     found = [kept.peek(_key(card, prompt, neurons)) for neurons in sets.values()]
     streams = {stream.off: stream for stream in found if stream}
     if not streams:
@@ -86,18 +89,15 @@ def _key(card: ModelCard, prompt: str, neurons: NeuronSet | None) -> tuple[str, 
     return card.fingerprint, prompt, *((neurons.neurons, neurons.name) if neurons else (frozenset(), "ORI"))
 
 
-def _look(card: ModelCard, prompt: str, sets: Mapping[str, NeuronSet | None]) -> None:
-    """Look where nothing is kept yet."""
-    kept = resources.residual_streams()
-    missing = [neurons for neurons in sets.values() if kept.peek(_key(card, prompt, neurons)) is None]
-    if not missing:
-        return
+def _look(card: ModelCard, prompt: str, sets: Sequence[NeuronSet | None]) -> None:
+    """Look with each of the sets off, and keep what was read."""
     loaded = opening.opened(card)
-    with pace.measured("look", len(missing), card), long_work("Looking inside the prompt", "look") as progress:
+    with pace.measured("look", len(sets), card), long_work("Looking inside the prompt", "look") as progress:
         from safeneuron.residual_stream.look import look_inside
 
-        for neurons in missing:
-            kept.put(_key(card, prompt, neurons), look_inside(loaded, prompt, neurons, progress=progress))
+        for neurons in sets:
+            found = look_inside(loaded, prompt, neurons, progress=progress)
+            resources.residual_streams().put(_key(card, prompt, neurons), found)
 
 
 def _draw(streams: Mapping[str, "ResidualStream"]) -> None:

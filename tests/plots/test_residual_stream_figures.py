@@ -37,12 +37,13 @@ def test_more_positions_cut_the_words_shorter():
         top_probabilities=np.full((3, 24, 1), 0.5),
     )
     lengths = [len(logit_lens(wide, drawn).plotly.data[0].text[0][0]) for drawn in (6, 12, 24)]
-    assert lengths == [10, 5, 3]
+    assert lengths == [8, 4, 3]
     assert len(logit_lens(wide, 12).plotly.data[0].x) == 12
 
 
 @pytest.mark.parametrize(
-    ("token", "seen"), [(" I", "·I"), ("\n\n", "↵↵"), ("<b>", "&lt;b&gt;"), ("a&b", "a&amp;b"), ("refusal", "ref…")]
+    ("token", "seen"),
+    [(" I", "·I"), ("\n\n", "↵↵"), ("<b>", "&lt;b&gt;"), ("a&b", "a&amp;b"), ("refusal", "ref…"), ("\xa0\x00", "·�")],
 )
 def test_tokens_are_seen_whole_or_cut_with_a_sign(token, seen):
     assert visible(token, 4) == seen
