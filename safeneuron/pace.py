@@ -24,7 +24,7 @@ ROUGHLY = {
     "answer": 1.2,
     "bulk answer": 0.45,
     "scoring": 80.0,
-    "look": 4.0,
+    "look": 3.0,
     "run answer": 0.45,
     "run scoring": 80.0,
     "run reference": 0.8,

@@ -12,6 +12,8 @@ from safeneuron.residual_stream.reading import ResidualStream
 ROW_HEIGHT = 17
 CHARACTERS = 48
 """That a row of cells has room for beside the sidebar of a window 800 pixels wide, at the size of the cells' text."""
+MIDDLE = 0.5
+"""Probability from which black is readable on its cell, and below which white is."""
 MANY = 12
 """With more positions than these the text is smaller."""
 
@@ -34,9 +36,6 @@ def logit_lens(stream: ResidualStream, positions: int) -> Figure:
         z=probabilities[..., 0],
         x=across,
         y=list(layers),
-        text=[[visible(token, length) for token in row] for row in tokens[..., 0]],
-        texttemplate="%{text}",
-        textfont={"size": 11 if drawn <= MANY else 9},
         hovertext=[[_hover(stream, layer, number - drawn) for number in across] for layer in layers],
         hoverinfo="text",
         colorscale=palette.SCORE_SCALE,
@@ -46,9 +45,22 @@ def logit_lens(stream: ResidualStream, positions: int) -> Figure:
         ygap=1,
         colorbar=_COLOURBAR,
     )
+    # A trace of its own: Plotly's text in the cells is grey on grey in the middle of the scale.
+    words = go.Scatter(
+        x=[number for _ in layers for number in across],
+        y=[layer for layer in layers for _ in across],
+        text=[visible(token, length) for token in tokens[..., 0].reshape(-1)],
+        mode="text",
+        textfont={
+            "size": 11 if drawn <= MANY else 9,
+            "color": np.where(probabilities[..., 0].reshape(-1) < MIDDLE, "#ffffff", "#000000"),
+        },
+        hoverinfo="skip",
+        showlegend=False,
+    )
     read = [visible(token, max(8, length)) for token in stream.tokens[-drawn:]]
     figure = go.Figure(
-        heatmap,
+        [heatmap, words],
         layout=layout(
             200 + ROW_HEIGHT * stream.n_layers,
             margin={"l": 48, "r": 8, "t": 62, "b": 90},

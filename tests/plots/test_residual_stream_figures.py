@@ -17,10 +17,13 @@ ABLATED = replace(STREAM, off="FULL", neurons=3, refusal_scores=np.array([-5.0, 
 
 def test_cells_hold_the_likeliest_token_and_its_probability():
     figure = logit_lens(STREAM, 2)
-    (heatmap,) = figure.plotly.data
+    heatmap, words = figure.plotly.data
     np.testing.assert_allclose(heatmap.z, STREAM.top_probabilities[:, -2:, 0])
     assert (heatmap.zmin, heatmap.zmax, len(heatmap.y)) == (0.0, 1.0, STREAM.n_layers)
-    assert heatmap.text[2][1] == "I" and heatmap.text[0][0] == "·the"
+    cells = dict(
+        zip(zip(words.x, words.y, strict=True), zip(words.text, words.textfont.color, strict=True), strict=True)
+    )
+    assert cells[1, 2] == ("I", "#000000") and cells[0, 0] == ("·the", "#ffffff")
     assert "Sorry" in heatmap.hovertext[2][1] and "layer 2" in heatmap.hovertext[2][1]
     assert list(figure.plotly.layout.xaxis.ticktext) == ["&lt;|im_end|&gt;", "↵"]
     assert len(figure.data) == 3 * 2 * 2
@@ -36,7 +39,7 @@ def test_more_positions_cut_the_words_shorter():
         top_tokens=np.full((3, 24, 1), "unbelievable", dtype=object),
         top_probabilities=np.full((3, 24, 1), 0.5),
     )
-    lengths = [len(logit_lens(wide, drawn).plotly.data[0].text[0][0]) for drawn in (6, 12, 24)]
+    lengths = [len(logit_lens(wide, drawn).plotly.data[1].text[0]) for drawn in (6, 12, 24)]
     assert lengths == [8, 4, 3]
     assert len(logit_lens(wide, 12).plotly.data[0].x) == 12
 
