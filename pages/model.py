@@ -4,7 +4,7 @@ import streamlit as st
 
 from safeneuron.models.fit import weights_memory
 from safeneuron.models.parity_report import NEURONS_PER_LAYER, kept_parity
-from safeneuron.ui import chat_section, fitting, model_comparison, opening, resources, self_check, words
+from safeneuron.ui import chat_section, fitting, inside_prompt, model_comparison, opening, resources, self_check, words
 from safeneuron.ui.page import page
 from safeneuron.ui.work import long_work
 
@@ -70,3 +70,5 @@ with page("Model", checked=False) as choice:
         self_check.show(report)
 
     chat_section.show(card)
+
+    inside_prompt.show(choice)

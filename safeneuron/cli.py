@@ -5,6 +5,7 @@ import typer
 from safeneuron.commands.ablation import ablate
 from safeneuron.commands.chat import models_chat
 from safeneuron.commands.evaluation import evaluate
+from safeneuron.commands.look import look
 from safeneuron.commands.methods import methods
 from safeneuron.commands.models import align, models_app
 from safeneuron.commands.runs import runs_app, train
@@ -18,6 +19,6 @@ app = typer.Typer(
 )
 models_app.command("chat")(models_chat)
 app.add_typer(models_app, name="models")
-for command in (align, score, methods, ablate, evaluate, train, bench):
+for command in (align, score, methods, ablate, look, evaluate, train, bench):
     app.command()(command)
 app.add_typer(runs_app, name="runs")

@@ -25,6 +25,7 @@ ROUGHLY = {
     "answer": 1.2,
     "bulk answer": 0.45,
     "scoring": 80.0,
+    "look": 3.0,
     "run answer": 0.45,
     "run scoring": 80.0,
     "run reference": 0.8,
@@ -32,8 +33,9 @@ ROUGHLY = {
     "run opening": 30.0,
 }
 """Seconds of one idle core with the default model: per opening, per answer of 64 tokens (a few at a time, or
-32), per scoring on the 800 built-in prompts, per preference pair's reference log-probabilities, per pair of an
-optimiser step, per start of a run. A run has half of the cores, so that its paces are kept apart."""
+32), per scoring on the 800 built-in prompts, per look inside one prompt, per preference pair's reference
+log-probabilities, per pair of an optimiser step, per start of a run. A run has half of the cores, so that its paces
+are kept apart."""
 
 BUILT_IN_PROMPTS = 800
 """How many the pace of scoring is of."""
@@ -119,6 +121,11 @@ def _score_kind(request: ScoreRequest) -> str:
     # Options decide how long it takes, and what was observed before how little.
     options = ",".join(f"{name}={value}" for name, value in sorted(request.options.items()))
     return f"score {request.name} {options} {'+'.join(request.missing())}".strip()
+
+
+def of_looks(count: int, card: ModelCard) -> str:
+    """Say how long looking inside a prompt so many times takes."""
+    return _words({"look": count}, card)
 
 
 def of_opening(card: ModelCard) -> str:

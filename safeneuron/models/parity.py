@@ -20,6 +20,7 @@ from safeneuron.models.bridge import BridgeMissing, bridge_run
 from safeneuron.models.chat import encode, last_positions, prompt_ids, templated
 from safeneuron.models.layout import mlp_blocks
 from safeneuron.models.loaded import LoadedModel
+from safeneuron.models.memory import release
 from safeneuron.models.parity_report import NEURONS_PER_LAYER, ParityReport, keep_parity, kept_parity, refuse_if_red
 from safeneuron.neurons import NeuronSet, from_mask
 from safeneuron.progress import Progress, silent
@@ -115,6 +116,9 @@ def _bridge(
         activations, logits = bridge_run(loaded, neurons, batch)
     except BridgeMissing as reason:
         return None, None, str(reason)
+    finally:
+        # The bridge holds itself in a cycle, and with it the fused weights that it has split.
+        release()
     real = batch["attention_mask"].bool()
     differences = []
     for one, other in zip(_plain_activations(loaded, batch), activations, strict=True):

@@ -21,6 +21,9 @@ OUTLINE = "#7a7a7a"
 RUNS = ("#009988", "#ee3377", "#33bbee", "#997700", "#6699cc")
 """Colours of runs, given out in this order."""
 
+PARTS = {"attention": "#6699cc", "MLP": "#997700"}
+"""The two parts of a layer; of Tol's "medium contrast", and apart in lightness too."""
+
 SCORE_SCALE = "Cividis"
 
 DIFFERENCE_SCALE = (

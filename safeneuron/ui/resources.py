@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from safeneuron.models.loaded import LoadedModel
     from safeneuron.plots.figure import Figure
     from safeneuron.refusal.panel import Panel
+    from safeneuron.residual_stream.reading import ResidualStream
 
 Value = TypeVar("Value")
 
@@ -127,6 +128,11 @@ def _panels() -> "Kept[Panel]":
 def panel_scores() -> Kept[Any]:
     """Return the refusal scores already computed, by model and neurons."""
     return _kept("panel scores", 128)
+
+
+def residual_streams() -> "Kept[ResidualStream]":
+    """Return what was read inside prompts, by model, prompt and neurons."""
+    return _kept("residual streams", 32)
 
 
 def curve_figures() -> "Kept[Figure]":

@@ -39,6 +39,11 @@ LOG_ODDS = (
 )
 REFUSAL_RATE = "The share of prompts whose answer a judge calls a refusal, with its n and 95 % Wilson interval."
 JUDGE = "What decides whether an answer is a refusal. 'arditi': one of twelve refusal phrases occurs in it."
+RESIDUAL_STREAM = (
+    "The residual stream is what the layers hand on to each other: each reads it and adds to it. The logit lens reads "
+    "the next token from it behind any layer, as the model itself does behind the last. TransformerLens calls it "
+    "blocks.{layer}.hook_resid_post."
+)
 MASKED_DPO = (
     "Masked DPO: preference training in which the parameters of the safety neurons stay constant, "
     "so that the model must carry safety elsewhere too (SafeNeuron, Algorithm 1)."

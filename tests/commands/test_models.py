@@ -83,7 +83,7 @@ def test_check_says_that_the_chat_template_is_not_the_models_own(home, model_fol
     assert found["chat_notes"][0] in call("models", "check", model_folder).stdout
 
 
-@pytest.mark.parametrize("command", ["score", "ablate --set 0:1", "evaluate", "bench"])
+@pytest.mark.parametrize("command", ["score", "ablate --set 0:1", "look", "evaluate", "bench"])
 def test_a_red_model_gives_no_numbers(home, model_folder, refusal, command):
     keep_parity(model_card(str(model_folder)).fingerprint, RED)
     said = refusal(*command.split(), "--model", model_folder)

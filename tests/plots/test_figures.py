@@ -9,13 +9,17 @@ import pytest
 
 from safeneuron.neurons import NeuronSet
 from safeneuron.plots import palette
+from safeneuron.plots.logit_attribution import logit_attribution
+from safeneuron.plots.logit_lens import logit_lens
 from safeneuron.plots.neuron_map import HEIGHT, neuron_map
 from safeneuron.plots.per_layer import per_layer, per_layer_compared
 from safeneuron.plots.rate_differences import rate_differences
 from safeneuron.plots.refusal_bars import refusal_bars
+from safeneuron.plots.refusal_by_layer import refusal_by_layer
 from safeneuron.plots.refusal_meter import refusal_meter
 from safeneuron.plots.training_curves import CURVES, RunCurves, training_curves
 from safeneuron.refusal.reading import Reading
+from safeneuron.residual_stream.reading import LogitAttribution, ResidualStream
 
 SETS = {
     "ES": NeuronSet("ES", "m", (3, 40), frozenset({(0, 1), (0, 2)})),
@@ -49,6 +53,20 @@ DIFFERENCES = [
 ]
 PANEL = ["How?", "Why?"]
 READING = Reading(np.array([3.0, -2.0]), np.array([-1.0, -2.5]), [True, False])
+STREAM = ResidualStream(
+    model="m",
+    prompt="How?",
+    off="ORI",
+    neurons=0,
+    tokens=("?", "<|im_end|>", "\n"),
+    first_position=10,
+    top_tokens=np.array([[[" the", "a"]] * 3, [["no", "yes"]] * 3, [["I", "Sorry"]] * 3], dtype=object),
+    top_probabilities=np.array([[[0.1, 0.05]] * 3, [[0.4, 0.3]] * 3, [[0.7, 0.2]] * 3]),
+    refusal_scores=np.array([-4.0, 0.0, 3.0]),
+    norms=np.array([[1.0, 2.0, 3.0], [4.0, 5.0, 6.0], [70.0, 80.0, 90.0]]),
+    refusal_tokens=("I", "Sorry"),
+    attribution=LogitAttribution(np.array([0.1, 0.2, 0.3]), np.array([1.0, 2.0, 3.0]), 0.4, 0.2, 7.2),
+)
 LOSS = {"loss": (np.array([1, 2]), np.array([0.7, 0.6]))}
 FIGURES = {
     "map": lambda: neuron_map(np.ones((3, 40)), "ES", "Cohen's d", SETS["FULL"], "a model"),
@@ -60,6 +78,9 @@ FIGURES = {
     "differences": lambda: rate_differences(DIFFERENCES, "after", "before"),
     "meter": lambda: refusal_meter(PANEL, {"a model": READING}, "FULL"),
     "two meters": lambda: refusal_meter(PANEL, {"a model": READING, "another": READING}, "FULL"),
+    "lens": lambda: logit_lens(STREAM, 3),
+    "refusal by layer": lambda: refusal_by_layer([STREAM]),
+    "attribution": lambda: logit_attribution([STREAM]),
     "curves": lambda: training_curves([RunCurves("a run", 0, LOSS)], 2),
     "two runs": lambda: training_curves([RunCurves("a run", 3, LOSS), RunCurves("another", 0, LOSS)], 2),
 }
@@ -194,7 +215,8 @@ def test_each_run_has_its_colour_whatever_it_is_compared_with():
 def test_figures_need_no_torch():
     code = (
         "import sys; import safeneuron.plots.neuron_map, safeneuron.plots.per_layer, safeneuron.plots.refusal_bars, "
-        "safeneuron.plots.refusal_meter, safeneuron.plots.training_curves; "
+        "safeneuron.plots.refusal_meter, safeneuron.plots.training_curves, safeneuron.plots.logit_lens, "
+        "safeneuron.plots.refusal_by_layer, safeneuron.plots.logit_attribution; "
         "assert not {'torch', 'transformers', 'streamlit'} & set(sys.modules)"
     )
     subprocess.run([sys.executable, "-c", code], check=True, cwd=Path(__file__).parents[2])
