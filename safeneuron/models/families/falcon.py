@@ -7,7 +7,11 @@ LAYOUT = MLPLayout(
     layers="transformer.h",
     up="mlp.dense_h_to_4h",
     down="mlp.dense_4h_to_h",
+    activation="activation",
+    bias="bias",
     d_mlp="ffn_hidden_size",
+    tied=True,
+    multi_query=True,
     bridge_errors=(
         ("alibi", "TransformerLens 4.3 adds Falcon's ALiBi to the attention scores twice"),
         ("new_decoder_architecture", "TransformerLens 4.3 takes Falcon's grouped attention apart wrongly"),

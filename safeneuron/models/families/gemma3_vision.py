@@ -2,6 +2,6 @@
 
 from dataclasses import replace
 
-from safeneuron.models.families.llama import LAYOUT as LLAMA
+from safeneuron.models.families.gemma3 import LAYOUT as GEMMA3
 
-LAYOUT = replace(LLAMA, model_types=("gemma3",), layers="model.language_model.layers")
+LAYOUT = replace(GEMMA3, model_types=("gemma3",), layers="model.language_model.layers")

@@ -8,5 +8,9 @@ LAYOUT = MLPLayout(
     up="mlp.c_fc",
     down="mlp.c_proj",
     transposed=True,
+    activation="activation_function",
+    bias=True,
     d_mlp="n_inner",
+    tied=True,
+    learned_positions=True,
 )

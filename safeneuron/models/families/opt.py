@@ -7,5 +7,9 @@ LAYOUT = MLPLayout(
     layers="model.decoder.layers",
     up="fc1",
     down="fc2",
+    activation="activation_function",
+    bias="enable_bias",
     d_mlp="ffn_dim",
+    tied=True,
+    learned_positions=True,
 )
