@@ -4,6 +4,7 @@ Only safetensors are read, and no code that lies in a folder is run.
 """
 
 import json
+import logging
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -11,6 +12,7 @@ from typing import Any
 
 import torch
 from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer, PreTrainedModel, PreTrainedTokenizerBase
+from transformers.activations import ACT2FN
 
 from safeneuron.errors import Cancelled, UserError
 from safeneuron.models.card import CARD, ModelCard, read_card
@@ -29,6 +31,8 @@ from safeneuron.models.model_files import (
 )
 from safeneuron.workspace import remove_abandoned, replacing, write_json
 
+LOAD_REPORT = " LOAD REPORT"
+"""In the heading of transformers' own report on weights that do not fit."""
 NO_WEIGHTS = (
     ".rotary_emb.inv_freq",
     ".attn.bias",
@@ -151,15 +155,21 @@ def check_config(folder: Path) -> MLPLayout:
 def reading(place: Path) -> Iterator[None]:
     """Turn what transformers says of a model that it cannot read into a sentence.
 
-    Any error: tokenizers raises bare exceptions, and what lies in the place is the person's, not ours.
+    Any error: tokenizers raises bare exceptions, and what lies in the place is the person's, not ours. The report on
+    weights that do not fit is not printed, since :func:`require_all_weights` refuses them.
     """
+    logger, report = logging.getLogger("transformers.modeling_utils"), lambda record: LOAD_REPORT not in str(record.msg)
+    # A filter and not a level: with another level transformers checks what it otherwise does not.
+    logger.addFilter(report)
     try:
         yield
     except (UserError, Cancelled):
         raise
     except Exception as error:
-        reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
+        reason = (str(error).strip().splitlines() or [type(error).__name__])[0].rstrip(":.")
         raise UserError(f"{place} cannot be opened as a model ({reason}); fetch or convert it again.") from error
+    finally:
+        logger.removeFilter(report)
 
 
 def read_tokenizer(folder: Path) -> PreTrainedTokenizerBase:
@@ -219,10 +229,16 @@ def shape_of(folder: Path) -> tuple[int, int]:
     """Return ``(n_layers, d_mlp)`` from a folder's config, or refuse one that says there are no neurons."""
     with reading(folder):
         config = AutoConfig.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
-    n_layers, d_mlp = layout_of_config(config.to_dict()).shape(config)
+    layout = layout_of_config(config.to_dict())
+    n_layers, d_mlp = layout.shape(config)
     if n_layers < 1 or d_mlp < 1:
         raise UserError(
             f"{folder / 'config.json'} says {n_layers} layers of {d_mlp} neurons, so there is nothing to look at; "
             "fetch it again."
+        )
+    activation = layout.activation_of(config)
+    if activation not in ACT2FN:
+        raise UserError(
+            f"{folder / 'config.json'} says {activation!r}, which is no activation function; fetch it again."
         )
     return n_layers, d_mlp

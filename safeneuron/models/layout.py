@@ -99,9 +99,13 @@ class MLPLayout:
         """Return whether gate and up have biases in a model of this config."""
         return bool(getattr(config.get_text_config(), self.bias)) if isinstance(self.bias, str) else self.bias
 
+    def activation_of(self, config: "PreTrainedConfig") -> str:
+        """Return the name of the activation function in a model of this config, such as ``silu``."""
+        return getattr(config.get_text_config(), self.activation)
+
     def formula(self, config: "PreTrainedConfig") -> str:
         """Return what a neuron is in a model of this config, such as ``silu(gate) × up, without biases``."""
-        activation = getattr(config.get_text_config(), self.activation)
+        activation = self.activation_of(config)
         made = f"{activation}(gate) × up" if self.gate else f"{activation}(up)"
         return f"{made}, {'with' if self.has_bias(config) else 'without'} biases"
 

@@ -133,6 +133,11 @@ def not_a_number(folder):
         (change_config(num_hidden_layers=4), "do not fit its config .*layers.3.*is missing"),
         (change_config(num_hidden_layers=0), "config.json says 0 layers of 40 neurons, so there is nothing to look at"),
         (change_config(intermediate_size=0), "config.json says 3 layers of 0 neurons, so there is nothing to look at"),
+        (change_config(num_hidden_layers="3x"), r"cannot be opened as a model \([^\n:]*'num_hidden_layers'\); fetch"),
+        (
+            change_config(hidden_act="sillu"),
+            "config.json says 'sillu', which is no activation function",
+        ),
         (no_tokenizer, "holds no tokenizer .tokenizer.json, tokenizer.model or vocab.json.; copy the tokenizer files"),
         (quantized(quant_method="gptq", bits=4), "are quantized by gptq, which safeneuron does not read; give the"),
         (quantized(quant_method="awq"), "are quantized by awq, which safeneuron does not read; give the folder"),

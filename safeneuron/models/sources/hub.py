@@ -48,8 +48,10 @@ class Hub:
         try:
             remote = look_up(*parts)
         except UserError as error:
+            if "/" in source or parts[1]:
+                raise
             # A plain word may as well be a slip of the pen in the name of another model.
-            raise error if "/" in source else unknown(source, f" As a repository on the hub: {error}") from error
+            raise unknown(source, f" As a repository on the hub: {error}") from error
         folder = fetch_config(parts[0], remote.commit)
         shape = _shape(folder)
         cost = (
