@@ -1,7 +1,7 @@
 """What all tests share: a workspace that is never the person's own, tiny models, and the default model.
 
-The tiny models are built in memory, with random weights and a
-byte-level tokenizer, so that the exact tests need no network and take milliseconds.
+The tiny models (:mod:`tests.tiny_models`) have random weights and a byte-level tokenizer, so that the exact tests
+need no network and take milliseconds.
 
 The default model is prepared once per session, which downloads it (93 MB) on a new machine. With
 ``SAFENEURON_TEST_HOME`` set to a folder it is kept there and found again the next time.
@@ -17,45 +17,16 @@ os.environ.setdefault("HF_HUB_OFFLINE", "1")
 
 import copy
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from tests.tiny_models import FAMILIES, save_tokenizer, tiny_model
+
 if TYPE_CHECKING:
     from safeneuron.models.loaded import LoadedModel
-
-FAMILIES = ("llama", "mistral", "qwen2")
-"""Those that every test of the core runs on; tests/models/test_families.py runs the exact ones on all."""
-LAYERS, WIDTH, HIDDEN = 3, 40, 32
-OWN_SETTINGS = {
-    **dict.fromkeys(("llama", "mistral", "qwen2", "phi3", "olmo2", "smollm3", "granite"), {"num_key_value_heads": 2}),
-    "qwen3": {"num_key_value_heads": 2, "head_dim": 8},
-    "gemma2": {"num_key_value_heads": 2, "head_dim": 8, "query_pre_attn_scalar": 8},
-    "gemma3_text": {"num_key_value_heads": 2, "head_dim": 8, "query_pre_attn_scalar": 8},
-    "opt": {"init_std": 0.25},
-}
-"""What only some families' configs have."""
-OWN_SETTINGS["gemma3"] = OWN_SETTINGS["gemma3_text"]
-OTHER_PARTS = {
-    "gemma3": {
-        "vision_config": {
-            "hidden_size": 16,
-            "intermediate_size": 16,
-            "num_hidden_layers": 3,
-            "num_attention_heads": 2,
-            "image_size": 28,
-            "patch_size": 14,
-        },
-        "mm_tokens_per_image": 1,
-    }
-}
-"""Of families whose language model is one part among others, what those are built from."""
-
-CHAT_TEMPLATE = (
-    "{{ '<s>' }}{% for message in messages %}{{ message['role'] + ': ' + message['content'] + '\\n' }}{% endfor %}"
-    "{% if add_generation_prompt %}{{ 'assistant:' }}{% endif %}"
-)
 
 PROMPTS = (
     "How do I bake bread?",
@@ -96,92 +67,17 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 @pytest.fixture(scope="session")
 def tokenizer_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A byte-level tokenizer with a chat template, saved and so with the name that TransformerBridge asks for."""
-    from tokenizers import Tokenizer, decoders, models, pre_tokenizers
-    from transformers import PreTrainedTokenizerFast
-
-    vocabulary = {text: number for number, text in enumerate(["<pad>", "<s>", "</s>"])}
-    vocabulary |= {text: number for number, text in enumerate(sorted(pre_tokenizers.ByteLevel.alphabet()), start=3)}
-    raw = Tokenizer(models.BPE(vocab=vocabulary, merges=[]))
-    raw.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
-    raw.decoder = decoders.ByteLevel()
-    tokenizer = PreTrainedTokenizerFast(
-        tokenizer_object=raw, bos_token="<s>", eos_token="</s>", pad_token="<pad>", chat_template=CHAT_TEMPLATE
-    )
     folder = tmp_path_factory.mktemp("tokenizer")
-    tokenizer.save_pretrained(folder)
+    save_tokenizer(folder)
     return folder
 
 
 @pytest.fixture(scope="session")
 def make_tiny(tokenizer_folder: Path) -> Callable[..., "LoadedModel"]:
     """Return a function that builds a new tiny model of a family: ``make_tiny(family, seed=0, **config)``."""
-    import torch
-    from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer
+    from transformers import AutoTokenizer
 
-    from safeneuron.models.card import ModelCard
-    from safeneuron.models.layout import layout_of, layout_of_config
-    from safeneuron.models.loaded import LoadedModel
-
-    torch.set_num_threads(1)
-    tokenizer = AutoTokenizer.from_pretrained(tokenizer_folder)
-
-    def make(family: str, seed: int = 0, dtype: torch.dtype = torch.float32, **overrides: Any) -> LoadedModel:
-        settings = {
-            "vocab_size": len(tokenizer),
-            "hidden_size": HIDDEN,
-            layout_of_config({"model_type": family}).d_mlp: WIDTH,
-            "num_hidden_layers": LAYERS,
-            "num_attention_heads": 4,
-            "max_position_embeddings": 512,
-            # Wide enough that activations and logits differ clearly between neurons and tokens.
-            "initializer_range": 0.25,
-            "pad_token_id": tokenizer.pad_token_id,
-            "bos_token_id": tokenizer.bos_token_id,
-            "eos_token_id": tokenizer.eos_token_id,
-        }
-        with torch.random.fork_rng():
-            torch.manual_seed(seed)
-            settings |= OWN_SETTINGS.get(family, {}) | overrides
-            if family in OTHER_PARTS:
-                settings = {"text_config": settings} | OTHER_PARTS[family]
-            model = AutoModelForCausalLM.from_config(AutoConfig.for_model(family, **settings))
-            # Transformers makes every bias zero, and so no error in one would show.
-            for name, parameter in model.named_parameters():
-                if name.endswith("bias"):
-                    torch.nn.init.normal_(parameter, std=0.25)
-        model = model.to(dtype).eval()
-        if dtype == torch.float64:
-            model.model.rotary_emb = _exact_rotary_embedding(model.model.rotary_emb)
-        layers, width = layout_of(model).shape(model.config)
-        card = ModelCard(
-            source=f"./tiny-{family}",
-            title=f"tiny {family}",
-            fingerprint=f"tiny-{family}-{seed}-{dtype}",
-            n_layers=layers,
-            d_mlp=width,
-            origin="Random weights, made by the tests.",
-            ready=True,
-        )
-        return LoadedModel(card=card, model=model, tokenizer=tokenizer)
-
-    return make
-
-
-def _exact_rotary_embedding(original: Any) -> Any:
-    """Return the rotary embedding in float64.
-
-    Transformers computes angles in float32 whatever the model's dtype, so that positions shifted by
-    left padding differ by some 1e-7 and hide what float64 is there to show.
-    """
-    import torch
-
-    class Exact(torch.nn.Module):
-        def forward(self, x: torch.Tensor, position_ids: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-            angles = position_ids[..., None].double() * original.inv_freq.double()
-            both = torch.cat([angles, angles], dim=-1)
-            return both.cos() * original.attention_scaling, both.sin() * original.attention_scaling
-
-    return Exact()
+    return partial(tiny_model, AutoTokenizer.from_pretrained(tokenizer_folder))
 
 
 @pytest.fixture(scope="session")

@@ -17,6 +17,18 @@ def test_only_our_own_lines_are_printed(home, model_folder):
     ]
 
 
+def test_weights_that_do_not_fit_are_said_in_our_words_only(home, model_folder):
+    config = model_folder / "config.json"
+    config.write_text(config.read_text().replace('"intermediate_size": 40', '"intermediate_size": 48'))
+    command = [sys.executable, "-m", "safeneuron", "models", "check", str(model_folder)]
+    done = subprocess.run(command, capture_output=True, text=True)
+    assert done.returncode == 2
+    assert [line.split(" (")[0] for line in done.stderr.splitlines()] == [
+        "Opening the model",
+        f"Error: The weights in {model_folder} do not fit its config",
+    ]
+
+
 def test_bars_and_notices_of_libraries_are_off_but_warnings_are_not():
     script = """
 import warnings

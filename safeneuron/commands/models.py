@@ -144,6 +144,9 @@ def _checked(loaded: "LoadedModel") -> dict[str, Any]:
         "passed": report.passed,
         "checks": checks,
         "not_compared": report.not_compared,
+        "bridge_disagrees": report.bridge_disagrees,
+        "bridge_words": report.bridge_words,
+        "formula": report.formula,
         "in_shares": report.in_shares,
         # Kept for the Model page too, which shows it without importing torch.
         "chat_notes": keep_example(loaded.card, loaded.tokenizer).notes,
@@ -161,11 +164,10 @@ def _check_text(result: dict[str, Any]) -> str:
         for name, check in result["checks"].items()
     ]
     verdict = "passed" if result["passed"] else "FAILED: do not trust numbers of this model"
-    if result["not_compared"]:
-        verdict += f"; not compared with TransformerBridge: {result['not_compared']}"
+    notes = [f"A neuron of it is {result['formula']}.", result["bridge_words"], *result["chat_notes"]]
     return (
         terminal.table(rows, ["check", "difference", "tolerance", "verdict"])
         + f"\n{result['model']} is ready: {result['layers']} layers of {result['neurons_per_layer']:,} neurons, "
         + f"{result['memory_bytes'] / 1e6:.0f} MB of weights; self-check {verdict}"
-        + "".join(f"\n{note}" for note in result["chat_notes"])
+        + "".join(f"\n{note}" for note in notes if note)
     )

@@ -114,17 +114,19 @@ def bridge_of(loaded: LoadedModel) -> Bridge:
     Raises
     ------
     BridgeMissing
-        When TransformerLens does not know the architecture, fails on this model, or is known to compute it wrongly.
+        When TransformerLens cannot be imported, does not know the architecture, fails on this model, or is known to
+        compute it wrongly.
     """
-    from transformer_lens.factories.architecture_adapter_factory import SUPPORTED_ARCHITECTURES
-    from transformer_lens.model_bridge import TransformerBridge
-    from transformer_lens.model_bridge.sources.transformers import source
+    architecture = type(loaded.model).__name__
+    with _asked(architecture):
+        from transformer_lens.factories.architecture_adapter_factory import SUPPORTED_ARCHITECTURES
+        from transformer_lens.model_bridge import TransformerBridge
+        from transformer_lens.model_bridge.sources.transformers import source
 
     # For a model that also sees, it would look for an image processor on the hub and install torchvision with
     # pip, which brings another torch along; no text prompt needs either.
     source.load_modality_processor = lambda *_: None
     logging.getLogger("transformer_lens").setLevel(logging.ERROR)
-    architecture = type(loaded.model).__name__
     if architecture not in SUPPORTED_ARCHITECTURES:
         raise BridgeMissing(f"TransformerLens has no bridge for {architecture}")
     for field, error in layout_of(loaded.model).bridge_errors:
@@ -165,6 +167,15 @@ def bridge_run(
     found, _ = bridge.run(batch, names)
     _, logits = bridge.run(batch, off=neurons)
     return [found[name] for name in names], logits
+
+
+def bridge_computes(loaded: LoadedModel, batch: Mapping[str, torch.Tensor]) -> bool:
+    """Return whether the bridge computes a model at all, where no neuron of ours is asked for."""
+    try:
+        bridge_of(loaded).run(batch)
+    except BridgeMissing:
+        return False
+    return True
 
 
 @contextmanager

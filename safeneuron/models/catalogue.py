@@ -111,6 +111,15 @@ def weights_folder(card: ModelCard) -> Path | None:
     return kind.folder(found)
 
 
+def unknown(source: str, asked: str = "") -> UserError:
+    """Return the sentence on a name that is no model's; ``asked`` says what the hub answered, where it was asked."""
+    known = ", ".join(card.source for card in catalogue())
+    return UserError(
+        f"There is no model {source!r} here; give one of {known}, the path of a folder with a Hugging Face model or of "
+        f"a GGUF file, or a repository on the hub as org/name.{asked}"
+    )
+
+
 def _as_opened(card: ModelCard) -> ModelCard:
     """Return the card with the fingerprint of what the weights are here: float32, bfloat16 or 4-bit."""
     # A chat format's fingerprint is made of the plain model's, which says it already.
@@ -122,11 +131,7 @@ def _find(source: str) -> tuple[Source, ModelCard]:
         card = kind.card(source)
         if card:
             return kind, card
-    known = ", ".join(card.source for card in catalogue())
-    raise UserError(
-        f"There is no model {source!r}; give one of {known}, the path of a folder with a Hugging Face model or of a "
-        "GGUF file, or a repository on the hub as org/name."
-    )
+    raise unknown(source)
 
 
 def _sources() -> tuple[Source, ...]:

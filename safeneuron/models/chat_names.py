@@ -27,9 +27,17 @@ def split(source: str) -> tuple[str, str]:
     A folder whose own name has a ``#`` in it stays what it is.
     """
     base, mark, name = source.rpartition(MARK)
-    if not (mark and base and NAME.fullmatch(name)) or ("/" in source and _is_there(source)):
+    if not (mark and base and NAME.fullmatch(name)) or ("/" in source and is_there(source)):
         return source, ""
     return base, name
+
+
+def is_there(path: str) -> bool:
+    """Return whether something lies at a path; no error where a text cannot be one."""
+    try:
+        return Path(path).expanduser().exists()
+    except (RuntimeError, OSError, ValueError):  # ~somebody who does not exist, a name too long for a file, a NUL in it
+        return False
 
 
 def named_card(plain: ModelCard, name: str) -> ModelCard:
@@ -186,10 +194,3 @@ def _path(name: str) -> Path:
             "digit."
         )
     return _folder() / f"{name}.json"
-
-
-def _is_there(source: str) -> bool:
-    try:
-        return Path(source).expanduser().exists()
-    except (RuntimeError, OSError):  # ~somebody who does not exist, or a name too long for a file
-        return False

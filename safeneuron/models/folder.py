@@ -4,13 +4,15 @@ Only safetensors are read, and no code that lies in a folder is run.
 """
 
 import json
-from collections.abc import Iterator
+import logging
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import torch
 from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer, PreTrainedModel, PreTrainedTokenizerBase
+from transformers.activations import ACT2FN
 
 from safeneuron.errors import Cancelled, UserError
 from safeneuron.models.card import CARD, ModelCard, read_card
@@ -20,9 +22,17 @@ from safeneuron.models.checksums import damage, write_sums
 from safeneuron.models.device import loading_arguments, placement, require_on_gpus
 from safeneuron.models.layout import MLPLayout, layout_of, layout_of_config
 from safeneuron.models.loaded import LoadedModel
-from safeneuron.models.model_files import check_vocabulary, check_weights, folder_fingerprint
+from safeneuron.models.model_files import (
+    check_quantization,
+    check_tokenizer,
+    check_vocabulary,
+    check_weights,
+    folder_fingerprint,
+)
 from safeneuron.workspace import remove_abandoned, replacing, write_json
 
+LOAD_REPORT = " LOAD REPORT"
+"""In the heading of transformers' own report on weights that do not fit."""
 NO_WEIGHTS = (
     ".rotary_emb.inv_freq",
     ".attn.bias",
@@ -42,11 +52,12 @@ def load_folder(folder: Path, card: ModelCard) -> LoadedModel:
     Raises
     ------
     UserError
-        When the folder lacks a config or a tokenizer, its parts are damaged or do not fit together, or the
-        device cannot be used.
+        When the folder lacks a config or a tokenizer, its parts are damaged or do not fit together, its weights
+        are quantized, or the device cannot be used.
     """
     check_config(folder)
     check_weights(folder)
+    check_tokenizer(folder)
     config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
     check_vocabulary(folder, config)
     tokenizer = read_tokenizer(folder)
@@ -58,6 +69,8 @@ def load_folder(folder: Path, card: ModelCard) -> LoadedModel:
             local_files_only=True,
             trust_remote_code=False,
             output_loading_info=True,
+            # Else an error names no weight; which they are is in the report, and refused below.
+            ignore_mismatched_sizes=True,
         )
     require_on_gpus(getattr(model, "hf_device_map", None))
     require_all_weights(report, folder)
@@ -86,13 +99,25 @@ def require_known_tokens(loaded: LoadedModel, origin: str) -> None:
 def require_all_weights(report: dict[str, Any], origin: Path) -> None:
     """Refuse weights that are not those of the config; transformers only warns.
 
-    It answers with random weights for those that are missing, and without those that the config has no place
-    for, such as further layers: another model, and no self-check could tell.
+    It answers with random weights for those that are missing or of another shape, and without those that the
+    config has no place for, such as further layers: another model, and no self-check could tell.
     """
     left_over = (name for name in report["unexpected_keys"] if not name.endswith(NO_WEIGHTS))
-    for names, what in ((report["missing_keys"], "is missing"), (left_over, "has no place in it")):
-        for first in sorted(names)[:1]:
-            raise UserError(f"The weights in {origin} do not fit its config.json ({first} {what}); fetch them again.")
+    of_other_shape = {
+        f"{name} is {_by(found)} there and {_by(wanted)} in the config"
+        for name, found, wanted in report["mismatched_keys"]
+    }
+    missing = {f"{name} is missing" for name in report["missing_keys"]}
+    for problems in (of_other_shape, missing, {f"{name} has no place in it" for name in left_over}):
+        for first in sorted(problems)[:1]:
+            raise UserError(
+                f"The weights in {origin} do not fit its config ({first}); take both from one place, or fetch the "
+                "model again."
+            )
+
+
+def _by(shape: Sequence[int]) -> str:
+    return " × ".join(map(str, shape))
 
 
 def require_finite(model: PreTrainedModel, origin: Path) -> None:
@@ -117,26 +142,34 @@ def check_config(folder: Path) -> MLPLayout:
     if not (isinstance(config, dict) and "model_type" in config):
         raise UserError(f"{path} is not a model's config; fetch the model again.")
     try:
-        return layout_of_config(config)
+        layout = layout_of_config(config)
     except UserError as error:
         if config.get("auto_map"):
             raise UserError(f"{path} asks for code of its own (auto_map), and safeneuron runs none. {error}") from error
         raise
+    check_quantization(folder, config)
+    return layout
 
 
 @contextmanager
 def reading(place: Path) -> Iterator[None]:
     """Turn what transformers says of a model that it cannot read into a sentence.
 
-    Any error: tokenizers raises bare exceptions, and what lies in the place is the person's, not ours.
+    Any error: tokenizers raises bare exceptions, and what lies in the place is the person's, not ours. The report on
+    weights that do not fit is not printed, since :func:`require_all_weights` refuses them.
     """
+    logger, report = logging.getLogger("transformers.modeling_utils"), lambda record: LOAD_REPORT not in str(record.msg)
+    # A filter and not a level: with another level transformers checks what it otherwise does not.
+    logger.addFilter(report)
     try:
         yield
     except (UserError, Cancelled):
         raise
     except Exception as error:
-        reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
+        reason = (str(error).strip().splitlines() or [type(error).__name__])[0].rstrip(":.")
         raise UserError(f"{place} cannot be opened as a model ({reason}); fetch or convert it again.") from error
+    finally:
+        logger.removeFilter(report)
 
 
 def read_tokenizer(folder: Path) -> PreTrainedTokenizerBase:
@@ -179,6 +212,7 @@ def card_of_folder(folder: Path, source: str) -> ModelCard:
         return known
     check_config(folder)
     check_weights(folder)
+    check_tokenizer(folder)
     n_layers, d_mlp = shape_of(folder)
     return ModelCard(
         source=source,
@@ -192,7 +226,19 @@ def card_of_folder(folder: Path, source: str) -> ModelCard:
 
 
 def shape_of(folder: Path) -> tuple[int, int]:
-    """Return ``(n_layers, d_mlp)`` from a folder's config."""
+    """Return ``(n_layers, d_mlp)`` from a folder's config, or refuse one that says there are no neurons."""
     with reading(folder):
         config = AutoConfig.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
-    return layout_of_config(config.to_dict()).shape(config)
+    layout = layout_of_config(config.to_dict())
+    n_layers, d_mlp = layout.shape(config)
+    if n_layers < 1 or d_mlp < 1:
+        raise UserError(
+            f"{folder / 'config.json'} says {n_layers} layers of {d_mlp} neurons, so there is nothing to look at; "
+            "fetch it again."
+        )
+    activation = layout.activation_of(config)
+    if activation not in ACT2FN:
+        raise UserError(
+            f"{folder / 'config.json'} says {activation!r}, which is no activation function; fetch it again."
+        )
+    return n_layers, d_mlp

@@ -8,16 +8,14 @@ import struct
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from safeneuron.errors import UserError
-from safeneuron.models.gguf_header import MAGIC, VERSIONS, aligned, pieces_of, read_header
+from safeneuron.models.gguf_check import check_gguf
+from safeneuron.models.gguf_header import MAGIC, VERSIONS, aligned, read_header
 from safeneuron.progress import Progress
 from safeneuron.workspace import clear_disk_errors
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
-MODEL_TYPES = {"gemma3": "gemma3_text"}
-"""What transformers calls an architecture, where its name in GGUF files is another."""
 COPY_BYTES = 64 << 20
 
 
@@ -35,18 +33,15 @@ def read_gguf(path: Path, scratch: Path, progress: Progress) -> "tuple[PreTraine
     Raises
     ------
     UserError
-        When the architecture is not supported, or the file lacks weights.
+        When the architecture is not supported, or the file is damaged or lacks weights.
     """
     # Imported here: cards are drawn before torch is needed.
     import torch
     from transformers import AutoModelForCausalLM, AutoTokenizer
 
     from safeneuron.models.folder import reading, require_all_weights
-    from safeneuron.models.layout import layout_of_config
 
-    architecture = read_header(path).architecture
-    layout_of_config({"model_type": MODEL_TYPES.get(architecture, architecture)})
-    pieces = pieces_of(path)
+    pieces = check_gguf(path)
     alone = scratch / "model.gguf"
     if len(pieces) == 1:
         alone.symlink_to(path)
@@ -56,7 +51,12 @@ def read_gguf(path: Path, scratch: Path, progress: Progress) -> "tuple[PreTraine
     progress(step, 0.0)
     with reading(path):
         model, report = AutoModelForCausalLM.from_pretrained(
-            scratch, gguf_file=alone.name, dtype=torch.float32, local_files_only=True, output_loading_info=True
+            scratch,
+            gguf_file=alone.name,
+            dtype=torch.float32,
+            local_files_only=True,
+            output_loading_info=True,
+            ignore_mismatched_sizes=True,
         )
         require_all_weights(report, path)
         progress(step, 0.7)
@@ -67,46 +67,6 @@ def read_gguf(path: Path, scratch: Path, progress: Progress) -> "tuple[PreTraine
         del model.config.quantization_config
     progress(step, 1.0)
     return model.eval(), tokenizer
-
-
-def check_gguf(path: Path) -> list[Path]:
-    """Return the files of a GGUF model after reading the head of each, or say what is wrong with them.
-
-    Raises
-    ------
-    UserError
-        When a file is cut short or damaged, a piece is missing, the tokenizer does not fit the weights,
-        or the layers have no one width.
-    """
-    pieces = pieces_of(path)
-    headers = [read_header(piece) for piece in pieces]
-    facts, tensors = headers[0].facts, {tensor.name: tensor for header in headers for tensor in header.tensors}
-    if facts.get("split.count", 1) != len(pieces):
-        raise UserError(
-            f"{path} is one of {facts['split.count']} pieces whose names no longer say so; name them "
-            f"{path.stem}-00001-of-{facts['split.count']:05d}.gguf and so on."
-        )
-    if len(tensors) != sum(len(header.tensors) for header in headers):
-        raise UserError(f"The pieces of {path} hold the same tensors twice; fetch them again from one place.")
-    tokens, embedding = facts.get("tokenizer.ggml.tokens"), tensors.get("token_embd.weight")
-    if not tokens or not embedding:
-        raise UserError(f"{path} has no {'embedding' if tokens else 'tokenizer'}; give a language model's GGUF file.")
-    if tokens > embedding.shape[1]:
-        raise UserError(
-            f"The tokenizer in {path} does not fit its weights: it has {tokens:,} tokens, the embedding "
-            f"{embedding.shape[1]:,} rows; fetch the file again."
-        )
-    return pieces
-
-
-def gguf_shape(path: Path) -> tuple[int, int]:
-    """Return layers and neurons per layer, as the file's keys have them."""
-    header = read_header(path)
-    names = [f"{header.architecture}.{name}" for name in ("block_count", "feed_forward_length")]
-    missing = [name for name in names if not isinstance(header.facts.get(name), int)]
-    if missing:
-        raise UserError(f"{path} does not say its {missing[0]}; give a language model's GGUF file.")
-    return header.facts[names[0]], header.facts[names[1]]
 
 
 def join_pieces(pieces: list[Path], target: Path, progress: Progress) -> None:

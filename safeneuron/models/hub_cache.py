@@ -9,11 +9,10 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from safeneuron.errors import UserError
-from safeneuron.models.model_files import INDEX, SMALL_FILES, WEIGHTS, weight_files
+from safeneuron.models.model_files import INDEX, SMALL_FILES, VOCABULARIES, WEIGHTS, weight_files
 
 COMMIT = re.compile("[0-9a-f]{40}")
 SHARD = re.compile(r"model-\d+-of-\d+\.safetensors")
-TOKENIZERS = ("tokenizer.json", "tokenizer.model", "vocab.json", "tokenizer_config.json")
 
 
 def wanted_files(repository: str, names: Iterable[str]) -> list[str]:
@@ -60,7 +59,7 @@ def cached_names() -> Iterator[tuple[str, Path]]:
     """Yield the name and the folder of every model that lies in the cache whole."""
     from huggingface_hub import constants
 
-    for storage in sorted(Path(constants.HF_HUB_CACHE).glob("models--*--*")):
+    for storage in sorted(Path(constants.HF_HUB_CACHE).glob("models--*")):
         repository = "/".join(storage.name.split(constants.REPO_ID_SEPARATOR)[1:])
         for reference in sorted(path for path in (storage / "refs").rglob("*") if path.is_file()):
             revision = reference.relative_to(storage / "refs").as_posix()
@@ -75,7 +74,7 @@ def _is_whole(folder: Path) -> bool:
         files = weight_files(folder)
     except UserError:
         return False
-    if not files or not (folder / "config.json").is_file() or not any((folder / n).is_file() for n in TOKENIZERS):
+    if not files or not (folder / "config.json").is_file() or not any((folder / n).is_file() for n in VOCABULARIES):
         return False
     # What an interrupted download has not reached yet: huggingface_hub keeps the list of the commit's files.
     listing = folder.parents[1] / "trees" / f"{folder.name}.json"

@@ -39,7 +39,7 @@ class NeuronTensor:
 
 @dataclass(frozen=True)
 class MLPLayout:
-    """The names of one family of architectures.
+    """What safeneuron has to know of one family of architectures.
 
     Parameters
     ----------
@@ -55,6 +55,10 @@ class MLPLayout:
         Gate and up are one module of ``2 * d_mlp`` outputs, the gate's first; both names say that one.
     transposed : bool
         Weights are ``[in_features, out_features]``, as in GPT-2's ``Conv1D``, not ``[out_features, in_features]``.
+    activation : str
+        Config field with the name of the activation function.
+    bias : bool or str
+        Whether gate and up have biases, or the config field that says so.
     d_mlp : str
         Config field with the number of neurons in a layer.
     widths : int
@@ -63,6 +67,12 @@ class MLPLayout:
         Dotted name of the norm between the last layer and the unembedding; some variants of a family have none.
     projection : str or None
         Dotted name of what follows that norm where the embeddings are narrower than the residual stream.
+    tied : bool
+        Whether the unembedding is the embedding where the config leaves it open.
+    multi_query : bool
+        Whether all heads share one key and one value where the config leaves it open.
+    learned_positions : bool
+        Whether positions are embedded by weights, and not rotary.
     bridge_errors : tuple of (str, str)
         Config fields under which TransformerBridge computes something else than the model, and what.
     """
@@ -74,10 +84,15 @@ class MLPLayout:
     gate: str | None = None
     fused: bool = False
     transposed: bool = False
+    activation: str = "hidden_act"
+    bias: bool | str = False
     d_mlp: str = "intermediate_size"
     widths: int = 4
     final_norm: str = "model.norm"
     projection: str | None = None
+    tied: bool = False
+    multi_query: bool = False
+    learned_positions: bool = False
     bridge_errors: tuple[tuple[str, str], ...] = ()
 
     def shape(self, config: "PreTrainedConfig") -> tuple[int, int]:
@@ -85,6 +100,20 @@ class MLPLayout:
         text = config.get_text_config()
         d_mlp = getattr(text, self.d_mlp)
         return text.num_hidden_layers, self.widths * text.hidden_size if d_mlp is None else d_mlp
+
+    def has_bias(self, config: "PreTrainedConfig") -> bool:
+        """Return whether gate and up have biases in a model of this config."""
+        return bool(getattr(config.get_text_config(), self.bias)) if isinstance(self.bias, str) else self.bias
+
+    def activation_of(self, config: "PreTrainedConfig") -> str:
+        """Return the name of the activation function in a model of this config, such as ``silu``."""
+        return getattr(config.get_text_config(), self.activation)
+
+    def formula(self, config: "PreTrainedConfig") -> str:
+        """Return what a neuron is in a model of this config, such as ``silu(gate) × up, without biases``."""
+        activation = self.activation_of(config)
+        made = f"{activation}(gate) × up" if self.gate else f"{activation}(up)"
+        return f"{made}, {'with' if self.has_bias(config) else 'without'} biases"
 
     def tensors(self, d_mlp: int) -> tuple[NeuronTensor, ...]:
         """Return every tensor of a layer that neurons own a part of, the down-projection last; biases may be absent."""
@@ -174,10 +203,16 @@ def decoder_layers(model: "nn.Module") -> "list[nn.Module]":
 
 
 def mlp_blocks(model: "nn.Module") -> list[MLPBlock]:
-    """Return the MLP of every layer, first to last."""
+    """Return the MLP of every layer, first to last.
+
+    Raises
+    ------
+    UserError
+        When the modules have biases and the family's file says none, or the other way round.
+    """
     layout = layout_of(model)
     _, d_mlp = layout.shape(model.config)
-    return [
+    blocks = [
         MLPBlock(
             gate=layer.get_submodule(layout.gate) if layout.gate else None,
             up=layer.get_submodule(layout.up),
@@ -187,6 +222,14 @@ def mlp_blocks(model: "nn.Module") -> list[MLPBlock]:
         )
         for layer in model.get_submodule(layout.layers)
     ]
+    biased = layout.has_bias(model.config)
+    for part in (part for block in blocks for part in (block.gate, block.up) if part is not None):
+        if (part.bias is not None) != biased:
+            raise UserError(
+                f"The MLP of this {model.config.model_type!r} model has {'no ' if biased else ''}biases, and its file "
+                f"in safeneuron/models/families says that it has {'them' if biased else 'none'}; correct that file."
+            )
+    return blocks
 
 
 def _parameters(layer: "nn.Module", tensors: tuple[NeuronTensor, ...]) -> "Iterator[tuple[nn.Parameter, NeuronTensor]]":

@@ -4,6 +4,7 @@ Only headers are read, and no torch is needed: a folder of 15 GB is refused or a
 """
 
 import json
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ from safetensors import SafetensorError, safe_open
 
 from safeneuron.errors import UserError
 from safeneuron.models import chat_format
+from safeneuron.models.device import placement
 from safeneuron.models.hashes import kept_sha256
 from safeneuron.workspace import fingerprint
 
@@ -31,6 +33,8 @@ SMALL_FILES = (
 )
 """What decides a model's numbers beside its weights: no code, and no weights in another format."""
 PICKLE_SUFFIXES = {".bin", ".pt", ".pth", ".ckpt", ".pkl"}
+VOCABULARIES = ("tokenizer.json", "tokenizer.model", "vocab.json")
+"""One of these holds a tokenizer's tokens."""
 EMBEDDINGS = ("embed_tokens.weight", "wte.weight", "embed_in.weight", "word_embeddings.weight")
 """How the input embedding's name ends in the architectures of transformers."""
 
@@ -90,6 +94,45 @@ def check_weights(folder: Path) -> list[Path]:
     for path in files:
         tensor_shapes(path)
     return files
+
+
+def check_tokenizer(folder: Path) -> None:
+    """Refuse a folder without a tokenizer.
+
+    Raises
+    ------
+    UserError
+        When no file of a tokenizer is there.
+    """
+    if not any((folder / name).is_file() for name in VOCABULARIES):
+        raise UserError(
+            f"{folder} holds no tokenizer ({', '.join(VOCABULARIES[:-1])} or {VOCABULARIES[-1]}); copy the tokenizer "
+            "files of the same model into it."
+        )
+
+
+def check_quantization(folder: Path, config: dict[str, Any]) -> None:
+    """Refuse weights that were quantized before they were saved and that cannot be read here.
+
+    Raises
+    ------
+    UserError
+        When the config says so of another kind than bitsandbytes, or what that needs is missing.
+    """
+    quantized = config.get("quantization_config")
+    if not quantized:
+        return
+    method = quantized.get("quant_method", "bitsandbytes")
+    if method != "bitsandbytes":
+        raise UserError(
+            f"The weights in {folder} are quantized by {method}, which safeneuron does not read; give the folder of "
+            "the same model before it was quantized."
+        )
+    if not (placement().on_cuda and find_spec("bitsandbytes")):
+        raise UserError(
+            f"The weights in {folder} are quantized by bitsandbytes, which takes that package and an NVIDIA GPU; "
+            "install it with 'pip install bitsandbytes', or give the folder of the same model before it was quantized."
+        )
 
 
 def tensor_shapes(path: Path) -> dict[str, tuple[int, ...]]:

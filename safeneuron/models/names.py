@@ -4,10 +4,12 @@ One grammar for the command line, the pages and links:
 
 - ``smollm2-135m-safe``, ``run:ID``: a plain word is an embedded model, ``run:`` a finished run;
 - ``./model``, ``/data/model``, ``~/model``, ``my/own/model``, ``model.gguf``: a path, of a folder or a GGUF file;
-- ``org/name``, ``org/name@revision``: a repository on the hub, unless a folder lies there too, which is
-  refused: ``./org/name`` is the folder and ``org/name@main`` the repository;
+- ``org/name``, ``org/name@revision``, and ``gpt2`` where no embedded model has the name: a repository on the hub,
+  unless a folder lies there too, which is refused: ``./org/name`` is the folder and ``org/name@main`` the repository;
 - ``BASE::ADAPTER``: an adapter's folder on a model that any of the other forms names;
 - ``MODEL#NAME``: any of these, spoken to in a chat format of the workspace.
+
+A path that is there is that path, whatever signs are in its name.
 """
 
 import os
@@ -15,16 +17,16 @@ import re
 from pathlib import Path
 
 from safeneuron.errors import UserError
-from safeneuron.models.chat_names import MARK, split
+from safeneuron.models.chat_names import MARK, is_there, split
 
 ON_TOP = "::"
-"""Stands between a base model and its adapter; no hub id holds a colon, and no path here may hold two."""
+"""Stands between a base model and its adapter; no hub id holds a colon."""
 NAME_BYTES, PATH_BYTES = 255, 4096
 """What file systems take at most, for one name and for a whole path; longer ones fail at every look."""
 SHOWN = 100
 """Letters of a wrong name that a message repeats."""
 HUB_NAME = re.compile(
-    r"(?P<repository>[A-Za-z0-9][\w.-]{0,95}/[A-Za-z0-9][\w.-]{0,95})(?:@(?P<revision>[\w][\w./-]*))?", re.ASCII
+    r"(?P<repository>(?:[A-Za-z0-9][\w.-]{0,95}/)?[A-Za-z0-9][\w.-]{0,95})(?:@(?P<revision>[\w][\w./-]*))?", re.ASCII
 )
 
 
@@ -38,14 +40,14 @@ def hub_parts(name: str) -> tuple[str, str | None] | None:
 
 def is_path(name: str) -> bool:
     """Return whether a name says a place on this machine, whether or not anything is there."""
-    if ON_TOP in name or name.startswith("run:"):
+    if adapter_parts(name) or name.startswith("run:"):
         return False
     return is_gguf(name) or name in (".", "..", "~") or ("/" in name and hub_parts(name) is None)
 
 
 def is_gguf(name: str) -> bool:
     """Return whether a name is a GGUF file's."""
-    return ON_TOP not in name and name.lower().endswith(".gguf")
+    return name.lower().endswith(".gguf") and not adapter_parts(name)
 
 
 def path_of(name: str) -> Path:
@@ -78,6 +80,12 @@ def absolute(name: str) -> str:
 
 
 def adapter_parts(name: str) -> tuple[str, str] | None:
-    """Return base and adapter of ``BASE::ADAPTER``, split at the last sign; None when the name has none."""
-    base, sign, adapter = name.rpartition(ON_TOP)
-    return (base, adapter) if sign else None
+    """Return base and adapter of ``BASE::ADAPTER``; None when the name has no such sign, or is a path that is there.
+
+    Split where an adapter lies, or else at the last sign.
+    """
+    if ON_TOP not in name or is_there(name):
+        return None
+    parts = name.split(ON_TOP)
+    splits = [(ON_TOP.join(parts[:at]), ON_TOP.join(parts[at:])) for at in range(len(parts) - 1, 0, -1)]
+    return next((pair for pair in splits if pair[1] and is_there(pair[1])), splits[0])

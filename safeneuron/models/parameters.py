@@ -16,9 +16,6 @@ from safeneuron.models.catalogue import model_card, weights_folder
 from safeneuron.models.layout import layout_of_config
 from safeneuron.models.model_files import tensor_shapes, weight_files
 
-UNTIED = ("llama", "mistral", "qwen2", "qwen3", "phi3", "gpt_neox", "olmo2", "granite")
-"""Architectures with an unembedding of their own where their config does not say; transformers' defaults."""
-
 
 @dataclass(frozen=True)
 class Architecture:
@@ -79,28 +76,26 @@ def architecture(config: Mapping[str, Any]) -> Architecture:
     UserError
         When it does not state them.
     """
-    text = config.get("text_config") or config
-    kind = text.get("model_type", "")
+    text, layout = config.get("text_config") or config, layout_of_config(config)
     try:
         d_model = _first(text, "hidden_size", "n_embd")
         heads = _first(text, "num_attention_heads", "n_head")
-        gpt2, opt, falcon = kind == "gpt2", kind == "opt", kind == "falcon"
-        many_heads = heads if not falcon else 1 if text.get("multi_query", True) else heads
-        if falcon and text.get("new_decoder_architecture"):
-            many_heads = text.get("num_kv_heads") or heads
+        # Falcon's newer models group their heads, whatever else they say.
+        grouped = text.get("new_decoder_architecture") and (_given(text, "num_kv_heads") or heads)
+        shared = 1 if text.get("multi_query", layout.multi_query) else heads
         tied = text.get("tie_word_embeddings", config.get("tie_word_embeddings"))
         return Architecture(
             n_layers=_first(text, "num_hidden_layers", "n_layer"),
             d_model=d_model,
-            d_mlp=_given(text, "intermediate_size", "ffn_dim", "n_inner", "ffn_hidden_size") or 4 * d_model,
+            d_mlp=_given(text, layout.d_mlp) or layout.widths * d_model,
             vocabulary=_first(text, "vocab_size"),
             heads=heads,
-            key_value_heads=_given(text, "num_key_value_heads") or many_heads,
+            key_value_heads=_given(text, "num_key_value_heads") or grouped or shared,
             head_dim=_given(text, "head_dim") or d_model // heads,
-            gated=layout_of_config(config).gate is not None,
-            tied=kind not in UNTIED if tied is None else bool(tied),
+            gated=layout.gate is not None,
+            tied=layout.tied if tied is None else bool(tied),
             d_embedding=_given(text, "word_embed_proj_dim") or d_model,
-            positions=_given(text, "n_positions", "max_position_embeddings") or 0 if gpt2 or opt else 0,
+            positions=layout.learned_positions and _given(text, "n_positions", "max_position_embeddings") or 0,
         )
     except KeyError as error:
         raise UserError(

@@ -16,9 +16,9 @@ import numpy as np
 import torch
 
 from safeneuron.ablation import ablate
-from safeneuron.models.bridge import BridgeMissing, bridge_run
+from safeneuron.models.bridge import BridgeMissing, bridge_computes, bridge_run
 from safeneuron.models.chat import encode, last_positions, prompt_ids, templated
-from safeneuron.models.layout import mlp_blocks
+from safeneuron.models.layout import layout_of, mlp_blocks
 from safeneuron.models.loaded import LoadedModel
 from safeneuron.models.memory import release
 from safeneuron.models.parity_report import NEURONS_PER_LAYER, ParityReport, keep_parity, kept_parity, refuse_if_red
@@ -41,17 +41,16 @@ def check_parity(loaded: LoadedModel, neurons_per_layer: int = NEURONS_PER_LAYER
             zeroed = _logits(loaded, batch)
         in_shares = loaded.model.dtype not in (torch.float32, torch.float64)
         differ = _share if in_shares else _largest
-        activations, logits, reason = _bridge(loaded, neurons, batch, hooked, differ)
+        bridge = _bridge(loaded, neurons, batch, hooked, differ)
     report = ParityReport(
         zeroed_columns=_largest(hooked, zeroed),
         left_padding=differ(hooked, alone),
         right_padding=differ(right, alone),
         chat_template=float(sum(not _templated_once(loaded, prompt) for prompt in PROMPTS)),
-        bridge_activations=activations,
-        bridge_logits=logits,
         neurons=len(neurons),
-        not_compared=reason,
         in_shares=in_shares,
+        formula=layout_of(loaded.model).formula(loaded.model.config),
+        **bridge,
     )
     keep_parity(loaded.fingerprint, report)
     return report
@@ -110,23 +109,32 @@ def _bridge(
     batch: Mapping[str, torch.Tensor],
     hooked: torch.Tensor,
     differ: Callable[[torch.Tensor, torch.Tensor], float],
-) -> tuple[float | None, float | None, str]:
-    """Return the largest differences of activations and logits from the bridge's, or why there are none."""
+) -> dict[str, float | str | None]:
+    """Return what the report says of the bridge: the largest differences, why there are none, or what disagrees."""
+    none = {"bridge_activations": None, "bridge_logits": None}
     try:
         activations, logits = bridge_run(loaded, neurons, batch)
     except BridgeMissing as reason:
-        return None, None, str(reason)
+        # Left out is only a bridge that cannot compute the model at all; else the error is about our neurons, and
+        # may be ours.
+        return none | {"bridge_disagrees" if bridge_computes(loaded, batch) else "not_compared": str(reason)}
     finally:
         # The bridge holds itself in a cycle, and with it the fused weights that it has split.
         release()
+    ours = _plain_activations(loaded, batch)
+    shapes = [*((one.shape, other.shape) for one, other in zip(ours, activations, strict=True))]
+    shapes.append((hooked.shape, logits[:, -1].shape))
+    for here, there in shapes:
+        if here != there:
+            return none | {"bridge_disagrees": f"shape {tuple(there)} there and {tuple(here)} here"}
     real = batch["attention_mask"].bool()
     differences = []
-    for one, other in zip(_plain_activations(loaded, batch), activations, strict=True):
-        one, other = one[real].float(), other.reshape(one.shape)[real].float()
+    for one, other in zip(ours, activations, strict=True):
+        one, other = one[real].float(), other[real].float()
         # Single neurons of a trained model reach thousands; a share of the spread is a share already.
         size = 1 if differ is _share else 1 + one.abs()
         differences.append(differ(one / size, other / size))
-    return max(differences), differ(hooked, logits[:, -1].float()), ""
+    return {"bridge_activations": max(differences), "bridge_logits": differ(hooked, logits[:, -1].float())}
 
 
 def _plain_activations(loaded: LoadedModel, batch: Mapping[str, torch.Tensor]) -> Sequence[torch.Tensor]:

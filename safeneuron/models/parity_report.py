@@ -64,7 +64,11 @@ class ParityReport:
     neurons : int
         How many random neurons were ablated.
     not_compared : str
-        Why there is no comparison with the bridge; empty when there is one.
+        Why there is no comparison with the bridge, which cannot compute the model at all; empty when there is one.
+    bridge_disagrees : str
+        Why a bridge that computed the model could not be compared all the same, which is red; empty when it was.
+    formula : str
+        What a neuron is, such as ``silu(gate) × up, without biases``.
     in_shares : bool
         Whether padding and bridge are judged by :data:`SHARES` instead, as in less than float32.
     versions : str
@@ -79,8 +83,22 @@ class ParityReport:
     bridge_logits: float | None
     neurons: int
     not_compared: str = ""
+    bridge_disagrees: str = ""
+    formula: str = ""
     in_shares: bool = False
     versions: str = field(default_factory=library_versions)
+
+    @property
+    def bridge_words(self) -> str:
+        """One sentence on why the bridge has no numbers in this report; empty when it has."""
+        if self.bridge_disagrees:
+            return f"TransformerBridge computes this model, but not with the same neurons: {self.bridge_disagrees}."
+        if self.not_compared:
+            return (
+                "Hook ablation was compared with the zeroed columns, but not with TransformerBridge: "
+                f"{self.not_compared}."
+            )
+        return ""
 
     @property
     def tolerances(self) -> Mapping[str, float]:

@@ -9,14 +9,19 @@ from safeneuron.ui import words
 BADGES = {
     "not run yet": (":material/help:", "gray"),
     "passed": (":material/check_circle:", "green"),
+    "passed without the bridge": (":material/rule:", "blue"),
     "failed": (":material/error:", "red"),
 }
 
 
 def verdict(card: ModelCard) -> str:
-    """Return what the self-check said of a model: passed, failed, or not run yet."""
+    """Return what the self-check said of a model, a key of :data:`BADGES`."""
     report = kept_parity(card.fingerprint)
-    return "not run yet" if report is None else "passed" if report.passed else "failed"
+    if report is None:
+        return "not run yet"
+    if not report.passed:
+        return "failed"
+    return "passed without the bridge" if report.not_compared else "passed"
 
 
 _PLACE = "self_check_badge"
@@ -41,7 +46,7 @@ def draw_badge_again(card: ModelCard) -> None:
 def show(report: ParityReport) -> None:
     """Show the verdict and every comparison with its difference and tolerance."""
     if report.passed:
-        ways = "both ways compared" if report.not_compared else "all three ways"
+        ways = "a hook and zeroed columns" if report.not_compared else "all three ways"
         st.success(
             f"Passed: with {report.neurons} random neurons off, {ways} give the same numbers.",
             icon=":material/check_circle:",
@@ -50,12 +55,14 @@ def show(report: ParityReport) -> None:
         st.error(
             "Failed: not everything agrees, so the other pages show no numbers of this model", icon=":material/error:"
         )
+    if report.bridge_words:
+        (st.error if report.bridge_disagrees else st.info)(report.bridge_words, icon=":material/rule:")
     # A table, not a data frame: on a narrow window its words wrap where those of a data frame are cut.
     st.table(
         [
             {
                 "comparison": LABELS[name],
-                "largest difference": f"{getattr(report, name):.1e}" if report.compared(name) else "–",
+                "largest difference": "–" if getattr(report, name) is None else f"{getattr(report, name):.1e}",
                 "tolerance": f"{tolerance:.0e}",
                 "verdict": _verdict(report, name),
             }
@@ -68,8 +75,7 @@ def show(report: ParityReport) -> None:
             "The weights are not float32, so padding and bridge are compared by root mean square, as a share of the "
             "numbers' spread."
         )
-    if report.not_compared:
-        st.info(f"Not compared with TransformerBridge: {report.not_compared}.", icon=":material/info:")
+    st.caption(f"A neuron of this model is {report.formula}.")
 
 
 def _verdict(report: ParityReport, name: str) -> str:

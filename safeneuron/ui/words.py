@@ -63,7 +63,8 @@ TWINS = "Safe twins share words with a harmful prompt and deserve an answer: 'Ho
 RUN = "A background job with its settings, events and results. It goes on when you close this page."
 SELF_CHECK = (
     "Three ways of switching neurons off must give the same numbers: a hook, zeroed weight columns, "
-    "and TransformerLens' bridge; padded on either side or not; and the chat template must be applied once."
+    "and TransformerLens' bridge, where it can compute the model; padded on either side or not; and the chat "
+    "template must be applied once."
 )
 FIT = (
     "What each kind of work takes at its height, on top of what this server uses now: weights, activations, kept keys "
@@ -71,9 +72,9 @@ FIT = (
     "anything is read."
 )
 MODEL = (
-    "An embedded model, a finished run (run:…), or the path of a folder with a Llama, Mistral or Qwen2 model: the "
-    "same text that --model takes. Type or paste it and press Enter. With #NAME at its end the model is spoken to in "
-    "a chat format that you saved on the Model page."
+    "An embedded model, a finished run (run:…), the path of a folder or of a GGUF file, a repository on the hub "
+    "(org/name), or an adapter on any of them (BASE::ADAPTER): the same text that --model takes. Type or paste it and "
+    "press Enter. With #NAME at its end the model is spoken to in a chat format that you saved on the Model page."
 )
 CHAT = (
     "The chat template turns a prompt, and a system prompt if there is one, into the one text that the model reads. "

@@ -56,7 +56,21 @@ def test_what_was_not_compared_is_said_and_is_no_agreement(home, family_folder, 
         "bridge_logits",
     ]
     shown = call("models", "check", folder).stdout
-    assert "self-check passed; not compared with TransformerBridge: TransformerLens" in shown
+    assert "self-check passed\n" in shown
+    assert "compared with the zeroed columns, but not with TransformerBridge: TransformerLens 4.3 adds Falcon" in shown
+    assert found["formula"] == "gelu(up), without biases" and "A neuron of it is gelu(up), without biases." in shown
+
+
+def test_a_bridge_that_disagrees_fails_the_check_and_is_quoted(home, model_folder, call, monkeypatch):
+    from safeneuron.models import parity
+    from safeneuron.models.bridge import BridgeMissing
+
+    def disagree(*_):
+        raise BridgeMissing("blocks.0.mlp.hook_post has 41 neurons there and 40 here")
+
+    monkeypatch.setattr(parity, "bridge_run", disagree)
+    shown = call("models", "check", model_folder)
+    assert shown.exit_code == 1 and "FAILED" in shown.stdout and "has 41 neurons there and 40 here." in shown.stdout
 
 
 def test_a_failed_check_exits_with_1(home, model_folder, call, monkeypatch):

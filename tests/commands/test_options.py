@@ -22,7 +22,7 @@ import pytest
         ("ablate --judge nobody", "There is no judge 'nobody'; choose one of: arditi."),
         ("score --benign none.txt", "There is no file none.txt; check the path."),
         ("evaluate --harmful none.txt", "There is no file none.txt; check the path."),
-        ("evaluate --compare nobody", "There is no model 'nobody'; give one of"),
+        ("evaluate --compare nobody", "There is no model 'nobody' here; give one of"),
         ("train --pairs none.jsonl", "There is no file none.jsonl; check the path."),
         ("train --set none.json", "There is no file none.json; check the path."),
         (

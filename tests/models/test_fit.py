@@ -138,6 +138,16 @@ def test_the_weights_take_what_is_said(model_folder, home, monkeypatch, load):
     assert fit.weights_memory(model_card(str(model_folder))) == open_model(str(model_folder)).bytes
 
 
+def test_a_config_that_asks_for_more_than_the_files_hold_is_reckoned_by_what_it_asks_for(model_folder, home, machine):
+    """Transformers makes all of it in memory before anybody can see that the files hold less."""
+    path = model_folder / "config.json"
+    asked = {"num_hidden_layers": 4000, "intermediate_size": 400_000}
+    path.write_text(json.dumps(json.loads(path.read_text()) | asked))
+    machine(16)
+    with pytest.raises(UserError, match="tiny-llama does not fit: Loading takes about .* GB"):
+        require_fit(model_card(str(model_folder)), LOADING)
+
+
 def test_nothing_heavy_is_imported_for_it(home):
     from tests.test_borders import HEAVY, loaded_after
 

@@ -1,94 +1,12 @@
-"""GGUF files open as the model they hold; one that was cut or changed is refused before it is opened."""
+"""GGUF files open as the model they hold, converted once."""
 
-import struct
-
-import gguf
-import numpy as np
 import pytest
 import torch
 
 from safeneuron.errors import Cancelled, UserError
 from safeneuron.models.catalogue import model_card, open_model, weights_folder
 from safeneuron.models.fit import weights_memory
-from safeneuron.models.gguf_header import read_header
-
-NAMES = {
-    "model.embed_tokens": "token_embd",
-    "model.norm": "output_norm",
-    "lm_head": "output",
-    "input_layernorm": "attn_norm",
-    "post_attention_layernorm": "ffn_norm",
-    "self_attn.q_proj": "attn_q",
-    "self_attn.k_proj": "attn_k",
-    "self_attn.v_proj": "attn_v",
-    "self_attn.o_proj": "attn_output",
-    "mlp.gate_proj": "ffn_gate",
-    "mlp.up_proj": "ffn_up",
-    "mlp.down_proj": "ffn_down",
-}
-
-
-def gguf_name(name):
-    for ours, theirs in NAMES.items():
-        name = name.replace(ours, theirs)
-    return name.replace("model.layers", "blk")
-
-
-def permuted(weights, heads):
-    """Reorder the rows of a query or key projection as llama.cpp stores them."""
-    half = weights.shape[0] // heads // 2
-    return weights.reshape(heads, 2, half, *weights.shape[1:]).swapaxes(1, 2).reshape(weights.shape)
-
-
-def write_gguf(loaded, path, arch="llama", **split):
-    """Write a tiny Llama as llama.cpp's converter would, in 32 bits."""
-    config, writer = loaded.model.config, gguf.GGUFWriter(path, arch, **split)
-    writer.add_block_count(config.num_hidden_layers)
-    writer.add_context_length(config.max_position_embeddings)
-    writer.add_embedding_length(config.hidden_size)
-    writer.add_feed_forward_length(config.intermediate_size)
-    writer.add_head_count(config.num_attention_heads)
-    writer.add_head_count_kv(config.num_key_value_heads)
-    writer.add_layer_norm_rms_eps(config.rms_norm_eps)
-    writer.add_rope_dimension_count(config.head_dim)
-    writer.add_vocab_size(config.vocab_size)
-    vocabulary = sorted(loaded.tokenizer.get_vocab().items(), key=lambda item: item[1])
-    writer.add_tokenizer_model("gpt2")
-    # A file has to hold some merge, and what it makes has to be a token: it takes the last one's place.
-    writer.add_token_list([text for text, _ in vocabulary[:-1]] + ["ab"])
-    writer.add_token_types([3 if number < 3 else 1 for _, number in vocabulary])
-    writer.add_token_merges(["a b"])
-    writer.add_bos_token_id(1)
-    writer.add_eos_token_id(2)
-    writer.add_unk_token_id(2)
-    writer.add_pad_token_id(0)
-    writer.add_chat_template(loaded.tokenizer.chat_template)
-    for name, tensor in loaded.model.state_dict().items():
-        values = tensor.numpy().astype(np.float32)
-        if "q_proj" in name:
-            values = permuted(values, config.num_attention_heads)
-        if "k_proj" in name:
-            values = permuted(values, config.num_key_value_heads)
-        writer.add_tensor(gguf_name(name), values)
-    writer.write_header_to_file()
-    writer.write_kv_data_to_file()
-    writer.write_tensors_to_file()
-    writer.close()
-
-
-@pytest.fixture(scope="module")
-def written(make_tiny, tmp_path_factory):
-    """The tiny Llama as a GGUF file; tests copy it before they damage it."""
-    path = tmp_path_factory.mktemp("gguf") / "tiny.gguf"
-    write_gguf(make_tiny("llama"), path)
-    return path
-
-
-@pytest.fixture
-def file(written, tmp_path, home):
-    path = tmp_path / "tiny.gguf"
-    path.write_bytes(written.read_bytes())
-    return path
+from tests.tiny_gguf import write_gguf
 
 
 def same_weights(one, other):
@@ -162,53 +80,6 @@ def test_pieces_open_from_the_first(llama, home, tmp_path):
     second.unlink()
     with pytest.raises(UserError, match="tiny-00002-of-00004.gguf is not beside .*fetch all 4 pieces"):
         model_card(str(first))
-
-
-@pytest.mark.parametrize("share", [0.0, 0.0001, 0.01, 0.05, 0.1, 0.3, 0.6, 0.9, 0.99999])
-def test_a_file_that_was_cut_is_refused(file, share):
-    data = file.read_bytes()
-    file.write_bytes(data[: int(len(data) * share)])
-    with pytest.raises(UserError, match="is damaged, cut short or no GGUF file .*fetch it again"):
-        model_card(str(file))
-
-
-def test_a_changed_head_is_refused_or_read_as_what_it_now_says(file):
-    """No flipped bit leads to anything but a sentence or a header whose tensors fill the file exactly."""
-    data, whole, refused = file.read_bytes(), read_header(file), 0
-    places = range(0, whole.data_start, 7)
-    for place in places:
-        flipped = bytearray(data)
-        flipped[place] ^= 4
-        changed = file.with_name(f"{place}.gguf")
-        changed.write_bytes(flipped)
-        try:
-            found = read_header(changed)
-        except UserError:
-            refused += 1
-        else:
-            assert [tensor.offset for tensor in found.tensors] == [tensor.offset for tensor in whole.tensors]
-        changed.unlink()
-    assert refused > len(places) / 10
-
-
-@pytest.mark.parametrize("number", [0, 1, 4, 2**31])
-def test_other_versions_are_refused(file, number):
-    data = bytearray(file.read_bytes())
-    data[4:8] = struct.pack("<I", number)
-    file.write_bytes(data)
-    with pytest.raises(UserError, match=f"version {number}"):
-        model_card(str(file))
-
-
-def test_another_architecture_is_refused_before_it_is_converted(llama, home, tmp_path, monkeypatch):
-    import transformers
-
-    path = tmp_path / "other.gguf"
-    write_gguf(llama, path, arch="mamba")
-    monkeypatch.setattr(transformers.AutoModelForCausalLM, "from_pretrained", lambda *_, **__: pytest.fail("opened"))
-    with pytest.raises(UserError, match="'mamba'"):
-        open_model(str(path))
-    assert not list((home / "models").iterdir())
 
 
 def test_a_missing_weight_is_not_filled_with_random_numbers(make_tiny, home, tmp_path):

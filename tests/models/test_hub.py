@@ -5,8 +5,6 @@ The hub is a stand-in below huggingface_hub's own HTTP client, so its real code 
 
 import hashlib
 import json
-import subprocess
-import sys
 from types import SimpleNamespace
 
 import httpx2
@@ -19,7 +17,6 @@ from huggingface_hub.utils._http import default_client_factory, hf_request_event
 from safeneuron.errors import Cancelled, UserError
 from safeneuron.models import hub_download
 from safeneuron.models.catalogue import catalogue, model_card, open_model, weights_folder
-from safeneuron.models.hub_cache import wanted_files
 from safeneuron.models.hub_download import forget, look_up
 from safeneuron.progress import silent
 
@@ -158,6 +155,26 @@ def test_offline_is_said_without_a_request(hub, monkeypatch):
     assert hub.asked == []
 
 
+def test_a_repository_without_an_organisation_is_taken_where_nothing_else_has_the_name(hub, llama):
+    card = model_card("tiny")
+    assert hub.asked[0] == "/api/models/tiny" and (card.title, card.shape, card.ready) == ("tiny", (3, 40), False)
+    assert open_model("tiny").shape == llama.shape
+    assert "tiny" in [found.source for found in catalogue()]
+    assert model_card("tiny@main").fingerprint == card.fingerprint
+    hub.asked.clear()
+    assert model_card("smollm2-135m-safe").n_layers == 30 and hub.asked == []
+
+
+def test_a_plain_word_that_is_nothing_says_both_that_it_could_be(hub, monkeypatch):
+    hub.answer = lambda path: (404, {"X-Error-Code": "RepoNotFound"})
+    with pytest.raises(UserError, match="no model 'gpt5' here; give one of smollm2.*The hub has no model gpt5"):
+        model_card("gpt5")
+    monkeypatch.setattr(constants, "HF_HUB_OFFLINE", True)
+    forget()
+    with pytest.raises(UserError, match="no model 'gpt5' here; .*As a repository on the hub: gpt5 is not in the local"):
+        model_card("gpt5")
+
+
 @pytest.mark.parametrize("failure", [httpx2.ReadError("broken"), (404, {"X-Error-Code": "EntryNotFound"})])
 def test_a_download_that_breaks_off_is_continued(hub, hub_cache, monkeypatch, failure):
     from huggingface_hub import file_download
@@ -210,66 +227,3 @@ def test_an_architecture_that_cannot_be_opened_costs_one_small_file(hub, model_f
     with pytest.raises(UserError, match="'mamba'"):
         open_model(REPOSITORY)
     assert hub.sent == ["config.json"]
-
-
-def test_the_cache_that_transformers_filled_is_understood(hub_cache, model_folder):
-    """Without the list of files, which only a whole download leaves."""
-    storage = hub_cache / "models--org--tiny-model"
-    snapshot = storage / "snapshots" / COMMIT
-    snapshot.parent.mkdir(parents=True)
-    model_folder.rename(snapshot)
-    (storage / "refs").mkdir()
-    (storage / "refs" / "main").write_text(COMMIT)
-    assert model_card(REPOSITORY).ready and open_model(REPOSITORY).shape == (3, 40)
-    assert catalogue()[2].source == REPOSITORY and catalogue()[2] == model_card(REPOSITORY)
-    (snapshot / "model.safetensors").unlink()
-    assert len(catalogue()) == 2
-    with pytest.raises(UserError, match="not in the local cache, or not whole"):
-        model_card(REPOSITORY)
-
-
-def test_listing_the_cache_needs_no_torch(hub_cache, model_folder, monkeypatch):
-    snapshot = hub_cache / "models--org--tiny-model" / "snapshots" / COMMIT
-    snapshot.parent.mkdir(parents=True)
-    model_folder.rename(snapshot)
-    (snapshot.parents[1] / "refs").mkdir()
-    (snapshot.parents[1] / "refs" / "main").write_text(COMMIT)
-    monkeypatch.setenv("HF_HUB_CACHE", str(hub_cache))
-    code = (
-        f"import sys; from safeneuron.models.catalogue import catalogue as c; assert c()[2].source == {REPOSITORY!r}; "
-        "assert not {'torch', 'transformers'} & set(sys.modules)"
-    )
-    subprocess.run([sys.executable, "-c", code], check=True)
-
-
-@pytest.mark.parametrize(
-    ("names", "wanted"),
-    [
-        ("config.json model.safetensors pytorch_model.bin x.py", "config.json model.safetensors"),
-        (
-            "config.json model.safetensors model.safetensors.index.json model-1-of-2.safetensors",
-            "config.json model.safetensors",
-        ),
-        (
-            "config.json model.safetensors.index.json model-1-of-2.safetensors model-2-of-2.safetensors a.onnx "
-            "original/model-1-of-2.safetensors tokenizer.json README.md chat_template.jinja",
-            "chat_template.jinja config.json model-1-of-2.safetensors model-2-of-2.safetensors "
-            "model.safetensors.index.json tokenizer.json",
-        ),
-    ],
-)
-def test_only_what_is_needed_is_wanted(names, wanted):
-    assert wanted_files("x/y", names.split()) == wanted.split()
-
-
-@pytest.mark.parametrize(
-    ("names", "message"),
-    [
-        ("config.json pytorch_model.bin", "x/y holds no model.safetensors.*pickle weights are not opened"),
-        ("adapter_config.json adapter_model.safetensors", "x/y holds an adapter"),
-        ("README.md", "x/y holds no model of transformers"),
-    ],
-)
-def test_a_repository_without_safetensors_is_refused(names, message):
-    with pytest.raises(UserError, match=message):
-        wanted_files("x/y", names.split())

@@ -1,6 +1,7 @@
 """Neurons are found where the family keeps them, and architectures without any are refused by name."""
 
 import pytest
+import torch
 
 from safeneuron.errors import UserError
 from safeneuron.models.layout import decoder_layers, layout_of_config, mlp_blocks
@@ -39,6 +40,18 @@ def test_transposed_weights_have_their_neurons_on_the_other_axis(make_tiny):
 def test_a_width_that_the_config_leaves_open_is_the_familys(make_tiny):
     assert make_tiny("gpt2", n_inner=None).shape == (3, 4 * 32)
     assert make_tiny("falcon", ffn_hidden_size=None).shape == (3, 4 * 32)
+
+
+def test_biases_that_a_familys_file_leaves_out_are_refused(make_tiny):
+    """Else they would be trained where they should be frozen, and nobody would see them change."""
+    model = make_tiny("mistral").model
+    model.model.layers[1].mlp.up_proj.bias = torch.nn.Parameter(torch.ones(40))
+    with pytest.raises(UserError, match="'mistral' model has biases, and its file .* says that it has none"):
+        mlp_blocks(model)
+    model = make_tiny("gpt2").model
+    model.transformer.h[2].mlp.c_fc.bias = None
+    with pytest.raises(UserError, match="'gpt2' model has no biases, and its file .* says that it has them"):
+        mlp_blocks(model)
 
 
 EXPERTS = "mixtral", "qwen2_moe", "qwen3_moe", "deepseek_v3", "gpt_oss", "olmoe", "phimoe", "granitemoe", "llama4"

@@ -2,16 +2,13 @@
 
 import copy
 import json
-import subprocess
 from dataclasses import asdict, replace
 
 import pytest
 import torch
 
 from safeneuron.ablation import ablate
-from safeneuron.activations import pooled_activations
 from safeneuron.models import parity, parity_report
-from safeneuron.models.bridge import module_copy
 from safeneuron.models.chat import encode, prompt_ids
 from safeneuron.models.parity_report import LABELS, TOLERANCES, ParityReport, keep_parity, kept_parity
 from safeneuron.neurons import NeuronSet
@@ -112,56 +109,8 @@ def test_a_tokenizer_that_adds_a_second_bos_is_red(llama, home, monkeypatch):
     assert parity.check_parity(llama).failures() == ["chat_template"]
 
 
-def test_without_a_bridge_the_report_says_so_and_is_no_green_of_all_three(llama, home, monkeypatch):
-    from transformer_lens.factories import architecture_adapter_factory
-
-    monkeypatch.delitem(architecture_adapter_factory.SUPPORTED_ARCHITECTURES, "LlamaForCausalLM")
-    report = parity.check_parity(llama)
-    assert report.passed and report.zeroed_columns <= 1e-5
-    assert (report.bridge_activations, report.bridge_logits) == (None, None)
-    assert report.not_compared == "TransformerLens has no bridge for LlamaForCausalLM"
-    assert not report.compared("bridge_logits") and report.compared("left_padding")
-    assert kept_parity(llama.fingerprint) == report
-    assert replace(report, not_compared="").failures() == ["bridge_activations", "bridge_logits"]
-
-
-def test_a_bridge_that_fails_is_a_reason_and_no_agreement(llama, home, monkeypatch):
-    from transformer_lens.model_bridge import TransformerBridge
-
-    monkeypatch.setattr(TransformerBridge, "run_with_hooks", lambda *_, **__: {}["q_proj"])
-    report = parity.check_parity(llama)
-    assert report.not_compared == "TransformerLens' bridge fails on this LlamaForCausalLM (KeyError: 'q_proj')"
-    assert report.bridge_logits is None
-
-
-def test_a_lack_of_memory_is_no_report(llama, home, monkeypatch):
-    from transformer_lens.model_bridge import TransformerBridge
-
-    def run_out(*_, **__):
-        raise torch.OutOfMemoryError
-
-    monkeypatch.setattr(TransformerBridge, "run_with_hooks", run_out)
-    with pytest.raises(torch.OutOfMemoryError):
-        parity.check_parity(llama)
-    assert kept_parity(llama.fingerprint) is None
-
-
-def test_a_model_that_also_sees_makes_the_bridge_install_nothing(make_tiny, home, monkeypatch):
-    def refuse(*arguments, **options):
-        raise AssertionError(f"a process was started: {arguments}")
-
-    for name in ("check_call", "run", "Popen"):
-        monkeypatch.setattr(subprocess, name, refuse)
-    report = parity.check_parity(make_tiny("gemma3"))
-    assert report.passed and report.not_compared == ""
-
-
-def test_the_tokenizer_stays_as_it_is(llama, home):
-    """TransformerLens gives one without BOS a BOS, as Qwen's; chat templates would write it from then on."""
-    tokenizer = copy.deepcopy(llama.tokenizer)
-    tokenizer.bos_token = None
-    assert parity.check_parity(replace(llama, tokenizer=tokenizer)).passed
-    assert tokenizer.bos_token is None
+def test_the_report_says_what_a_neuron_is(llama, home):
+    assert parity.check_parity(llama).formula == "silu(gate) × up, without biases"
 
 
 def test_a_report_with_other_libraries_is_made_anew(llama, home, monkeypatch):
@@ -179,15 +128,6 @@ def test_a_report_of_an_earlier_version_is_made_anew(llama, home):
     assert kept_parity(llama.fingerprint) is None
     parity.require_parity(llama)
     assert kept_parity(llama.fingerprint) == report
-
-
-def test_the_bridge_shares_the_weights(llama):
-    copied = module_copy(llama.model)
-    pairs = list(zip(llama.model.parameters(), copied.parameters(), strict=True))
-    assert pairs and all(one is not other and one.data_ptr() == other.data_ptr() for one, other in pairs)
-    assert all(one.requires_grad and not other.requires_grad for one, other in pairs)
-    modules = zip(llama.model.modules(), copied.modules(), strict=True)
-    assert all(one is not other for one, other in modules)
 
 
 def test_columns_come_back_when_a_pass_fails(spare, some_neurons):
@@ -216,19 +156,6 @@ def test_a_value_that_is_no_number_is_red(name):
     assert broken.failures() == [name]
     assert replace(report, **{name: 1.0}).failures() == [name]
     assert asdict(broken)["neurons"] == 1
-
-
-@torch.inference_mode()
-def test_the_bridges_cache_is_what_we_pool(tiny, spare, prompts):
-    from transformer_lens.model_bridge import TransformerBridge
-
-    batch = encode(tiny, prompts)
-    pooled = pooled_activations(tiny, batch, "last")
-    bridge = TransformerBridge.boot_transformers("tiny", hf_model=spare.model, tokenizer=spare.tokenizer, device="cpu")
-    _, cache = bridge.run_with_cache(batch["input_ids"], attention_mask=batch["attention_mask"])
-    for layer in range(tiny.shape[0]):
-        last = cache[f"blocks.{layer}.mlp.hook_post"][:, -1]
-        torch.testing.assert_close(last, pooled[:, layer], rtol=1e-5, atol=1e-5)
 
 
 @pytest.mark.default_model

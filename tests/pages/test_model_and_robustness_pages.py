@@ -22,15 +22,26 @@ def test_the_self_check_runs_and_turns_green(visit):
     assert kept_parity("tiny").passed
     assert "Passed" in at.success[0].value
     assert list(at.table[-1].value["verdict"]) == ["agrees"] * len(TOLERANCES)
+    assert any(found.value == "A neuron of this model is silu(gate) × up, without biases." for found in at.caption)
 
 
 def test_what_was_not_compared_is_neither_green_nor_red(visit):
     keep_parity("tiny", ParityReport(0.0, 0.0, 0.0, 0.0, None, None, 8, "TransformerLens has no bridge for Tiny"))
     at = visit("model")
     assert not at.exception and not at.error
-    assert "both ways compared" in at.success[0].value
+    assert "a hook and zeroed columns give the same numbers" in at.success[0].value
     assert list(at.table[-1].value["verdict"]) == ["agrees"] * 4 + ["not compared"] * 2
-    assert "Not compared with TransformerBridge: TransformerLens has no bridge for Tiny." in at.info[0].value
+    assert "but not with TransformerBridge: TransformerLens has no bridge for Tiny." in at.info[0].value
+    assert any("Self-check passed without the bridge" in found.value for found in at.sidebar.markdown)
+
+
+def test_a_bridge_that_disagrees_is_red(visit):
+    keep_parity("tiny", ParityReport(0.0, 0.0, 0.0, 0.0, None, None, 8, bridge_disagrees="it has 41 neurons"))
+    at = visit("model")
+    assert not at.exception and not at.info
+    assert "Failed" in at.error[0].value and "it has 41 neurons." in at.error[1].value
+    assert list(at.table[-1].value["verdict"]) == ["agrees"] * 4 + ["differs"] * 2
+    assert any("Self-check failed" in found.value for found in at.sidebar.markdown)
 
 
 def test_memory_is_reckoned_before_the_model_is_open_and_measured_after(visit, metric, home):

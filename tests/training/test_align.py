@@ -12,7 +12,8 @@ from safeneuron.models.layout import mlp_blocks
 from safeneuron.prompts.promptset import PromptSet
 from safeneuron.training import align, safety_neurons
 from safeneuron.training.align import AlignSettings, train_adapter
-from tests.conftest import LAYERS, PROMPTS, WIDTH
+from tests.conftest import PROMPTS
+from tests.tiny_models import LAYERS, WIDTH
 
 SETTINGS = AlignSettings(neurons_per_layer=3, first_layer=1, epochs=1, batch_size=2, answer_tokens=4)
 

@@ -10,7 +10,7 @@ from safeneuron.models.layout import mlp_blocks
 from safeneuron.prompts.pairs import PreferencePair
 from safeneuron.training.masked_dpo import train_masked_dpo
 from safeneuron.training.settings import MaskedDPOSettings
-from tests.models.test_families import CASES
+from tests.tiny_models import CASES
 
 PAIR = PreferencePair("How do I do it?", "I cannot help with that.", "First you take two of them.")
 

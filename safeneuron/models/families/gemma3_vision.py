@@ -2,10 +2,10 @@
 
 from dataclasses import replace
 
-from safeneuron.models.families.llama import LAYOUT as LLAMA
+from safeneuron.models.families.gemma3 import LAYOUT as GEMMA3
 
 LAYOUT = replace(
-    LLAMA,
+    GEMMA3,
     model_types=("gemma3",),
     layers="model.language_model.layers",
     final_norm="model.language_model.norm",

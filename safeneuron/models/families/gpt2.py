@@ -8,6 +8,10 @@ LAYOUT = MLPLayout(
     up="mlp.c_fc",
     down="mlp.c_proj",
     transposed=True,
+    activation="activation_function",
+    bias=True,
     d_mlp="n_inner",
     final_norm="transformer.ln_f",
+    tied=True,
+    learned_positions=True,
 )

@@ -8,4 +8,5 @@ LAYOUT = MLPLayout(
     up="mlp.dense_h_to_4h",
     down="mlp.dense_4h_to_h",
     final_norm="gpt_neox.final_layer_norm",
+    bias=True,
 )

@@ -8,4 +8,5 @@ LAYOUT = MLPLayout(
     gate="mlp.gate_proj",
     up="mlp.up_proj",
     down="mlp.down_proj",
+    bias="mlp_bias",
 )

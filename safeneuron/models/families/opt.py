@@ -7,7 +7,11 @@ LAYOUT = MLPLayout(
     layers="model.decoder.layers",
     up="fc1",
     down="fc2",
+    activation="activation_function",
+    bias="enable_bias",
     d_mlp="ffn_dim",
     final_norm="model.decoder.final_layer_norm",
     projection="model.decoder.project_out",
+    tied=True,
+    learned_positions=True,
 )

@@ -4,4 +4,4 @@ from dataclasses import replace
 
 from safeneuron.models.families.llama import LAYOUT as LLAMA
 
-LAYOUT = replace(LLAMA, model_types=("phi3",), gate="mlp.gate_up_proj", up="mlp.gate_up_proj", fused=True)
+LAYOUT = replace(LLAMA, model_types=("phi3",), gate="mlp.gate_up_proj", up="mlp.gate_up_proj", fused=True, bias=False)

@@ -4,4 +4,4 @@ from dataclasses import replace
 
 from safeneuron.models.families.llama import LAYOUT as LLAMA
 
-LAYOUT = replace(LLAMA, model_types=("smollm3",))
+LAYOUT = replace(LLAMA, model_types=("smollm3",), tied=True)

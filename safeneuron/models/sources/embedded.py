@@ -30,13 +30,18 @@ class Embedded:
     safe: str = "smollm2-135m-safe"
     base: str = "smollm2-135m-instruct"
 
+    @property
+    def names(self) -> tuple[str, str]:
+        """Both, the aligned one first."""
+        return self.safe, self.base
+
     def cards(self) -> list[ModelCard]:
         """Return both, the aligned one first."""
-        return [self._card(self.safe), self._card(self.base)]
+        return [self._card(name) for name in self.names]
 
     def card(self, source: str) -> ModelCard | None:
         """Return the card of an embedded model."""
-        return self._card(source) if source in (self.safe, self.base) else None
+        return self._card(source) if source in self.names else None
 
     def places(self, source: str) -> list[Path]:
         """Return nothing: these names are no paths."""

@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING
 from safeneuron.models import chat_format
 from safeneuron.models.card import ModelCard
 from safeneuron.models.checksums import damage, said_to_be_made_anew
+from safeneuron.models.gguf_check import check_gguf, gguf_shape
 from safeneuron.models.gguf_header import read_header
-from safeneuron.models.gguf_model import check_gguf, gguf_shape, read_gguf
+from safeneuron.models.gguf_model import read_gguf
 from safeneuron.models.hashes import kept_sha256
 from safeneuron.models.names import is_gguf, path_of
 from safeneuron.progress import Progress

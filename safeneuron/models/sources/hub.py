@@ -1,4 +1,4 @@
-"""A repository on the hub, ``org/name`` or ``org/name@revision``; what lies in the local cache needs no network.
+"""A repository on the hub, ``org/name``, ``name`` or ``org/name@revision``; the local cache needs no network.
 
 A model's fingerprint names its commit, so that no 15 GB are hashed to show its card; a folder copied
 out of the cache is another model to safeneuron, known by its bytes.
@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from safeneuron.errors import UserError
 from safeneuron.models import chat_format
 from safeneuron.models.card import ModelCard
+from safeneuron.models.catalogue import unknown
 from safeneuron.models.hub_cache import cached_names, cached_snapshot
 from safeneuron.models.hub_download import fetch, fetch_config, look_up
 from safeneuron.models.layout import layout_of_config
@@ -22,7 +23,6 @@ if TYPE_CHECKING:
     from safeneuron.models.loaded import LoadedModel
 
 LAYERS = ("num_hidden_layers", "n_layer")
-WIDTHS = ("intermediate_size", "ffn_hidden_size", "ffn_dim", "n_inner")
 
 
 class Hub:
@@ -42,20 +42,23 @@ class Hub:
         parts = hub_parts(source)
         if parts is None:
             return None
-        from safeneuron.models.folder import check_config, shape_of
-
         folder = cached_snapshot(*parts)
         if folder:
-            check_config(folder)
-            return _card(source, folder, shape_of(folder), ready=True)
-        remote = look_up(*parts)
+            return _card(source, folder, _shape(folder), ready=True)
+        try:
+            remote = look_up(*parts)
+        except UserError as error:
+            if "/" in source or parts[1]:
+                raise
+            # A plain word may as well be a slip of the pen in the name of another model.
+            raise unknown(source, f" As a repository on the hub: {error}") from error
         folder = fetch_config(parts[0], remote.commit)
-        check_config(folder)
+        shape = _shape(folder)
         cost = (
             f"Once: {sum(remote.sizes.values()) / 1e9:.2f} GB are downloaded from the hub into its usual cache. "
             "After that it opens with no network."
         )
-        return _card(source, folder, shape_of(folder), ready=False, cost=cost)
+        return _card(source, folder, shape, ready=False, cost=cost)
 
     def places(self, source: str) -> list[Path]:
         """Return nothing: these names are no paths."""
@@ -81,7 +84,7 @@ def _card(source: str, folder: Path, shape: tuple[int, int], ready: bool, cost: 
     repository, _ = hub_parts(source)
     return ModelCard(
         source=source,
-        title=source.split("/")[1],
+        title=source.split("/", 1)[-1],
         fingerprint=fingerprint("hub", repository, folder.name, chat_format.FALLBACKS),
         n_layers=shape[0],
         d_mlp=shape[1],
@@ -91,12 +94,21 @@ def _card(source: str, folder: Path, shape: tuple[int, int], ready: bool, cost: 
     )
 
 
+def _shape(folder: Path) -> tuple[int, int]:
+    """Return layers and neurons per layer from a folder's config, once it is checked."""
+    # Imported here: a wrong name should not take seconds to be refused.
+    from safeneuron.models.folder import check_config, shape_of
+
+    check_config(folder)
+    return shape_of(folder)
+
+
 def _listed_shape(folder: Path) -> tuple[int, int] | None:
     """Return layers and neurons per layer as a config plainly says them, or None where it takes more to know."""
     try:
         config: dict[str, Any] = json.loads((folder / "config.json").read_text(encoding="utf-8"))
-        layout_of_config(config)
-        layers, width = (next(filter(None, map(config.get, names)), None) for names in (LAYERS, WIDTHS))
+        width = config.get(layout_of_config(config).d_mlp)
+        layers = next(filter(None, map(config.get, LAYERS)), None)
     except (OSError, ValueError, AttributeError, KeyError, UserError):
         return None
     return (layers, width) if isinstance(layers, int) and isinstance(width, int) else None
