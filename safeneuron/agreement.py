@@ -107,7 +107,7 @@ def _jaccard(values: np.ndarray, sizes: np.ndarray) -> np.ndarray:
     for one in range(count):
         for two in range(one, count):
             # A neuron is in both tops of k if the worse of its places is.
-            worse = np.sort(np.maximum(places[one], places[two]))
-            shared = np.searchsorted(worse, sizes, side="left")
+            worse = np.maximum(places[one], places[two])
+            shared = np.searchsorted(np.sort(worse[worse < sizes[-1]]), sizes, side="left")
             found[one, two] = found[two, one] = shared / (2 * sizes - shared)
     return found

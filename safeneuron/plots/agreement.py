@@ -8,7 +8,8 @@ from safeneuron.agreement import Agreement
 from safeneuron.plots import palette
 from safeneuron.plots.figure import Figure, layout
 
-DASHES = ("solid", "dash", "dot", "dashdot")
+DASHES = ("solid", "dash", "dashdot", "longdash")
+"""Given out beside the colours: four and five, so that the first twenty scores all differ."""
 CHANCE = palette.OUTLINE
 
 
@@ -16,7 +17,7 @@ def spearman_matrix(found: Agreement) -> Figure:
     """Draw the rank correlation of every two scores, each number in its cell."""
     names = list(found.names)
     count = len(names)
-    texts = [["–" if np.isnan(value) else f"{value:.2f}" for value in row] for row in found.spearman]
+    texts = [["–" if np.isnan(value) else f"{value:z.2f}" for value in row] for row in found.spearman]
     heatmap = go.Heatmap(
         z=found.spearman,
         x=names,
@@ -121,8 +122,8 @@ def _colour(name: str, names: tuple[str, ...]) -> str:
 
 
 def _dash(name: str, names: tuple[str, ...]) -> str:
-    """Return a score's dash: scores beyond the colours there are differ by it."""
-    return "solid" if name in palette.CONDITIONS else DASHES[_place(name, names) // len(palette.RUNS) % len(DASHES)]
+    """Return a score's dash, by which lines of like colour are told apart."""
+    return "solid" if name in palette.CONDITIONS else DASHES[_place(name, names) % len(DASHES)]
 
 
 def _place(name: str, names: tuple[str, ...]) -> int:
