@@ -168,3 +168,25 @@ def some_neurons() -> Callable[..., Any]:
         return from_mask("some", loaded.fingerprint, mask, {"seed": seed})
 
     return draw
+
+
+@pytest.fixture
+def make_record(tmp_path: Path) -> Callable[..., Any]:
+    """Return a function that keeps activations ``[n_prompts, n_layers, d_mlp]`` as a record: ``make_record(rows)``."""
+    import json
+
+    import numpy as np
+    from safetensors.numpy import save_file
+
+    from safeneuron.observations.record import FACTS, TENSORS, ActivationRecord
+
+    def make(rows: Any, prompts: Any = None) -> ActivationRecord:
+        folder = tmp_path / f"record-{len(list(tmp_path.glob('record-*')))}"
+        folder.mkdir()
+        layers = np.ascontiguousarray(np.asarray(rows, dtype=np.float32).swapaxes(0, 1))
+        save_file({"activations": layers}, folder / TENSORS)
+        prompts = [f"prompt {row:05}" for row in range(len(rows))] if prompts is None else list(prompts)
+        (folder / FACTS).write_text(json.dumps({"prompts": prompts, "pooling": "last"}))
+        return ActivationRecord.load(folder)
+
+    return make

@@ -132,6 +132,8 @@ def loaded_after(code):
         "from safeneuron.models.catalogue import catalogue; catalogue()",
         "from safeneuron.scoring import kept_score_table; kept_score_table('unknown')",
         "import safeneuron.robustness, safeneuron.prompts.answers, safeneuron.models.difference, safeneuron.pace",
+        "from safeneuron.scores.score import scores; scores()",
+        "import safeneuron.significance, safeneuron.agreement, safeneuron.plots.agreement",
         "import safeneuron.cli",
         "import safeneuron.prompts.builtin as b; b.harmful_prompts()",
     ],
