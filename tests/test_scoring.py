@@ -12,7 +12,7 @@ from safeneuron.neurons import NeuronSet
 from safeneuron.observations.moments import shipped_statistics
 from safeneuron.prompts.promptset import PromptSet
 from safeneuron.score_frames import score_frame, strongest_members, strongest_neurons, write_scores
-from safeneuron.scores.score import ScoreTable, scores
+from safeneuron.scores.score import ScoreTable, identifying_scores
 from safeneuron.scoring import kept_score_table, score_table
 from safeneuron.statistics import ActivationStatistics, statistics_fingerprint
 
@@ -123,8 +123,9 @@ def test_a_sets_neurons_come_strongest_first_by_the_score_that_selects_more(llam
     table = score_table(llama, *classes)
     chosen = NeuronSet("x", llama.fingerprint, llama.shape, frozenset((layer, 3 * layer) for layer in range(3)))
     frame = strongest_members(table, chosen, 2)
-    assert list(frame) == ["layer", "neuron", *scores(), "mean harmful", "mean benign"]
+    assert list(frame) == ["layer", "neuron", *identifying_scores(), "mean harmful", "mean benign"]
     assert set(zip(frame["layer"], frame["neuron"], strict=True)) < chosen.neurons and len(frame) == 2
     members = score_frame(table)[chosen.mask().ravel()]
-    more = max(scores(), key=lambda name: (members[name] > scores()[name].default_threshold).sum())
+    known = identifying_scores()
+    more = max(known, key=lambda name: (members[name] > known[name].default_threshold).sum())
     assert list(frame[more]) == sorted(members[more], reverse=True)[:2]

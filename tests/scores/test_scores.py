@@ -7,7 +7,7 @@ from scipy import stats
 from safeneuron.errors import UserError
 from safeneuron.scores.es import effect_size
 from safeneuron.scores.sas import safety_activation_shift
-from safeneuron.scores.score import ScoreTable, scores
+from safeneuron.scores.score import ScoreTable, identifying_scores, scores
 from safeneuron.statistics import ActivationStatistics
 
 
@@ -78,8 +78,9 @@ def test_rounding_is_not_blown_up(score):
 
 
 def test_scores_are_found_by_their_files():
-    assert list(scores()) == ["ES", "SAS"]
-    assert {name: score.default_threshold for name, score in scores().items()} == {"ES": 2.0, "SAS": 6.0}
+    assert {name: score.default_threshold for name, score in identifying_scores().items()} == {"ES": 2.0, "SAS": 6.0}
+    assert list(scores())[:2] == ["ES", "SAS"]
+    assert {"AtP", "SN-Tune", "SNIP", "Wanda"} <= set(scores())
 
 
 @pytest.mark.parametrize(("es", "sas"), [(0.5, 1.0), (1.0, 0.5), (2.0, 2.0), (100.0, 1.0), (100.0, 100.0)])
