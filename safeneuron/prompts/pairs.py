@@ -89,18 +89,42 @@ def build_pairs(
         def report(step: str, fraction: float) -> None:
             progress(STEP, min(1.0, (len(pairs) + fraction * count) / max(total, 1)))
 
-        answered = _answered(loaded, order, count, ablated, report)
-        if kind == "harmful" and count and not answered:
+        found = answered(loaded, order, count, ablated, report)
+        if kind == "harmful" and count and not found:
             raise UserError(
                 f"With {neurons.name} switched off the model still refuses every harmful prompt, "
                 "so there is nothing to train against; choose a larger set, such as FULL."
             )
-        for prompt, answer in answered:
+        for prompt, answer in found:
             refusal = shuffler.choice(builtin.refusals())
             chosen, rejected = (refusal, answer) if kind == "harmful" else (answer, refusal)
             pairs.append(PreferencePair(prompt, chosen, rejected, kind))
     random.Random(seed).shuffle(pairs)
     return tuple(pairs)
+
+
+def answered(
+    loaded: "LoadedModel", prompts: Sequence[str], count: int, ablated: NeuronSet | None, progress: Progress
+) -> list[tuple[str, str]]:
+    """Return (prompt, answer) of the first ``count`` prompts that the model does not refuse.
+
+    Only as many answers are generated as turn out to be needed; one that was cut ends with its last whole sentence.
+    """
+    judge = judge_named(DEFAULT_JUDGE)
+    kept = KeptAnswers(loaded.fingerprint, ablated)
+    found: list[tuple[str, str]] = []
+    position = 0
+    while len(found) < count and position < len(prompts):
+        batch = prompts[position : position + count - len(found)]
+        position += len(batch)
+        answers = kept.answers(
+            loaded, batch, lambda step, fraction: progress(step, (len(found) + fraction * len(batch)) / count)
+        )
+        texts = [answer.text if answer.finished else whole_sentences(answer.text) for answer in answers]
+        found += [
+            (prompt, text) for prompt, text in zip(batch, texts, strict=True) if not judge.verdict(prompt, text).refused
+        ]
+    return found
 
 
 def answers_to_give_for_pairs(
@@ -212,27 +236,3 @@ def _pair(line: str, name: str, number: int) -> PreferencePair:
         rejected=row["rejected"].strip(),
         kind=kind if kind in ("harmful", "twin", "benign") else "own",
     )
-
-
-def _answered(
-    loaded: "LoadedModel", prompts: Sequence[str], count: int, ablated: NeuronSet | None, progress: Progress
-) -> list[tuple[str, str]]:
-    """Return (prompt, answer) of the first ``count`` prompts that the model does not refuse.
-
-    Only as many answers are generated as turn out to be needed.
-    """
-    judge = judge_named(DEFAULT_JUDGE)
-    kept = KeptAnswers(loaded.fingerprint, ablated)
-    found: list[tuple[str, str]] = []
-    position = 0
-    while len(found) < count and position < len(prompts):
-        batch = prompts[position : position + count - len(found)]
-        position += len(batch)
-        answers = kept.answers(
-            loaded, batch, lambda step, fraction: progress(step, (len(found) + fraction * len(batch)) / count)
-        )
-        texts = [answer.text if answer.finished else whole_sentences(answer.text) for answer in answers]
-        found += [
-            (prompt, text) for prompt, text in zip(batch, texts, strict=True) if not judge.verdict(prompt, text).refused
-        ]
-    return found

@@ -29,8 +29,9 @@ def refusal_token_ids(loaded: LoadedModel) -> list[int]:
 
 def log_odds(logits: torch.Tensor, token_ids: Sequence[int]) -> torch.Tensor:
     """Return the refusal score ``[n]`` of first-token logits ``[n, vocabulary]``, in nats, float64 on the CPU."""
-    # On the CPU from here, since Apple's GPU has no float64.
-    probability = logits.float().softmax(dim=-1)[:, list(token_ids)].sum(dim=-1).cpu().double()
+    # In float32 a sure model's probabilities add up to a little more than 1, whose log-odds are no number. On the
+    # CPU, since Apple's GPU has no float64.
+    probability = logits.cpu().double().softmax(dim=-1)[:, list(token_ids)].sum(dim=-1)
     return torch.log(probability + 1e-8) - torch.log(1 - probability + 1e-8)
 
 

@@ -36,7 +36,8 @@ class ScoreResult:
     values : numpy.ndarray
         ``[n_layers, d_mlp]``.
     facts : mapping
-        Options, pooling, names and sizes of the classes, fingerprint of the second model if there was one.
+        Options, pooling (None where it does not matter), names and sizes of the classes, fingerprint of the second
+        model if there was one.
     """
 
     name: str
@@ -112,8 +113,12 @@ class ScoreRequest:
         prompts = [sorted(target.prompts) for target in self.targets]
         other = self.other if self.score.needs_other else None
         return fingerprint(
-            "score", self.name, self.score.revision, self.model, prompts, self.pooling, dict(self.options), other
+            "score", self.name, self.score.revision, self.model, prompts, self._pooling, dict(self.options), other
         )
+
+    @property
+    def _pooling(self) -> Pooling | None:
+        return self.pooling if self.score.pools else None
 
     @property
     def folder(self) -> Path:
@@ -155,7 +160,7 @@ class ScoreRequest:
         """Return values ``[n_layers, d_mlp]`` as the result of this request."""
         facts = {
             "fingerprint": self.fingerprint,
-            "pooling": self.pooling,
+            "pooling": self._pooling,
             "options": dict(self.options),
             "harmful": self.classes.harmful.name,
             "n_harmful": len(self.classes.harmful),

@@ -62,6 +62,8 @@ class Score:
     options : tuple of Option
     observes : tuple of str
         Names of the observations that it needs of both classes; those of several scores share a pass.
+    pools : bool
+        Whether its values depend on how one number per prompt is made of the tokens.
     identifies : bool
         Whether its set is part of FULL, the paper's safety neurons.
     signed : bool
@@ -85,6 +87,7 @@ class Score:
     compute: Callable[[Evidence, Mapping[str, Value]], np.ndarray]
     options: tuple[Option, ...] = ()
     observes: tuple[str, ...] = (ACTIVATIONS,)
+    pools: bool = True
     identifies: bool = False
     signed: bool = False
     needs_model: bool = False

@@ -29,6 +29,14 @@ def test_even_odds_are_zero_and_certainty_is_finite():
     assert never == pytest.approx(np.log(1e-8), rel=1e-3)
 
 
+def test_a_sure_models_score_is_a_number():
+    """In float32 the probabilities of three tokens that share all of it can add up to more than 1."""
+    logits = torch.from_numpy(np.random.default_rng(0).normal(0, 2, size=(300, 40)).astype(np.float32))
+    logits[:, 3:] -= 40
+    assert (logits.softmax(dim=-1)[:, :3].sum(dim=-1) > 1).any()
+    np.testing.assert_allclose(log_odds(logits, [0, 1, 2]).numpy(), by_hand(logits, [0, 1, 2]), rtol=1e-6)
+
+
 @torch.inference_mode()
 def alone(loaded, prompts):
     tokens = refusal_token_ids(loaded)

@@ -80,6 +80,7 @@ def test_rounding_is_not_blown_up(score):
 def test_scores_are_found_by_their_files():
     assert list(scores())[:2] == list(identifying_scores()) == ["ES", "SAS"]
     assert {name: score.default_threshold for name, score in identifying_scores().items()} == {"ES": 2.0, "SAS": 6.0}
+    assert {"AtP", "SN-Tune", "SNIP", "Wanda"} <= set(scores())
 
 
 @pytest.mark.parametrize(("es", "sas"), [(0.5, 1.0), (1.0, 0.5), (2.0, 2.0), (100.0, 1.0), (100.0, 100.0)])

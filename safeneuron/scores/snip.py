@@ -1,0 +1,39 @@
+"""SNIP: weights whose change would change the model's refusals most, and not its ordinary answers.
+
+    I(W_ij) = |W_ij| * sum over x of |dL(x) / dW_ij|,   L = negative log-likelihood of the answer
+
+Wei et al. 2024 (arXiv 2402.05162, paper.md 5.3). A neuron's importance is the sum over its gate row, its
+up row and its down column (importance.py); safety and utility data are in calibration.py, the set
+difference in set_difference.py.
+"""
+
+from collections.abc import Mapping
+
+import numpy as np
+
+from safeneuron.scores.option import Value
+from safeneuron.scores.score import Evidence, Score
+from safeneuron.scores.set_difference import OPTIONS, safety_without_utility
+
+
+def _compute(evidence: Evidence, options: Mapping[str, Value]) -> np.ndarray:
+    from safeneuron.importance import snip_importance
+
+    return safety_without_utility(evidence, options, snip_importance, "SNIP")
+
+
+SCORE = Score(
+    name="SNIP",
+    title="SNIP, safety without utility",
+    unit="% of the layer that matter less",
+    description="How much the model's refusals would change with the neuron's weights, to first order, as a rank "
+    "within the layer; 0 for neurons that matter most for ordinary answers. Needs gradients.",
+    source="Wei et al. 2024, arXiv 2402.05162, section 3",
+    default_threshold=99.0,
+    compute=_compute,
+    options=OPTIONS,
+    observes=(),
+    pools=False,
+    needs_model=True,
+    highest_threshold=100.0,
+)

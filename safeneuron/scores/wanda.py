@@ -1,0 +1,39 @@
+"""Wanda: large weights on large inputs while the model refuses, and not while it answers.
+
+    I(W_ij) = |W_ij| * ||X_j||_2,   X_j = the weight's input at the answers' tokens
+
+Wei et al. 2024 (arXiv 2402.05162, paper.md 5.3), after Sun et al. 2023. A neuron's importance is the sum
+over its gate row, its up row and its down column (importance.py); safety and utility data are in
+calibration.py, the set difference in set_difference.py.
+"""
+
+from collections.abc import Mapping
+
+import numpy as np
+
+from safeneuron.scores.option import Value
+from safeneuron.scores.score import Evidence, Score
+from safeneuron.scores.set_difference import OPTIONS, safety_without_utility
+
+
+def _compute(evidence: Evidence, options: Mapping[str, Value]) -> np.ndarray:
+    from safeneuron.importance import wanda_importance
+
+    return safety_without_utility(evidence, options, wanda_importance, "Wanda")
+
+
+SCORE = Score(
+    name="Wanda",
+    title="Wanda, safety without utility",
+    unit="% of the layer that matter less",
+    description="How large the neuron's weights and what they are multiplied by are while the model refuses, as a "
+    "rank within the layer; 0 for neurons that matter most for ordinary answers.",
+    source="Wei et al. 2024, arXiv 2402.05162, section 3",
+    default_threshold=99.0,
+    compute=_compute,
+    options=OPTIONS,
+    observes=(),
+    pools=False,
+    needs_model=True,
+    highest_threshold=100.0,
+)
