@@ -11,7 +11,8 @@ import streamlit as st
 from safeneuron.errors import UserError
 from safeneuron.neurons import Neuron, NeuronSet, parse_neurons
 from safeneuron.scores.score import ScoreTable, scores
-from safeneuron.selection import after_picking, changed_set, written
+from safeneuron.sets.changes import after_picking, changed_set
+from safeneuron.sets.expression import written_neurons
 from safeneuron.ui.address import SETS, threshold_name
 
 NAMED = SETS
@@ -61,7 +62,7 @@ def own(table: ScoreTable) -> NeuronSet | None:
 def change(neurons: Iterable[Neuron]) -> None:
     """Put those of the neurons that are not in the set into it, and take the others out."""
     before = parse_neurons(part for part in st.session_state["changes"].split(",") if part)
-    st.session_state["changes"] = written(before ^ frozenset(neurons))
+    st.session_state["changes"] = written_neurons(before ^ frozenset(neurons))
 
 
 def pick(table: ScoreTable, picked: set[Neuron], way: str) -> str:
@@ -74,7 +75,7 @@ def pick(table: ScoreTable, picked: set[Neuron], way: str) -> str:
     """
     named, present = _both(table)
     after = after_picking(present, picked, way)
-    st.session_state["changes"] = written(named.neurons ^ after)
+    st.session_state["changes"] = written_neurons(named.neurons ^ after)
     added, taken = after - present.neurons, present.neurons - after
     if added:
         return f"Added {_counted(added)} to the set."
