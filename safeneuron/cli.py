@@ -8,6 +8,7 @@ from safeneuron.commands.evaluation import evaluate
 from safeneuron.commands.models import align, models_app
 from safeneuron.commands.runs import runs_app, train
 from safeneuron.commands.scores import score
+from safeneuron.commands.sets import sets_app
 from safeneuron.commands.speed import bench
 
 app = typer.Typer(
@@ -20,3 +21,4 @@ app.add_typer(models_app, name="models")
 for command in (align, score, ablate, evaluate, train, bench):
     app.command()(command)
 app.add_typer(runs_app, name="runs")
+app.add_typer(sets_app, name="sets")

@@ -152,7 +152,12 @@ class Selection:
 
 
 def understood(
-    text: str, model: str, shape: tuple[int, int], ancestors: Iterable[str] = (), foreign: bool = False
+    text: str,
+    model: str,
+    shape: tuple[int, int],
+    ancestors: Iterable[str] = (),
+    foreign: bool = False,
+    files: bool = True,
 ) -> Selection:
     """Return what a text means for a model, its kept sets and files read.
 
@@ -167,6 +172,8 @@ def understood(
         whose sets hold for it too; asked for only where a name or a file is not the model's own.
     foreign : bool
         Whether a file's set may be of another model of the same shape.
+    files : bool
+        Whether the text may name files at all; a link must not make a server read one.
 
     Raises
     ------
@@ -184,6 +191,8 @@ def understood(
                 if found is None:
                     raise _unknown(name, kept_names(model, line))
                 given[name] = checked(found, model, shape, line)
+            case File() if not files:
+                raise UserError("Files are not read from here; upload the set on the Neurons page, and use its name.")
             case File(path):
                 given[path] = checked(NeuronSet.load(Path(path)), model, shape, line, foreign)
             case Neurons(neurons):

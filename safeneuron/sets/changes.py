@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping
 
 from safeneuron.neurons import Neuron, NeuronSet, parse_neurons
 from safeneuron.scores.score import ScoreTable
-from safeneuron.selection import named_set
+from safeneuron.selection import understood
 from safeneuron.sets.expression import written_neurons
 
 
@@ -20,7 +20,7 @@ def changed_set(
     Parameters
     ----------
     text : str
-        See :func:`named_set`.
+        See :func:`safeneuron.selection.understood`. It may come from a link, so it names no files.
     changes : str
         Neurons as ``layer:index`` with commas between them: members of the set go, others come.
 
@@ -28,7 +28,7 @@ def changed_set(
     -------
     named, changed : NeuronSet
     """
-    named = named_set(text, table, thresholds, ancestors=ancestors)
+    named = understood(text, table.model, table.shape, ancestors, files=False).neurons(table, thresholds)
     neurons = parse_neurons(part for part in changes.split(",") if part.strip())
     if not neurons:
         return named, named

@@ -21,6 +21,10 @@ RESERVED = {"ori", "es", "sas", "full", "random", "top", "not", "in", "own set"}
 _FOLDER = re.compile(r"\w[\w.-]*", re.ASCII)
 
 
+class NameTaken(UserError):
+    """Another set of the model has the name; it may be replaced, but only if the person says so."""
+
+
 @dataclass(frozen=True)
 class KeptSets:
     """What the store has for a model.
@@ -95,13 +99,15 @@ def keep_set(neurons: NeuronSet, name: str, model: str, replacing: bool = False)
 
     Raises
     ------
+    NameTaken
+        When there is another set of that name.
     UserError
-        When the name is none, there is another set of that name, or the disk is full; nothing is changed then.
+        When the name is none, or the disk is full; nothing is changed in either case.
     """
     path = _folder(model) / f"{check_set_name(name)}.json"
     named = replace(neurons, name=name)
     if path.is_file() and not replacing and not _holds(path, named):
-        raise UserError(
+        raise NameTaken(
             f"There is a set {name} of this model already; give another name, or say that it may be replaced "
             "(--replace on the command line)."
         )

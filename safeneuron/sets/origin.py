@@ -16,7 +16,7 @@ def origin_words(origin: Mapping[str, Any]) -> str:
         words
         for words in (
             _selected(origin),
-            f"typed: {origin['typed']}" if "typed" in origin else "",
+            f"typed as {origin['typed']}" if "typed" in origin else "",
             str(origin["expression"]) if "expression" in origin else "",
             f"random like {origin['random_like']}, seed {origin.get('seed')}" if "random_like" in origin else "",
             f"{origin.get('left')} {origin['operation']} {origin.get('right')}" if "operation" in origin else "",
