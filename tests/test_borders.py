@@ -133,6 +133,7 @@ def loaded_after(code):
         "from safeneuron.scoring import kept_score_table; kept_score_table('unknown')",
         "import safeneuron.robustness, safeneuron.prompts.answers, safeneuron.models.difference, safeneuron.pace",
         "import safeneuron.cli",
+        "import safeneuron.selection, safeneuron.sets.kept, safeneuron.sets.changes",
         "import safeneuron.prompts.builtin as b; b.harmful_prompts()",
     ],
 )
