@@ -14,17 +14,19 @@ with page("Ablation") as choice:
         "answers below are the test.",
         help=words.ABLATION,
     )
-    options = [*hand.NAMED, *([hand.OWN] if hand.has_own() else [])]
+    # All kept sets are in the sidebar's menu; here only the one in hand.
+    options = list(dict.fromkeys([*hand.NAMED, *([hand.OWN] if hand.has_own() else []), hand.name_in_hand()]))
     st.session_state["preset"] = hand.name_in_hand()
     st.segmented_control(
         "Switch off",
         options,
+        format_func=hand.label,
         key="preset",
         required=True,
         on_change=lambda: hand.take(st.session_state["preset"]),
-        help="\n\n".join(words.SETS[name] for name in options),
+        help="\n\n".join(words.SETS.get(name, words.KEPT) for name in options),
     )
-    name = hand.name_in_hand()
+    name = hand.label(hand.name_in_hand())
     # Two models' meters need the whole width; the table of switches then stands below them.
     meter, table = (st.container(), st.container()) if choice.other else st.columns([3, 2], gap="medium")
     with table:
@@ -40,7 +42,7 @@ with page("Ablation") as choice:
                 )
         else:
             st.info(
-                "Nothing is switched off. Choose a preset above, or click neurons on the map of the Neurons page.",
+                "Nothing is switched off. Choose a set above, or click neurons on the map of the Neurons page.",
                 icon=":material/touch_app:",
             )
     with meter:

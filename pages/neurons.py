@@ -4,7 +4,7 @@ import streamlit as st
 
 from safeneuron.plots.neuron_map import reach
 from safeneuron.scores.score import identifying_scores
-from safeneuron.ui import hand, map_clicks, neuron_figures, opening, resources, words
+from safeneuron.ui import hand, map_clicks, neuron_figures, neuron_sets, opening, resources, words
 from safeneuron.ui.address import HIGHEST_THRESHOLD, threshold_name
 from safeneuron.ui.neuron_table import strongest
 from safeneuron.ui.page import page
@@ -86,3 +86,4 @@ with page("Neurons") as choice:
         )
 
     strongest(choice.table, name, choice.hand, compared, choice.other.title if choice.other else None)
+    neuron_sets.show(choice)

@@ -9,7 +9,7 @@ from safeneuron.runs import store
 from safeneuron.training.cost import work_of
 from safeneuron.training.settings import MaskedDPOSettings, TrainingSettings
 from safeneuron.training.start import KIND, check_pairs, start_training
-from safeneuron.ui import fitting, hand, own_pairs, run_monitor, words
+from safeneuron.ui import fitting, freezing, hand, own_pairs, run_monitor, words
 from safeneuron.ui.page import page
 from safeneuron.ui.run_table import run_table
 
@@ -23,17 +23,18 @@ with page("Training", monitor=False) as choice:
     active = run_monitor.active_run()
     with st.expander("A new run", expanded=active is None, icon=":material/add:"):
         first, second, third = st.columns(3)
-        own_set = hand.own(choice.table) if choice.table else None
+        to_freeze = freezing.sets(choice)
         name = first.segmented_control(
             "Freeze",
-            ["FULL", "ES", "SAS", *([] if own_set is None else [hand.OWN])],
+            list(to_freeze),
+            format_func=hand.label,
             default="FULL",
             required=True,
             key="freeze",
             help=words.MASKED_DPO,
         )
-        if choice.sets:
-            frozen = own_set if name == hand.OWN else choice.sets[name]
+        frozen = to_freeze[name]
+        if frozen is not None:
             first.caption(f"{len(frozen):,} neurons of {choice.card.title} ({frozen.share:.2%})")
         else:
             first.caption("The run scores the model's neurons first, since nobody has yet.")
@@ -100,7 +101,7 @@ with page("Training", monitor=False) as choice:
         ):
             with st.spinner("Starting the background process …"):
                 st.session_state["watched"] = start_training(
-                    choice.card.source, own_set if name == hand.OWN else name, settings, pairs
+                    choice.card.source, name if name in freezing.FOUND_BY_THE_RUN else frozen, settings, pairs
                 )
             st.rerun()
 

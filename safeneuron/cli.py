@@ -10,6 +10,7 @@ from safeneuron.commands.methods import methods
 from safeneuron.commands.models import align, models_app
 from safeneuron.commands.runs import runs_app, train
 from safeneuron.commands.scores import score
+from safeneuron.commands.sets import sets_app
 from safeneuron.commands.speed import bench
 
 app = typer.Typer(
@@ -22,3 +23,4 @@ app.add_typer(models_app, name="models")
 for command in (align, score, methods, ablate, look, evaluate, train, bench):
     app.command()(command)
 app.add_typer(runs_app, name="runs")
+app.add_typer(sets_app, name="sets")

@@ -20,7 +20,6 @@ from safeneuron.refusal.judge import DEFAULT_JUDGE, Judge, judge_named
 from safeneuron.refusal.log_odds import refusal_scores
 from safeneuron.refusal.rates import Rate, rate, rate_of
 from safeneuron.robustness import (
-    CONDITIONS,
     ConditionResult,
     EvaluationSettings,
     RobustnessTable,
@@ -47,7 +46,8 @@ def evaluate(
     ----------
     loaded : LoadedModel
     sets : mapping
-        ES, SAS and FULL, from :meth:`safeneuron.scores.score.ScoreTable.select`.
+        ES, SAS and FULL, from :meth:`safeneuron.scores.score.ScoreTable.select`, and others under names of their
+        own, each of which becomes a condition.
     prompts : EvaluationPrompts
     settings : EvaluationSettings
     progress : Progress
@@ -79,7 +79,7 @@ def evaluate(
             )
     frame = pd.DataFrame(rows)
     counts = {ablated.condition: len(ablated.neurons) if ablated.neurons else 0 for ablated in rounds}
-    results = tuple(_result(frame, condition, counts[condition], judge) for condition in CONDITIONS)
+    results = tuple(_result(frame, condition, count, judge) for condition, count in counts.items())
     return RobustnessTable(loaded.fingerprint, results, frame)
 
 

@@ -67,6 +67,9 @@ class NeuronSet:
     def __sub__(self, other: "NeuronSet") -> "NeuronSet":
         return self._combined(other, "∖", self.neurons - other.neurons)
 
+    def __xor__(self, other: "NeuronSet") -> "NeuronSet":
+        return self._combined(other, "△", self.neurons ^ other.neurons)
+
     def _combined(self, other: "NeuronSet", sign: str, neurons: frozenset[Neuron]) -> "NeuronSet":
         if self.shape != other.shape:
             raise UserError(
@@ -114,7 +117,8 @@ class NeuronSet:
     def from_json(cls, value: Mapping[str, Any]) -> "NeuronSet":
         """Read what :meth:`to_json` wrote."""
         neurons = frozenset((int(layer), int(index)) for layer, index in value["neurons"])
-        return cls(value["name"], value["model"], tuple(value["shape"]), neurons, value.get("origin", {}))
+        layers, width = map(int, value["shape"])
+        return cls(str(value["name"]), str(value["model"]), (layers, width), neurons, dict(value.get("origin", {})))
 
     def save(self, path: Path) -> None:
         """Write the set as JSON."""
@@ -124,11 +128,27 @@ class NeuronSet:
     def load(cls, path: Path) -> "NeuronSet":
         """Read a set from a JSON file, or raise :class:`UserError` when it is none."""
         try:
-            return cls.from_json(json.loads(path.read_text(encoding="utf-8")))
+            content = path.read_bytes()
         except FileNotFoundError:
             raise UserError(f"There is no file {path}; check the path.") from None
-        except (OSError, ValueError, KeyError, TypeError) as error:
+        except (OSError, ValueError) as error:
             raise UserError(f"{path} is not a neuron set; give a JSON file that safeneuron wrote.") from error
+        return parse_set(content, str(path))
+
+
+def parse_set(content: bytes, name: str) -> NeuronSet:
+    """Read a set from the bytes of a JSON file, or raise :class:`UserError` when they are none.
+
+    Parameters
+    ----------
+    name : str
+        Of the file, for the message.
+    """
+    try:
+        return NeuronSet.from_json(json.loads(content.decode("utf-8")))
+    # Brackets without end exhaust the reader's stack.
+    except (ValueError, KeyError, TypeError, OverflowError, RecursionError) as error:
+        raise UserError(f"{name} is not a neuron set; give a JSON file that safeneuron wrote.") from error
 
 
 def from_mask(name: str, model: str, mask: np.ndarray, origin: Mapping[str, Any] | None = None) -> NeuronSet:

@@ -33,7 +33,7 @@ class ConditionResult:
     Parameters
     ----------
     condition : str
-        ORI, ES, SAS, FULL or RANDOM.
+        ORI, ES, SAS, FULL or RANDOM, or the name of another set.
     neurons : int
         Number of neurons ablated.
     refusal, benign_refusal : Rate
@@ -138,9 +138,10 @@ class Ablated:
 
 
 def plan(sets: Mapping[str, NeuronSet], random_draws: int) -> list[Ablated]:
-    """Return what an evaluation switches off, in order."""
+    """Return what an evaluation switches off, in order: :data:`CONDITIONS`, then the other sets of the mapping."""
     fixed = [Ablated("ORI", 0, None), *(Ablated(name, 0, sets[name]) for name in ("ES", "SAS", "FULL"))]
-    return fixed + [Ablated("RANDOM", draw, random_like(sets["FULL"], draw)) for draw in range(random_draws)]
+    control = [Ablated("RANDOM", draw, random_like(sets["FULL"], draw)) for draw in range(random_draws)]
+    return fixed + control + [Ablated(name, 0, found) for name, found in sets.items() if name not in CONDITIONS]
 
 
 def answers_to_give(

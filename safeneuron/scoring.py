@@ -12,7 +12,7 @@ from safeneuron.prompts import builtin
 from safeneuron.prompts.classes import PromptClasses, prompt_classes
 from safeneuron.prompts.promptset import PromptSet
 from safeneuron.scores.result import ScoreRequest, ScoreResult
-from safeneuron.scores.score import ACTIVATIONS, Evidence, ScoreTable
+from safeneuron.scores.score import ACTIVATIONS, Evidence, ScoreTable, scores
 from safeneuron.statistics import Pooling
 
 if TYPE_CHECKING:
@@ -62,6 +62,14 @@ def kept_score_table(
     """
     request = ScoreRequest("ES", model, classes_of(harmful, benign), pooling)
     return None if request.missing() else ScoreTable(model, *request.observed(ACTIVATIONS))
+
+
+def kept_score(name: str, model: str) -> ScoreResult | None:
+    """Return a score of the model with this fingerprint, on the built-in prompts with its own options, if it is kept.
+
+    Scores that compare two models belong to both and are never found here.
+    """
+    return None if scores()[name].needs_other else ScoreRequest(name, model, classes_of()).kept()
 
 
 def compute_scores(

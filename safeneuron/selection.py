@@ -1,13 +1,41 @@
-"""From what a person typed or chose to a neuron set."""
+"""From what a person typed or chose to a neuron set; the language is that of :mod:`safeneuron.sets.expression`."""
 
-from collections.abc import Iterable
-from itertools import chain
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from functools import cached_property
 from pathlib import Path
+from typing import Any
 
 from safeneuron.errors import UserError
-from safeneuron.models.device import weights_of
-from safeneuron.neurons import Neuron, NeuronSet, parse_neurons, random_like
-from safeneuron.scores.score import ScoreTable, identifying_scores
+from safeneuron.neurons import NeuronSet, random_like
+from safeneuron.scores.score import ScoreTable, identifying_scores, scores
+from safeneuron.sets.belonging import Ancestors, checked
+from safeneuron.sets.expression import (
+    Combined,
+    Expression,
+    File,
+    Named,
+    Neurons,
+    Random,
+    Top,
+    parts,
+    written,
+)
+from safeneuron.sets.kept import is_kept, kept_names, kept_set
+from safeneuron.sets.parser import parse
+from safeneuron.sets.top import score_values, top_neurons
+
+OPERATIONS = {
+    "|": NeuronSet.__or__,
+    "&": NeuronSet.__and__,
+    "-": NeuronSet.__sub__,
+    "^": NeuronSet.__xor__,
+}
+
+
+def set_names() -> tuple[str, ...]:
+    """Return the names that every model has a set under."""
+    return "ORI", *identifying_scores(), "FULL", "RANDOM"
 
 
 def check_set(text: str) -> None:
@@ -18,138 +46,202 @@ def check_set(text: str) -> None:
     UserError
         When no model could understand the text; see :func:`understood`.
     """
-    names = _names()
-    if text.endswith(".json"):
-        NeuronSet.load(Path(text))
-    elif ":" in text:
-        parse_neurons(text.split(","))
-    elif text not in names:
-        raise UserError(
-            f"There is no set {text!r}; give one of {', '.join(names)}, the path of a .json neuron set, "
-            "or neurons such as 15:766,15:801."
-        )
+    for part in parts(_tree(text)):
+        match part:
+            case Named(name) if not (name in set_names() or is_kept(name)):
+                raise _unknown(name, ())
+            case File(path):
+                NeuronSet.load(Path(path))
+            case Top():
+                _check_score(part)
 
 
-def understood(text: str, model: str, shape: tuple[int, int], ancestors: Iterable[str] = ()) -> str | NeuronSet:
-    """Return the set that a text spells out, or the text where it names a set that the model's scores give.
+@dataclass(frozen=True)
+class Selection:
+    """A set as a person wrote it, understood for one model; made by :func:`understood`.
 
     Parameters
     ----------
     text : str
-        ORI (the empty set), ES, SAS, FULL, RANDOM (as many per layer as FULL), the path of a JSON
-        neuron set, or neurons as ``layer:index`` with commas between them.
     model : str
         Fingerprint of the model that the set is for.
     shape : tuple of int
         ``(n_layers, d_mlp)`` of it.
+    given : mapping of str to NeuronSet
+        The sets that the text names and that are kept or in files, by name or path.
+    """
+
+    text: str
+    model: str
+    shape: tuple[int, int]
+    given: Mapping[str, NeuronSet] = field(default_factory=dict)
+
+    @cached_property
+    def expression(self) -> Expression:
+        """The text as a tree."""
+        return parse(self.text)
+
+    @property
+    def needs_scores(self) -> bool:
+        """Whether the set depends on the model's scores."""
+        return any(
+            isinstance(part, Top) or (isinstance(part, Named) and part.name != "ORI" and part.name not in self.given)
+            for part in parts(self.expression)
+        )
+
+    def neurons(
+        self, table: ScoreTable | None = None, thresholds: Mapping[str, float] | None = None, seed: int = 0
+    ) -> NeuronSet:
+        """Return the set.
+
+        Parameters
+        ----------
+        table : ScoreTable, optional
+            Scores of the model, where :attr:`needs_scores`.
+        thresholds : mapping, optional
+            For the scores' sets; those left out take the score's default.
+        seed : int
+            For RANDOM, and for ``random`` without a seed of its own.
+
+        Raises
+        ------
+        UserError
+            When a neuron does not exist in the model, or ``top`` asks for more than there are.
+        """
+        known = {"ORI": NeuronSet("ORI", self.model, self.shape, frozenset()), **self.given}
+        if self.needs_scores:
+            if table is None:
+                raise ValueError(f"{self.text} needs the model's scores")
+            known |= table.select(thresholds)
+            if Named("RANDOM") in parts(self.expression):
+                known["RANDOM"] = random_like(known["FULL"], seed)
+        found = self._of(self.expression, known, table, seed)
+        match self.expression:
+            case Named() | File():
+                return found
+            case Neurons():
+                return replace(found, name="custom", origin={"typed": self.text})
+        origin: dict[str, Any] = {"expression": written(self.expression)}
+        origin["parts"] = {
+            name: dict(known[name].origin) for name in map(_name, parts(self.expression)) if name and name != "ORI"
+        }
+        if any(isinstance(part, Random) for part in parts(self.expression)):
+            origin["seed"] = seed
+        if any(isinstance(part, Top) for part in parts(self.expression)):
+            origin["scored on"] = {
+                "pooling": table.harmful.pooling,
+                "harmful": table.harmful.fingerprint,
+                "benign": table.benign.fingerprint,
+            }
+        return replace(found, name=written(self.expression), model=self.model, origin=origin)
+
+    def _of(self, part: Expression, known: Mapping[str, NeuronSet], table: ScoreTable | None, seed: int) -> NeuronSet:
+        match part:
+            case Named() | File():
+                return known[_name(part)]
+            case Neurons(neurons):
+                return NeuronSet(written(part), self.model, self.shape, neurons)
+            case Combined(sign, left, right):
+                return OPERATIONS[sign](*(self._of(side, known, table, seed) for side in (left, right)))
+            case Random(of, own_seed):
+                return random_like(self._of(of, known, table, seed), seed if own_seed is None else own_seed)
+            case Top(count, score, outside):
+                left_out = self._of(outside, known, table, seed) if outside else None
+                neurons = top_neurons(score_values(table, score), count, left_out, written(part))
+                return NeuronSet(written(part), self.model, self.shape, neurons)
+
+
+def understood(
+    text: str,
+    model: str,
+    shape: tuple[int, int],
+    ancestors: Iterable[str] = (),
+    foreign: bool = False,
+    files: bool = True,
+) -> Selection:
+    """Return what a text means for a model, its kept sets and files read.
+
+    Parameters
+    ----------
+    text : str
+        See :mod:`safeneuron.sets.expression`.
+    model, shape
+        Fingerprint and ``(n_layers, d_mlp)`` of the model that the set is for.
     ancestors : iterable of str
         Fingerprints of the models that it was trained from (:func:`safeneuron.models.catalogue.ancestors`),
-        whose sets hold for it too; asked for only where a file says that its set is of another model.
+        whose sets hold for it too; asked for only where a name or a file is not the model's own.
+    foreign : bool
+        Whether a file's set may be of another model of the same shape.
+    files : bool
+        Whether the text may name files at all; a link must not make a server read one.
 
     Raises
     ------
     UserError
-        When the text names no set, or the set is of another model.
+        When the text is no expression, it names no set of this model, or a set is of another one.
     """
-    check_set(text)
-    if text == "ORI":
-        return NeuronSet("ORI", model, shape, frozenset())
-    if text in _names():
-        return text
-    if text.endswith(".json"):
-        return checked(NeuronSet.load(Path(text)), model, shape, ancestors)
-    return NeuronSet("custom", model, shape, parse_neurons(text.split(",")), {"typed": text})
+    line = Ancestors(ancestors)
+    given: dict[str, NeuronSet] = {}
+    for part in parts(_tree(text)):
+        match part:
+            case Top():
+                _check_score(part)
+            case Named(name) if name not in set_names():
+                found = kept_set(name, model, line)
+                if found is None:
+                    raise _unknown(name, kept_names(model, line))
+                given[name] = checked(found, model, shape, line)
+            case File() if not files:
+                raise UserError("Files are not read from here; upload the set on the Neurons page, and use its name.")
+            case File(path):
+                given[path] = checked(NeuronSet.load(Path(path)), model, shape, line, foreign)
+            case Neurons(neurons):
+                NeuronSet("custom", model, shape, neurons)
+    return Selection(text, model, shape, given)
 
 
-def _names() -> tuple[str, ...]:
-    return "ORI", *identifying_scores(), "FULL", "RANDOM"
+def _tree(text: str) -> Expression:
+    return parse(text) if text.strip() else Named(text)
 
 
-def checked(found: NeuronSet, model: str, shape: tuple[int, int], ancestors: Iterable[str] = ()) -> NeuronSet:
-    """Return the set if it is of this model or of one that it was trained from; see :func:`understood`."""
-    if found.shape != shape:
-        raise UserError(
-            f"The set {found.name} is of a model of shape {found.shape}, this one has {shape}; "
-            "choose a set of this model."
-        )
-    # Neurons are places in the weights, so a set found in bfloat16 is one of the same weights in float32.
-    if weights_of(found.model) not in (weights_of(name) for name in chain([model], ancestors)):
-        raise UserError(
-            f"The set {found.name} was found on another model (fingerprint {found.model}), neither this one ({model}) "
-            "nor one that it was trained from; choose a set of this model."
-        )
-    return found
+def _check_score(part: Top) -> None:
+    if part.score not in scores():
+        known = ", ".join(scores())
+        raise UserError(f"There is no score {part.score!r} near {written(part)!r}; write one of {known}.")
+
+
+def _name(part: Expression) -> str:
+    """Return the name or path of a part that has one."""
+    return part.name if isinstance(part, Named) else part.path if isinstance(part, File) else ""
+
+
+def _unknown(name: str, kept: Iterable[str]) -> UserError:
+    hint = f" For a difference write {name.replace('-', ' - ')} with spaces." if "-" in name else ""
+    return UserError(
+        f"There is no set {name!r}; give one of {', '.join([*set_names(), *kept])}, the path of a .json neuron set, "
+        f"neurons such as 15:766,15:801, or an expression such as FULL - 15:766.{hint}"
+    )
 
 
 def named_set(
     text: str,
     table: ScoreTable,
-    thresholds: dict[str, float] | None = None,
+    thresholds: Mapping[str, float] | None = None,
     seed: int = 0,
     ancestors: Iterable[str] = (),
 ) -> NeuronSet:
-    """Return the set that a text names.
+    """Return the set that a text stands for on the model with these scores.
 
     Parameters
     ----------
     text, ancestors
         See :func:`understood`.
-    table : ScoreTable
-        Scores of the model that the set is for.
-    thresholds, seed
-        For the scores' sets, and for RANDOM.
+    table, thresholds, seed
+        See :meth:`Selection.neurons`.
 
     Raises
     ------
     UserError
         When the text names no set, or the set is of another model.
     """
-    found = understood(text, table.model, table.shape, ancestors)
-    if isinstance(found, NeuronSet):
-        return found
-    sets = table.select(thresholds)
-    return random_like(sets["FULL"], seed) if found == "RANDOM" else sets[found]
-
-
-def changed_set(
-    text: str, changes: str, table: ScoreTable, thresholds: dict[str, float] | None = None
-) -> tuple[NeuronSet, NeuronSet]:
-    """Return a named set, and the same with some neurons added or taken out.
-
-    Parameters
-    ----------
-    text : str
-        See :func:`named_set`.
-    changes : str
-        Neurons as ``layer:index`` with commas between them: members of the set go, others come.
-
-    Returns
-    -------
-    named, changed : NeuronSet
-    """
-    named = named_set(text, table, thresholds)
-    neurons = parse_neurons(part for part in changes.split(",") if part.strip())
-    if not neurons:
-        return named, named
-    origin = dict(named.origin) | {"changed": sorted(neurons)}
-    changed = NeuronSet(
-        f"{named.name}, {len(neurons)} changed", named.model, named.shape, named.neurons ^ neurons, origin
-    )
-    return named, changed
-
-
-def after_picking(hand: NeuronSet, picked: set[Neuron], way: str) -> frozenset[Neuron]:
-    """Return the neurons in hand after some were picked on the map.
-
-    Parameters
-    ----------
-    way : str
-        "add" them, "remove" them, or "toggle" each: out if it is in hand, in if it is not.
-    """
-    ways = {"add": hand.neurons.union, "remove": hand.neurons.difference, "toggle": hand.neurons.symmetric_difference}
-    return ways[way](picked)
-
-
-def written(neurons: Iterable[Neuron]) -> str:
-    """Return neurons as people write them, which :func:`safeneuron.neurons.parse_neurons` reads."""
-    return ",".join(f"{layer}:{index}" for layer, index in sorted(neurons))
+    return understood(text, table.model, table.shape, ancestors).neurons(table, thresholds, seed)

@@ -135,6 +135,7 @@ def loaded_after(code):
         "from safeneuron.scores.score import scores; scores()",
         "import safeneuron.significance, safeneuron.agreement, safeneuron.plots.agreement",
         "import safeneuron.cli",
+        "import safeneuron.selection, safeneuron.sets.kept, safeneuron.sets.changes",
         "import safeneuron.prompts.builtin as b; b.harmful_prompts()",
     ],
 )

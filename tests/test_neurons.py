@@ -22,6 +22,7 @@ def made(*neurons, name="mine", shape=SHAPE):
         (lambda a, b: a | b, "∪", {(0, 1), (1, 2), (3, 19)}),
         (lambda a, b: a & b, "∩", {(1, 2)}),
         (lambda a, b: a - b, "∖", {(0, 1)}),
+        (lambda a, b: a ^ b, "△", {(0, 1), (3, 19)}),
     ],
 )
 def test_set_algebra(operation, sign, expected):

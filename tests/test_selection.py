@@ -6,7 +6,8 @@ import pytest
 from safeneuron.errors import UserError
 from safeneuron.neurons import NeuronSet
 from safeneuron.scores.score import ScoreTable
-from safeneuron.selection import changed_set, named_set, understood
+from safeneuron.selection import named_set, understood
+from safeneuron.sets.changes import changed_set
 from safeneuron.statistics import ActivationStatistics
 
 
@@ -101,8 +102,8 @@ def test_a_set_that_is_spelled_out_computes_no_scores(table, tmp_path, monkeypat
 
 
 @pytest.mark.parametrize("text", ["ES", "SAS", "FULL", "RANDOM"])
-def test_names_wait_for_the_scores(text):
-    assert understood(text, "model", (3, 40)) == text
+def test_names_wait_for_the_scores(home, text):
+    assert understood(text, "model", (3, 40)).needs_scores
 
 
 def test_changes_take_members_out_and_bring_others_in(table):

@@ -8,11 +8,14 @@ import typer
 
 from safeneuron import terminal
 from safeneuron.commands.options import (
+    SET,
     Column,
+    ForeignSet,
     Json,
     Judge,
     Limit,
     Model,
+    Seed,
     TauES,
     TauSAS,
     Tokens,
@@ -33,9 +36,8 @@ if TYPE_CHECKING:
 
 def ablate(
     model: Model = DEFAULT_MODEL,
-    set_name: Annotated[
-        str, typer.Option("--set", help="ORI, ES, SAS, FULL, RANDOM, a .json set, or neurons such as 15:766,15:801.")
-    ] = "FULL",
+    set_name: Annotated[str, typer.Option("--set", help=f"Set to switch off: {SET}")] = "FULL",
+    foreign: ForeignSet = False,
     prompts: Annotated[
         Path | None,
         typer.Option(help="Prompt file (JSONL, JSON, CSV, TXT); the refusal meter's built-in panel by default."),
@@ -46,13 +48,13 @@ def ablate(
     tau_sas: TauSAS = None,
     judge: Judge = "arditi",
     max_new_tokens: Tokens = 64,
-    seed: Annotated[int, typer.Option(min=0, help="Seed of RANDOM.")] = 0,
+    seed: Seed = 0,
     json: Json = False,
 ) -> None:
     """Answer prompts with a neuron set switched off, judge the answers, and print the refusal scores."""
     from safeneuron.prompts import builtin
     from safeneuron.scoring import score_table
-    from safeneuron.selection import check_set, named_set, understood
+    from safeneuron.selection import check_set, understood
 
     with terminal.command() as progress:
         # Files and names first: a wrong one should not take seconds to be refused.
@@ -62,12 +64,12 @@ def ablate(
         judge_named(judge)
         card = model_card(model)
         chosen_thresholds = thresholds(tau_es, tau_sas, card)
-        neurons = understood(set_name, card.fingerprint, card.shape, ancestors(card))
+        selection = understood(set_name, card.fingerprint, card.shape, ancestors(card), foreign)
         require_fit(card, GENERATING)
         loaded = opened(card, progress)
-        if isinstance(neurons, str):
-            # Only now, since a set that is spelled out needs no scores, which may take a minute.
-            neurons = named_set(neurons, score_table(loaded, progress=progress), chosen_thresholds, seed)
+        # Only where they are needed: scores may take a minute.
+        table = score_table(loaded, progress=progress) if selection.needs_scores else None
+        neurons = selection.neurons(table, chosen_thresholds, seed)
         found = {
             kind: _answered(loaded, neurons, chosen.head(limit), judge, max_new_tokens, progress)
             for kind, chosen in kinds.items()
@@ -75,11 +77,15 @@ def ablate(
     rows = [{"kind": kind} | row for kind, answers in found.items() for row in answers.pop("rows")]
     # The harmful prompts' numbers, or those of the file, stand at the top; the panel's benign ones beside them.
     first, *others = found
-    result = {"model": model, "set": set_name, "count": len(neurons)} | found[first]
+    result = {"model": model, "set": set_name, "origin": dict(neurons.origin), "count": len(neurons)} | found[first]
     result |= {kind: found[kind] for kind in others} | {"rows": rows}
     off = f"{set_name}, {len(neurons)} neurons off"
     if not neurons and set_name != "ORI":
-        result["note"] = "No neuron is above the thresholds, so nothing was switched off; lower --tau-es or --tau-sas."
+        result["note"] = "The set has no neurons, so nothing was switched off."
+        if selection.needs_scores:
+            result["note"] = (
+                "No neuron is above the thresholds, so nothing was switched off; lower --tau-es or --tau-sas."
+            )
         off += f". {result['note']}"
     columns = ["prompts", "n", "refusal_rate", "interval", "judge", "mean_refusal_score", "original_mean_refusal_score"]
     summary = terminal.table([{"prompts": kind} | answers for kind, answers in found.items()], columns)

@@ -6,9 +6,11 @@ import typer
 
 from safeneuron import terminal
 from safeneuron.commands.options import (
+    SET,
     Benign,
     Column,
     Compare,
+    ForeignSet,
     Harmful,
     Json,
     Judge,
@@ -22,7 +24,7 @@ from safeneuron.commands.options import (
     prompts_from,
     thresholds,
 )
-from safeneuron.models.catalogue import DEFAULT_MODEL, model_card
+from safeneuron.models.catalogue import DEFAULT_MODEL, ancestors, model_card
 from safeneuron.models.fit import GENERATING, require_fit
 from safeneuron.refusal.judge import judge_named
 
@@ -71,6 +73,8 @@ def evaluate(
     twins: Twins = None,
     column: Column = None,
     limit: Limit = None,
+    set_name: Annotated[str | None, typer.Option("--set", help=f"A further set with a row of its own: {SET}")] = None,
+    foreign: ForeignSet = False,
     tau_es: TauES = None,
     tau_sas: TauSAS = None,
     judge: Judge = "arditi",
@@ -84,6 +88,7 @@ def evaluate(
     """
     from safeneuron.prompts.evaluated import NO_TWINS, EvaluationPrompts, built_in_prompts
     from safeneuron.scoring import score_table
+    from safeneuron.selection import check_set, understood
 
     with terminal.command() as progress:
         # Files and names first: a wrong one should not take seconds to be refused.
@@ -95,16 +100,25 @@ def evaluate(
         ).head(limit)
         chosen = thresholds(tau_es, tau_sas, model_card(model))
         judge_named(judge)
+        if set_name:
+            check_set(set_name)
+        further = {}
         for source in filter(None, (model, compare)):
-            require_fit(model_card(source), GENERATING)
+            card = model_card(source)
+            if set_name:
+                further[source] = understood(set_name, card.fingerprint, card.shape, ancestors(card), foreign)
+            require_fit(card, GENERATING)
         from safeneuron.evaluation import evaluate_once
-        from safeneuron.robustness import EvaluationSettings
+        from safeneuron.robustness import CONDITIONS, EvaluationSettings
 
         settings = EvaluationSettings(judge, random_draws, max_new_tokens)
 
         def evaluated(source: str) -> "RobustnessTable":
             loaded = opened(source, progress)
-            sets = score_table(loaded, progress=progress).select(chosen)
+            scored = score_table(loaded, progress=progress)
+            sets = scored.select(chosen)
+            if set_name and set_name not in CONDITIONS:
+                sets = {**sets, set_name: further[source].neurons(scored, chosen)}
             return evaluate_once(loaded, sets, prompts, settings, progress)
 
         # Each model goes with its call, so that one at a time is in memory.

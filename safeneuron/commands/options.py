@@ -36,6 +36,17 @@ Benign = Annotated[
     Path | None, typer.Option("--benign", help="Prompt file (JSONL, JSON, CSV, TXT); the built-in prompts by default.")
 ]
 Limit = Annotated[int | None, typer.Option("--limit", min=1, help="Use the first so many prompts of each file.")]
+SET = (
+    "ORI, ES, SAS, FULL, RANDOM, a kept set's name, neurons such as 15:766,15:801, a .json set, or an expression such "
+    "as 'top(50, ES, not in SAS)' or 'FULL - mine'; `sets --help` has more."
+)
+ForeignSet = Annotated[
+    bool,
+    typer.Option(
+        "--set-of-another-model", help="Take a .json set that was made for another model, if its shape is this one's."
+    ),
+]
+Seed = Annotated[int, typer.Option("--seed", min=0, help="Seed of RANDOM, and of random(SET).")]
 Twins = Annotated[
     Path | None,
     typer.Option(

@@ -6,7 +6,7 @@ from typing import Annotated, Any
 import typer
 
 from safeneuron import terminal
-from safeneuron.commands.options import Json, Model, TauES, TauSAS, thresholds
+from safeneuron.commands.options import SET, ForeignSet, Json, Model, TauES, TauSAS, thresholds
 from safeneuron.models.catalogue import DEFAULT_MODEL, model_card
 
 Run = Annotated[str, typer.Argument(help="A run's id, or the first digits of it.")]
@@ -35,9 +35,8 @@ runs_app = typer.Typer(invoke_without_command=True, help="List, show and cancel 
 
 def train(
     model: Model = DEFAULT_MODEL,
-    set_name: Annotated[
-        str, typer.Option("--set", help="Set to freeze: ES, SAS, FULL, RANDOM, ORI (none), a .json set, or neurons.")
-    ] = "FULL",
+    set_name: Annotated[str, typer.Option("--set", help=f"Set to freeze: {SET}")] = "FULL",
+    foreign: ForeignSet = False,
     pairs: Annotated[
         Path | None,
         typer.Option(
@@ -97,7 +96,7 @@ def train(
         check_pairs(settings, own)
         refuse_if_red(model_card(model))
         require_fit(model_card(model), training_work(dpo))
-        run = start_training(model, set_name, settings, own)
+        run = start_training(model, set_name, settings, own, foreign)
         typer.echo(f"Run {run} has started.", err=True)
         if wait:
             try:
@@ -161,7 +160,7 @@ def _show_run(run: str, json: bool) -> None:
 
 
 def _run_text(result: dict[str, Any]) -> str:
-    keys = ("run", "name", "status", "phase", "message", "model", "frozen", "counts")
+    keys = ("run", "name", "status", "phase", "message", "model", "set", "frozen", "counts")
     parts = ["\n".join(f"{key}: {result[key]}" for key in keys if result[key])]
     if result["curves"]:
         shown = _evenly(result["curves"], CURVE_ROWS)

@@ -1,4 +1,4 @@
-"""The five bars: refusals with nothing, ES, SAS, FULL or as many random neurons switched off."""
+"""The bars: refusals with nothing, ES, SAS, FULL, as many random neurons, or a further set switched off."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -22,6 +22,7 @@ PROMPTS = {
     "benign": "benign prompts",
     "twin": "safe twins (prompts that share words with a harmful one and deserve an answer)",
 }
+FIVE = ("ORI", "ES", "SAS", "FULL", "RANDOM")
 PATTERNS = ("", "/", "x", ".")
 """Fill of the bars of each table, since the colour already says the condition."""
 
@@ -58,13 +59,19 @@ def refusal_bars(tables: Mapping[str, Rows], kind: str = "harmful") -> Figure:
         title=f"{words.capitalize().replace(' prompts', '')} (n = {n}, judge: {judge})",
         about=f"The share of {PROMPTS[kind]} that the model refuses with no neuron switched off (ORI), with the "
         "neurons of ES, of SAS, of both (FULL), and with as many random neurons per layer as FULL has (RANDOM, the "
-        f"control). Lines are 95 % Wilson intervals. {_reading(kind)}",
+        f"control){_others(first)}. Lines are 95 % Wilson intervals. {_reading(kind)}",
         caveat="The judge looks for phrases: it takes an answer that apologises and then helps for a refusal, and "
         "it does not see whether an answer that is no refusal helps, or even makes sense. Open the answers below. "
         "For RANDOM with several draws, the interval counts the prompts once.",
         plotly=figure,
         data=pd.DataFrame([{"table": name} | dict(row) for name, rows in tables.items() for row in rows]),
     )
+
+
+def _others(rows: Rows) -> str:
+    """Say what the bars beyond the five are."""
+    names = [row["condition"] for row in rows if row["condition"] not in FIVE]
+    return f", and with the set {', '.join(names)}" if names else ""
 
 
 def _reading(kind: str) -> str:

@@ -33,10 +33,10 @@ from safeneuron.runs import curves, store
 from safeneuron.runs.worker import Reporter, part
 from safeneuron.scores.score import ScoreTable
 from safeneuron.scoring import score_table
-from safeneuron.selection import named_set
+from safeneuron.selection import Selection
 from safeneuron.training.masked_dpo import REFERENCE, TRAINING, train_masked_dpo
 from safeneuron.training.settings import TrainingSettings, steps_in_words
-from safeneuron.training.start import PAIRS_FILE
+from safeneuron.training.start import GIVEN, PAIRS_FILE
 
 
 def run(report: Reporter) -> None:
@@ -104,10 +104,12 @@ def run(report: Reporter) -> None:
 
 
 def _frozen_set(run_id: str, name: str, table: ScoreTable, settings: TrainingSettings) -> NeuronSet:
-    """Return the set that the run was started with, and keep one that was given by name."""
+    """Return the set that the run was started with, and keep one that needed the scores."""
     if store.has_artifact(run_id, "neurons.json"):
         return NeuronSet.from_json(store.get_json(run_id, "neurons"))
-    neurons = named_set(name, table, dict(settings.thresholds), settings.dpo.seed)
+    given = {key: NeuronSet.from_json(found) for key, found in store.get_json(run_id, GIVEN).items()}
+    selection = Selection(name, table.model, table.shape, given)
+    neurons = selection.neurons(table, settings.thresholds, settings.dpo.seed)
     store.put_json(run_id, "neurons", neurons.to_json())
     return neurons
 

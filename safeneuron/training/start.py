@@ -10,12 +10,15 @@ from safeneuron.neurons import NeuronSet
 from safeneuron.prompts.pairs import PreferencePair, save_pairs
 from safeneuron.runs import store
 from safeneuron.runs.launcher import launch
-from safeneuron.selection import checked, understood
+from safeneuron.selection import understood
+from safeneuron.sets.belonging import checked
 from safeneuron.training.settings import TrainingSettings, steps_in_words
 
 KIND = "masked-dpo"
 JOB = "safeneuron.training.job:run"
 PAIRS_FILE = "pairs.jsonl"
+GIVEN = "given_sets"
+"""Name under which the kept sets that the frozen one is made of lie with a run whose frozen set needs scores."""
 PHASES = {
     "Opening the model": 2.0,
     "Building preference pairs": 15.0,
@@ -33,6 +36,7 @@ def start_training(
     neurons: str | NeuronSet,
     settings: TrainingSettings = TrainingSettings(),
     pairs: Sequence[PreferencePair] | None = None,
+    foreign: bool = False,
 ) -> str:
     """Start masked DPO in the background and return the run's id at once.
 
@@ -41,11 +45,13 @@ def start_training(
     source : str
         What ``--model`` takes.
     neurons : str or NeuronSet
-        What :func:`safeneuron.selection.understood` takes, or a set in hand. Sets that need the
-        model's scores (ES, SAS, FULL, RANDOM) are found by the run.
+        What :func:`safeneuron.selection.understood` takes, or a set in hand. A set that needs the model's
+        scores is found by the run; the kept sets and files that it names are those of now.
     settings : TrainingSettings
     pairs : sequence of PreferencePair, optional
         The person's own; otherwise the run builds them.
+    foreign : bool
+        Whether a file's set may be of another model of the same shape.
 
     Raises
     ------
@@ -58,7 +64,12 @@ def start_training(
         raise UserError("4-bit weights cannot be trained; unset SAFENEURON_LOAD for the run.")
     card = model_card(source)
     known = card.fingerprint, card.shape, ancestors(card)
-    neurons = understood(neurons, *known) if isinstance(neurons, str) else checked(neurons, *known)
+    if isinstance(neurons, str):
+        selection = understood(neurons, *known, foreign)
+        if not selection.needs_scores:
+            neurons = selection.neurons()
+    else:
+        neurons = checked(neurons, *known)
     name = neurons if isinstance(neurons, str) else neurons.name
     info = store.create_run(
         f"{card.title}, {name} frozen, {steps_in_words(settings.dpo.max_steps)}",
@@ -70,6 +81,8 @@ def start_training(
         store.put_json(info.id, "settings", {"source": absolute(source), "set": name} | settings.to_json())
         if isinstance(neurons, NeuronSet):
             store.put_json(info.id, "neurons", neurons.to_json())
+        else:
+            store.put_json(info.id, GIVEN, {key: found.to_json() for key, found in selection.given.items()})
         if pairs is not None:
             save_pairs(store.artifacts_folder(info.id) / PAIRS_FILE, pairs)
         launch(info.id, JOB, settings.dpo.threads)

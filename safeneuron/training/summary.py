@@ -16,7 +16,8 @@ def run_summary(run_id: str) -> dict[str, Any]:
     -------
     dict
         run, name, status, phase, progress, message; ``model`` (what ``--model`` takes, or None
-        until the run has finished); ``frozen`` (slices, max_abs_diff, or None); ``counts`` of the
+        until the run has finished); ``set`` (name, count and origin of the frozen set, or None until the
+        run has found it); ``frozen`` (slices, max_abs_diff, or None); ``counts`` of the
         sets on the parent and the trained model; ``tables``: the rows of the evaluations ``before``
         (parent, its own sets), ``static`` (trained model, the parent's sets) and ``adaptive``
         (trained model, sets found on it anew), as far as they were made; ``parameters`` it was started
@@ -36,12 +37,20 @@ def run_summary(run_id: str) -> dict[str, Any]:
         "progress": info.progress,
         "message": info.message,
         "model": info.source if info.status == "finished" else None,
+        "set": _set_facts(kept("neurons")),
         "frozen": kept("frozen"),
         "counts": kept("counts"),
         "tables": {name: table["rows"] for name, table in found.items() if table},
         "parameters": dict(info.parameters),
         "events": [asdict(event) for event in store.events(info.id)],
     }
+
+
+def _set_facts(neurons: dict[str, Any] | None) -> dict[str, Any] | None:
+    """Return what a set says of itself, without its neurons, of which there may be thousands."""
+    if neurons is None:
+        return None
+    return {"name": neurons["name"], "count": len(neurons["neurons"]), "origin": neurons["origin"]}
 
 
 def run_tables(run_id: str) -> dict[str, RobustnessTable]:

@@ -76,9 +76,6 @@ def _fits(value: Any) -> bool:
 def _parsed(name: str, text: str, default: Any) -> Any:
     if name == "score":
         return text if text in identifying_scores() else default
-    if name == "set":
-        # Only names: a link must not make the server read a file.
-        return text if text in SETS else default
     if not isinstance(default, float):
         return text
     try:

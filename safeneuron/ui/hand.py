@@ -1,18 +1,26 @@
 """The neuron set in hand: chosen on one page, used on all, and kept in the address.
 
-It is a named set (ORI, ES, SAS, FULL, RANDOM) and what was clicked into and out of it since. So it
-follows the thresholds, and a link restores it: ``?set=ES&changes=15:766``.
+It is an expression (:mod:`safeneuron.sets.expression`), most often just a name, and what was clicked into
+and out of it since. So it follows the thresholds, and a link restores it: ``?set=ES&changes=15:766``. Files
+are never read for it: a link must not make the server do so.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 
 import streamlit as st
 
 from safeneuron.errors import UserError
+from safeneuron.models.card import ModelCard
+from safeneuron.models.catalogue import DEFAULT_MODEL, ancestors
 from safeneuron.neurons import Neuron, NeuronSet, parse_neurons
 from safeneuron.scores.score import ScoreTable, identifying_scores
-from safeneuron.selection import after_picking, changed_set, written
+from safeneuron.selection import understood
+from safeneuron.sets.changes import after_picking, changed_set
+from safeneuron.sets.expression import Combined, Named, Neurons, written, written_neurons
+from safeneuron.sets.kept import kept_names
+from safeneuron.sets.parser import parse
 from safeneuron.ui.address import SETS, threshold_name
+from safeneuron.ui.choice import card_of
 
 NAMED = SETS
 OWN = "own set"
@@ -28,13 +36,48 @@ def in_hand(table: ScoreTable) -> NeuronSet:
     return _both(table)[1]
 
 
+def settle(card: ModelCard) -> str:
+    """Take FULL in hand where the set's name means nothing for this model.
+
+    Returns
+    -------
+    str
+        A sentence on it, for a link may have an unknown name in it; empty where all is well.
+    """
+    try:
+        understood(st.session_state["set"], card.fingerprint, card.shape, ancestors(card), files=False)
+    except UserError as error:
+        st.session_state.update({"set": "FULL", "changes": ""})
+        return f"{error} The set in hand is FULL now."
+    return ""
+
+
 def name_in_hand() -> str:
-    """Return ORI, ES, SAS, FULL, RANDOM, or "own set"."""
+    """Return the expression in hand, such as FULL, or "own set" where neurons were clicked since."""
     return OWN if st.session_state["changes"] else st.session_state["set"]
 
 
+def expression() -> str:
+    """Return the set in hand as an expression, what was clicked with it."""
+    text, changes = st.session_state["set"], st.session_state["changes"]
+    return written(Combined("^", parse(text), Neurons(parse_neurons(changes.split(","))))) if changes else text
+
+
+def names(card: ModelCard) -> list[str]:
+    """Return what can be taken in hand: the names that every model has, the own set, the kept ones, the present one."""
+    kept = [written(Named(name)) for name in kept_names(card.fingerprint, ancestors(card))]
+    own_set = [OWN] if has_own() else []
+    return list(dict.fromkeys([*NAMED, *own_set, *kept, name_in_hand()]))
+
+
+def label(text: str) -> str:
+    """Return an expression as a menu shows it: a kept set's name without quotation marks."""
+    inner = text[1:-1]
+    return inner if text == f'"{inner}"' and '"' not in inner else text
+
+
 def take(name: str) -> None:
-    """Take a named set in hand, or the own set that was put aside for one."""
+    """Take the set that an expression stands for in hand, or the own set that was put aside for another."""
     present = {key: st.session_state[key] for key in ("set", "changes")}
     if present["changes"]:
         st.session_state["put_aside"] = present
@@ -53,7 +96,7 @@ def own(table: ScoreTable) -> NeuronSet | None:
         return in_hand(table)
     aside = st.session_state.get("put_aside")
     try:
-        return changed_set(aside["set"], aside["changes"], table, thresholds())[1] if aside else None
+        return _changed(aside["set"], aside["changes"], table)[1] if aside else None
     except UserError:
         return None
 
@@ -61,7 +104,7 @@ def own(table: ScoreTable) -> NeuronSet | None:
 def change(neurons: Iterable[Neuron]) -> None:
     """Put those of the neurons that are not in the set into it, and take the others out."""
     before = parse_neurons(part for part in st.session_state["changes"].split(",") if part)
-    st.session_state["changes"] = written(before ^ frozenset(neurons))
+    st.session_state["changes"] = written_neurons(before ^ frozenset(neurons))
 
 
 def pick(table: ScoreTable, picked: set[Neuron], way: str) -> str:
@@ -74,7 +117,7 @@ def pick(table: ScoreTable, picked: set[Neuron], way: str) -> str:
     """
     named, present = _both(table)
     after = after_picking(present, picked, way)
-    st.session_state["changes"] = written(named.neurons ^ after)
+    st.session_state["changes"] = written_neurons(named.neurons ^ after)
     added, taken = after - present.neurons, present.neurons - after
     if added:
         return f"Added {_counted(added)} to the set."
@@ -91,4 +134,24 @@ def _counted(neurons: frozenset[Neuron]) -> str:
 
 
 def _both(table: ScoreTable) -> tuple[NeuronSet, NeuronSet]:
-    return changed_set(st.session_state["set"], st.session_state["changes"], table, thresholds())
+    return _changed(st.session_state["set"], st.session_state["changes"], table)
+
+
+def of(text: str, table: ScoreTable) -> NeuronSet:
+    """Return the set that an expression stands for, under the thresholds as they are.
+
+    Raises
+    ------
+    UserError
+        When it stands for none.
+    """
+    return _changed(text, "", table)[1]
+
+
+def _changed(text: str, changes: str, table: ScoreTable) -> tuple[NeuronSet, NeuronSet]:
+    return changed_set(text, changes, table, thresholds(), _ancestors())
+
+
+def _ancestors() -> Iterator[str]:
+    """Yield the ancestors of the model that is chosen, which is looked up only when they are asked for."""
+    yield from ancestors(card_of((st.session_state["model"] or DEFAULT_MODEL).strip()))

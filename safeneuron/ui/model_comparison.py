@@ -68,7 +68,7 @@ def _difference(found: WeightDifference, in_hand: NeuronSet | None, card: ModelC
     )
     if in_hand:
         row.metric(
-            f"of them in the set in hand, {hand.name_in_hand()}",
+            f"of them in the set in hand, {hand.label(hand.name_in_hand())}",
             f"{found.count_in(in_hand):,} of {len(in_hand):,}",
             help=words.CHANGED,
             width="content",

@@ -36,6 +36,9 @@ def page(title: str, monitor: bool = True, checked: bool = True) -> Iterator[Cho
         st.title(title, anchor=False)
         sidebar.refusal()
         card = card_of(source)
+        unknown = hand.settle(card)
+        if unknown:
+            st.warning(unknown, icon=":material/link_off:")
         table = resources.scores_of(card)
         if table is not None:
             map_clicks.apply(table)

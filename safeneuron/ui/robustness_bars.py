@@ -9,7 +9,7 @@ from safeneuron.models.card import ModelCard
 from safeneuron.models.fit import GENERATING
 from safeneuron.neurons import NeuronSet
 from safeneuron.prompts.evaluated import EvaluationPrompts, built_in_prompts
-from safeneuron.robustness import EvaluationSettings, answers_to_give, kept_evaluation
+from safeneuron.robustness import CONDITIONS, EvaluationSettings, answers_to_give, kept_evaluation
 from safeneuron.ui import answer_texts, fitting, hand, opening, rate_figures, resources, words
 from safeneuron.ui.choice import Choice, label
 from safeneuron.ui.work import long_work
@@ -31,13 +31,14 @@ def show(choice: Choice) -> None:
         help=words.TWINS,
     )
     prompts = built_in_prompts().head(SIZES[size])
+    further = _further(choice)
     tables, missing = {}, []
     for card in (choice.other, choice.card) if choice.other else (choice.card,):
         scored = resources.scores_of(card)
         if scored is None:
             st.info(f"{card.title} has not been scored yet; choose it as Model and score its neurons.")
             continue
-        sets = scored.select(hand.thresholds())
+        sets = {**scored.select(hand.thresholds()), **further}
         found = kept_evaluation(card.fingerprint, sets, prompts, SETTINGS)
         if found is None:
             missing.append((card, sets))
@@ -50,6 +51,20 @@ def show(choice: Choice) -> None:
     rate_figures.show(tables, "bars")
     for title, table in tables.items():
         answer_texts.browse(table.answers, f"The answers behind the bars, {title}", key=f"texts_{table.model}")
+
+
+def _further(choice: Choice) -> dict[str, NeuronSet]:
+    """Return the set in hand where it is none of the five and the person wants a bar of it."""
+    name = hand.label(hand.name_in_hand())
+    if choice.hand is None or name in CONDITIONS:
+        return {}
+    wanted = st.toggle(
+        f"A bar for the set in hand too: {name}, {len(choice.hand):,} neurons",
+        key="further_bar",
+        persist_state="session",
+        help="RANDOM stays the control of FULL; for one of this set, take random(SET) in hand on the Neurons page.",
+    )
+    return {name: choice.hand} if wanted else {}
 
 
 def _offer(missing: list[tuple[ModelCard, Mapping[str, NeuronSet]]], prompts: EvaluationPrompts) -> None:

@@ -8,7 +8,7 @@ from safeneuron.ui import address, hand, run_monitor, self_check, words
 from safeneuron.ui.address import NOTHING
 from safeneuron.ui.choice import Choice, card_of, model_names, other_names
 
-_USABLE, _REFUSED = "usable_model", "refused_model"
+_USABLE, _REFUSED, _MENU = "usable_model", "refused_model", "set_menu"
 
 
 def model_menu() -> tuple[str, str | None]:
@@ -90,14 +90,25 @@ def _set_in_hand(choice: Choice) -> None:
         st.markdown("**Set in hand** · none yet", help=words.NEURON_SET)
         st.caption("Score this model's neurons on the Neurons page.")
         return
-    name, named = hand.name_in_hand(), st.session_state["set"]
+    name, named = hand.name_in_hand(), hand.label(st.session_state["set"])
     st.metric(
-        f"Set in hand: {name}",
+        f"Set in hand: {hand.label(name)}",
         f"{len(choice.hand):,} neurons",
-        help=f"{words.SETS[name]} {words.NEURON_SET}",
+        help=f"{words.SETS.get(name, words.KEPT)} {words.NEURON_SET}",
     )
     st.caption(f"{choice.hand.share:.2%} of the model's neurons")
-    if address.leaves_out("changes"):
+    st.session_state[_MENU] = name
+    st.selectbox(
+        "Take another set in hand",
+        hand.names(choice.card),
+        format_func=hand.label,
+        key=_MENU,
+        on_change=lambda: hand.take(st.session_state[_MENU]),
+        help="Those that every model has, and those that you keep: see Neuron sets on the Neurons page.",
+    )
+    if address.leaves_out("set"):
+        st.caption(":material/link_off: Too long for a link: a link, or a reload, gives FULL. Keep it under a name.")
+    elif address.leaves_out("changes"):
         st.caption(
             f":material/link_off: Too many clicked neurons for a link: a link, or a reload, gives {named} without them."
         )

@@ -5,6 +5,27 @@ NEURON = (
     "that is act(gate) × up. TransformerLens calls it blocks.{layer}.mlp.hook_post."
 )
 NEURON_SET = "A named set of neurons of one model, with where it came from."
+COMBINED = (
+    "∪ is the union, what is in either set; ∩ the intersection, what is in both; ∖ the difference, what is in A and "
+    "not in B; △ the symmetric difference, what is in one of them only."
+)
+MATCHED = (
+    "The control of an ablation: as many random neurons in each layer as the set has, none of them its own. Another "
+    "seed draws others."
+)
+EXPRESSION = (
+    "Names (FULL, or a kept one, in quotation marks where it has spaces) and neurons (15:766,15:801), with | in "
+    "either, & in both, - in the first only, ^ in one of them only, and brackets; top(50, ES, not in SAS); "
+    "random(FULL, 3). The same text that --set takes."
+)
+KEEP = (
+    "Keeps the neurons as they are now, with the model's fingerprint and where they came from; thresholds that are "
+    "moved later change nothing. Every page and --set on the command line know the name."
+)
+FOREIGN = (
+    "Neurons are places in the weights: the same place does something else in another model. Only for a model of the "
+    "same shape, and the set's origin will say so."
+)
 ES = (
     "ES, effect size: how far a neuron's mean activation on harmful prompts lies above its mean on benign ones, "
     "in pooled standard deviations (Cohen's d)."
@@ -17,6 +38,7 @@ FULL = "FULL, the safety neurons: those of ES and those of SAS together."
 RANDOM = "RANDOM, the control: as many random neurons in each layer as FULL has, none of them a safety neuron."
 ORI = "ORI: the model as it is, nothing switched off."
 OWN = "The set that you made by clicking."
+KEPT = "A set that was kept under a name, or is written as an expression of others; see Neuron sets, Neurons page."
 SETS = {"ES": ES, "SAS": SAS, "FULL": FULL, "RANDOM": RANDOM, "ORI": ORI, "own set": OWN}
 THRESHOLD = (
     "Neurons whose score is above the threshold τ are in the set. A threshold is a choice, not a significance level."

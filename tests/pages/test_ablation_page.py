@@ -63,7 +63,7 @@ def test_nothing_switched_off_says_what_to_do(visit):
     texts = " ".join(text.value for text in at.markdown)
     assert "with nothing switched off" in texts and "**ORI** · nothing switched off" in texts
     assert "ORI switched off" not in texts and "0 neurons" not in texts
-    assert "Choose a preset above" in at.info[0].value
+    assert "Choose a set above" in at.info[0].value
     assert not at.exception
 
 

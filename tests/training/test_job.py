@@ -16,6 +16,7 @@ from safeneuron.neurons import NeuronSet
 from safeneuron.prompts.pairs import PreferencePair, load_pairs
 from safeneuron.runs import curves, launcher, store
 from safeneuron.runs.worker import carry_out
+from safeneuron.sets.kept import keep_set
 from safeneuron.training import job, start
 from safeneuron.training.settings import MaskedDPOSettings, TrainingSettings
 from safeneuron.training.summary import run_summary
@@ -103,6 +104,18 @@ def test_a_persons_own_set_and_pairs(run_here, model_folder, llama, some_neurons
     assert NeuronSet.from_json(store.get_json(info.id, "neurons")) == neurons
     assert store.get_json(info.id, "frozen")["slices"] == 3 * len(neurons)
     assert load_pairs(store.artifacts_folder(info.id) / start.PAIRS_FILE) == OWN
+
+
+def test_an_expression_with_a_kept_set_and_a_score(run_here, home, model_folder):
+    model = model_card(str(model_folder)).fingerprint
+    keep_set(NeuronSet("x", model, (3, 40), frozenset({(0, 1)}), {"typed": "0:1"}), "mine", model)
+    info = run_here("top(3, ES, not in mine) | mine")
+    assert info.status == "finished"
+    neurons = NeuronSet.from_json(store.get_json(info.id, "neurons"))
+    assert len(neurons) == 4 and (0, 1) in neurons
+    assert neurons.origin["expression"] == "top(3, ES, not in mine) | mine"
+    assert neurons.origin["parts"] == {"mine": {"typed": "0:1"}}
+    assert run_summary(info.id)["set"] == {"name": neurons.name, "count": 4, "origin": neurons.origin}
 
 
 def test_plain_dpo_is_a_run_without_neurons(run_here):

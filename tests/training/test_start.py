@@ -55,6 +55,31 @@ def test_a_typed_set_is_kept_with_the_run(home, model_folder, launched):
     assert launched == [(run_id, start.JOB, None)]
 
 
+def test_a_kept_set_goes_with_the_run_as_it_is_now(home, model_folder, launched):
+    from safeneuron.models.catalogue import model_card
+    from safeneuron.sets.kept import delete_set, keep_set
+
+    model = model_card(str(model_folder)).fingerprint
+    keep_set(NeuronSet("x", model, (3, 40), frozenset({(0, 1)}), {"typed": "0:1"}), "mine", model)
+    spelled_out = start_training(str(model_folder), "mine")
+    needs_scores = start_training(str(model_folder), "top(3, ES) | mine")
+    delete_set("mine", model)
+    kept = store.get_json(spelled_out, "neurons")
+    assert (kept["name"], kept["neurons"], kept["origin"]) == ("mine", [[0, 1]], {"typed": "0:1"})
+    assert store.get_json(needs_scores, "given_sets")["mine"]["neurons"] == [[0, 1]]
+    assert not store.has_artifact(needs_scores, "neurons.json")
+    assert store.get_run(needs_scores).parameters["set"] == "top(3, ES) | mine"
+
+
+def test_a_set_of_another_model_is_frozen_only_when_the_person_says_so(home, model_folder, launched, tmp_path):
+    path = tmp_path / "theirs.json"
+    NeuronSet("theirs", "stranger", (3, 40), frozenset({(0, 1)})).save(path)
+    with pytest.raises(UserError, match="was found on another model"):
+        start_training(str(model_folder), str(path))
+    run_id = start_training(str(model_folder), str(path), foreign=True)
+    assert store.get_json(run_id, "neurons")["origin"] == {"made for another model": "stranger"}
+
+
 def test_a_folder_is_kept_with_its_full_path(home, model_folder, monkeypatch):
     monkeypatch.chdir(model_folder.parent)
     run_id = start_training(f"./{model_folder.name}", "FULL")

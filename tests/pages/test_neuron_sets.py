@@ -1,0 +1,227 @@
+"""Neuron sets on the pages: kept, taken in hand, combined, uploaded, and named in a link."""
+
+import json
+
+import pytest
+
+from safeneuron.neurons import NeuronSet
+from safeneuron.runs import store
+from safeneuron.sets.kept import keep_set, kept_names, kept_set
+from safeneuron.training import start
+from tests.pages.conftest import PLANTED
+
+PAGES = ("model", "neurons", "ablation", "training", "robustness")
+
+
+@pytest.fixture
+def mine(tiny_model):
+    """A kept set of the tiny model: one of its planted neurons, and another."""
+    found = NeuronSet("x", "tiny", (3, 40), frozenset({(0, 1), (2, 39)}), {"typed": "0:1,2:39"})
+    return keep_set(found, "my set", "tiny")
+
+
+def upload(found, name="set.json"):
+    return (name, json.dumps(found.to_json()).encode(), "application/json")
+
+
+def test_the_set_in_hand_is_kept_and_then_in_hand_by_name(visit, metric):
+    at = visit(set="ES", changes="1:5")
+    at.text_input(key="set_name").set_value("clicked")
+    at.button(key="keep_set").click().run()
+    assert not at.exception and not at.error
+    kept = kept_set("clicked", "tiny")
+    assert kept.neurons == PLANTED | {(1, 5)}
+    assert kept.origin["method"] == "ES" and kept.origin["changed"] == "1:5"
+    assert metric(at, "Set in hand: clicked") == "6 neurons"
+    assert at.query_params["set"] == "clicked" and "changes" not in at.query_params
+    assert at.toast[0].value == "Kept 6 neurons as clicked."
+    at.slider(key="tau_ES").set_value(10.0).run()
+    assert metric(at, "Set in hand: clicked") == "6 neurons", "kept as it was"
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_a_kept_set_is_in_hand_on_every_page(visit, metric, mine, page):
+    at = visit(page, set='"my set"')
+    assert not at.exception and not at.error and not at.sidebar.warning
+    assert metric(at, "Set in hand: my set") == "2 neurons"
+    menu = at.sidebar.selectbox(key="set_menu")
+    assert menu.options == ["ORI", "ES", "SAS", "FULL", "RANDOM", "my set"]
+    menu.set_value("ES").run()
+    assert metric(at, "Set in hand: ES") == "5 neurons"
+    at.sidebar.selectbox(key="set_menu").set_value('"my set"').run()
+    assert metric(at, "Set in hand: my set") == "2 neurons"
+    assert at.query_params["set"] == '"my set"'
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("nobody", "There is no set 'nobody'"),
+        ("/etc/passwd.json", "Files are not read from here"),
+        ('ES | "/etc/passwd.json"', "Files are not read from here"),
+        ("ES |", "A set is missing near"),
+        ("(" * 3000, "more than 100 operations"),
+    ],
+)
+def test_a_link_with_an_unknown_set_says_so_and_shows_full(visit, metric, monkeypatch, text, said):
+    monkeypatch.setattr(NeuronSet, "load", lambda path: pytest.fail(f"read {path}"))
+    at = visit(set=text, changes="1:5")
+    assert not at.exception and not at.error
+    assert said in at.warning[0].value and "The set in hand is FULL now." in at.warning[0].value
+    assert metric(at, "Set in hand: FULL") == "5 neurons"
+    assert "set" not in at.query_params and "changes" not in at.query_params
+
+
+def test_an_expression_stands_in_a_link(visit, metric, mine):
+    at = visit(set="top(3, SAS, not in 0:1) | 2:39")
+    assert not at.exception and not at.error
+    assert metric(at, "Set in hand: top(3, SAS, not in 0:1) | 2:39") == "4 neurons"
+
+
+def test_asking_for_more_than_there_are_can_be_undone(visit, metric):
+    at = visit(set="top(999, SAS)")
+    assert "asks for 999 neurons and there are 120" in at.error[0].value
+    at.button(key="start_again").click().run()
+    assert metric(at, "Set in hand: FULL") == "5 neurons"
+
+
+def test_another_set_of_the_name_is_replaced_only_after_a_question(visit, metric, mine):
+    at = visit(set="SAS")
+    at.text_input(key="set_name").set_value("my set")
+    at.button(key="keep_set").click().run()
+    assert any("There is another set named my set" in found.value for found in at.warning)
+    assert kept_set("my set", "tiny") == mine
+    at.button(key="replace_set").click().run()
+    assert not at.exception and not at.warning
+    assert kept_set("my set", "tiny").neurons == PLANTED
+    assert metric(at, "Set in hand: my set") == "5 neurons"
+
+
+def test_a_name_that_is_none_is_a_sentence(visit):
+    at = visit()
+    for name, said in (("", "cannot name a set"), ("../x", "cannot name a set"), ("full", "is taken by safeneuron")):
+        at.text_input(key="set_name").set_value(name)
+        at.button(key="keep_set").click().run()
+        assert not at.exception and said in at.error[0].value
+    assert kept_names("tiny") == []
+
+
+def test_two_sets_are_combined_with_the_count_before(visit, metric, mine):
+    at = visit(set="ES", changes="1:5")
+    at.selectbox(key="set_b").set_value('"my set"').run()
+    for sign, count in (("∪", 7), ("∩", 1), ("∖", 5), ("△", 6)):
+        at.selectbox(key="set_sign").set_value(sign).run()
+        assert not at.exception and not at.warning
+        assert metric(at, "Neurons") == str(count)
+    assert at.code[0].value == "--set 'ES ^ 1:5 ^ \"my set\"'"
+    at.button(key="take_made").click().run()
+    assert metric(at, 'Set in hand: ES ^ 1:5 ^ "my set"') == "6 neurons"
+    assert len(at.selectbox(key="set_a").options) == 8
+
+
+def test_the_top_of_the_shown_score_that_a_set_leaves(visit, metric, mine):
+    at = visit(score="ES", set="ORI")
+    at.segmented_control(key="set_way").set_value("top of a score").run()
+    at.number_input(key="top_count").set_value(4)
+    at.selectbox(key="top_outside").set_value('"my set"').run()
+    assert metric(at, "Neurons") == "4"
+    at.button(key="take_made").click().run()
+    assert metric(at, 'Set in hand: top(4, ES, not in "my set")') == "4 neurons"
+    at.number_input(key="top_count").set_value(500).run()
+    assert any("asks for 500 neurons and there are 118" in found.value for found in at.warning)
+
+
+def test_a_random_control_of_the_set_in_hand(visit, metric):
+    at = visit(set="ES")
+    at.segmented_control(key="set_way").set_value("random control").run()
+    at.number_input(key="random_seed").set_value(3).run()
+    at.button(key="take_made").click().run()
+    assert metric(at, "Set in hand: random(ES, 3)") == "5 neurons"
+
+
+def test_an_expression_is_written_and_its_mistakes_are_sentences(visit, metric):
+    at = visit()
+    at.segmented_control(key="set_way").set_value("write it").run()
+    assert not at.exception and not at.warning
+    for text, said in (("ES |", "A set is missing near 'ES |'"), ("x.json", "Files are not read from here")):
+        at.text_input(key="set_expression").set_value(text).run()
+        assert said in at.warning[0].value
+    at.text_input(key="set_expression").set_value("FULL - 0:1,0:2").run()
+    at.button(key="take_made").click().run()
+    assert metric(at, "Set in hand: FULL - 0:1,0:2") == "3 neurons"
+
+
+def test_a_kept_set_is_taken_and_deleted(visit, metric, mine):
+    at = visit()
+    assert any("From: typed as 0:1,2:39" in caption.value for caption in at.caption)
+    at.button(key="take_kept").click().run()
+    assert metric(at, "Set in hand: my set") == "2 neurons"
+    at.button(key="delete_set").click().run()
+    assert not at.exception and not at.error
+    assert kept_names("tiny") == [] and metric(at, "Set in hand: FULL") == "5 neurons"
+    assert any("No set is kept" in caption.value for caption in at.caption)
+
+
+def test_a_broken_file_is_a_sentence(visit, mine, home):
+    (home / "sets" / "tiny" / "bad.json").write_text("{")
+    at = visit()
+    assert not at.exception and not at.error
+    assert "bad.json is not a neuron set" in at.warning[0].value
+
+
+def test_a_file_is_uploaded_kept_and_in_hand(visit, metric):
+    found = NeuronSet("theirs", "tiny", (3, 40), frozenset({(1, 1)}), {"typed": "1:1"})
+    at = visit()
+    at.file_uploader(key="set_file_0").set_value(upload(found)).run()
+    at.button(key="keep_upload").click().run()
+    assert not at.exception and not at.error
+    assert kept_set("theirs", "tiny") == found
+    assert metric(at, "Set in hand: theirs") == "1 neurons"
+
+
+def test_a_file_of_another_model_is_kept_only_when_the_person_says_so(visit):
+    found = NeuronSet("theirs", "stranger", (3, 40), frozenset({(1, 1)}))
+    at = visit()
+    at.file_uploader(key="set_file_0").set_value(upload(found)).run()
+    assert "was found on another model" in at.error[0].value
+    at.toggle(key="foreign_set").set_value(True).run()
+    at.button(key="keep_upload").click().run()
+    assert not at.exception and not at.error
+    assert kept_set("theirs", "tiny").origin == {"made for another model": "stranger"}
+
+
+def test_a_file_that_is_no_set_is_a_sentence(visit):
+    at = visit()
+    at.file_uploader(key="set_file_0").set_value(("x.json", b"[]", "application/json")).run()
+    assert not at.exception and "x.json is not a neuron set" in at.error[0].value
+
+
+def test_ablation_switches_a_kept_set_off(visit, mine):
+    at = visit("ablation", set='"my set"')
+    assert not at.exception and not at.error
+    assert at.segmented_control(key="preset").value == '"my set"'
+    assert at.segmented_control(key="preset").options[-1] == "my set"
+    assert any("**my set: 2 neurons**" in text.value for text in at.markdown)
+
+
+def test_a_run_freezes_a_kept_set_and_records_where_it_came_from(visit, mine, monkeypatch):
+    monkeypatch.setattr(start, "launch", lambda *arguments: None)
+    at = visit("training", set='"my set"')
+    at.segmented_control(key="freeze").set_value('"my set"').run()
+    at.button(key="start_run").click().run()
+    assert not at.exception and not at.error
+    (info,) = store.list_runs()
+    assert info.parameters["set"] == "my set" and "my set frozen" in info.name
+    kept = store.get_json(info.id, "neurons")
+    assert (kept["name"], kept["neurons"]) == ("my set", [[0, 1], [2, 39]])
+    assert kept["origin"] == {"typed": "0:1,2:39"}
+
+
+def test_robustness_offers_a_bar_of_a_kept_set(visit, mine):
+    at = visit("robustness", set='"my set"')
+    before = next(button.label for button in at.button if button.key == "evaluate")
+    at.toggle(key="further_bar").set_value(True).run()
+    assert not at.exception and not at.error
+    after = next(button.label for button in at.button if button.key == "evaluate")
+    assert before != after, "a further condition has more answers to give"
+    assert not visit("robustness", set="ES").toggle
