@@ -29,7 +29,7 @@ class NeuronSet:
     neurons : frozenset of (int, int)
         Pairs (layer, index).
     origin : mapping
-        How the set was made: method, thresholds, pooling, seed.
+        How the set was made: method, thresholds, pooling, seed; or the expression, with the origins of its parts.
 
     Raises
     ------

@@ -189,7 +189,7 @@ def understood(
             case Named(name) if name not in set_names():
                 found = kept_set(name, model, line)
                 if found is None:
-                    raise _unknown(name, kept_names(model, line))
+                    raise _unknown(name, kept_names(model, line), files)
                 given[name] = checked(found, model, shape, line)
             case File() if not files:
                 raise UserError("Files are not read from here; upload the set on the Neurons page, and use its name.")
@@ -215,11 +215,13 @@ def _name(part: Expression) -> str:
     return part.name if isinstance(part, Named) else part.path if isinstance(part, File) else ""
 
 
-def _unknown(name: str, kept: Iterable[str]) -> UserError:
-    hint = f" For a difference write {name.replace('-', ' - ')} with spaces." if "-" in name else ""
+def _unknown(name: str, kept: Iterable[str], files: bool = True) -> UserError:
+    known = ", ".join([*set_names(), *(written(Named(other)) for other in kept)])
+    path = ", the path of a .json neuron set" if files else ""
+    hint = f"; for a difference write {name.replace('-', ' - ')} with spaces" if "-" in name else ""
     return UserError(
-        f"There is no set {name!r}; give one of {', '.join([*set_names(), *kept])}, the path of a .json neuron set, "
-        f"neurons such as 15:766,15:801, or an expression such as FULL - 15:766.{hint}"
+        f"There is no set {name!r}; give one of {known}{path}, neurons such as 15:766,15:801, or an expression such as "
+        f"FULL - 15:766{hint}."
     )
 
 

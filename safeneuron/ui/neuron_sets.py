@@ -8,7 +8,7 @@ from safeneuron.errors import UserError
 from safeneuron.models.catalogue import ancestors
 from safeneuron.neurons import NeuronSet
 from safeneuron.sets.expression import Named, written
-from safeneuron.sets.kept import NameTaken, delete_set, keep_set, kept_sets
+from safeneuron.sets.kept import NameTaken, delete_set, keep_set, kept_names, kept_sets
 from safeneuron.sets.origin import origin_words
 from safeneuron.ui import hand, set_maker, set_upload, words
 from safeneuron.ui.choice import Choice
@@ -20,7 +20,7 @@ def show(choice: Choice) -> None:
     """Draw the section; the set in hand is kept, and what is made is taken in hand."""
     st.subheader("Neuron sets", anchor=False, help=words.NEURON_SET)
     st.markdown("Keep the set in hand under a name, combine sets, and use them on every page and on the command line.")
-    left, right = st.columns(2, gap="large")
+    left, right = st.columns(2, gap="medium")
     with left:
         _keep(choice)
         _kept(choice)
@@ -33,7 +33,7 @@ def _keep(choice: Choice) -> None:
     model = choice.card.fingerprint
     st.markdown(f"**Keep the set in hand** · {len(choice.hand):,} neurons", help=words.KEEP)
     with st.container(horizontal=True, vertical_alignment="bottom"):
-        st.text_input("Name", key="set_name", placeholder="my set", max_chars=60, width=220)
+        st.text_input("Name", key="set_name", placeholder="my set", max_chars=60, width=200)
         st.button("Keep", key="keep_set", icon=":material/bookmark_add:", on_click=_save, args=(choice.hand, model))
         st.download_button(
             "JSON",
@@ -92,10 +92,18 @@ def _kept(choice: Choice) -> None:
             list(by_name),
             format_func=lambda name: f"{name} · {len(by_name[name]):,} neurons",
             key="kept_set",
-            width=300,
+            width=200,
         )
         st.button("Take in hand", key="take_kept", on_click=hand.take, args=(written(Named(name)),))
-        with st.popover("Delete", icon=":material/delete:"):
+        of_ancestor = name not in kept_names(choice.card.fingerprint)
+        with st.popover(
+            "Delete",
+            icon=":material/delete:",
+            disabled=of_ancestor,
+            help="Kept for the model that this one was trained from; choose that one to delete it."
+            if of_ancestor
+            else None,
+        ):
             st.markdown(f"Delete **{name}**? Runs that were started with it have a copy of their own.")
             st.button(
                 "Delete it", key="delete_set", type="primary", on_click=_delete, args=(name, choice.card.fingerprint)

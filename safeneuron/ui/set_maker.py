@@ -17,10 +17,10 @@ SHOWN = 200
 """Characters of an expression that the page repeats; longer ones hold many clicked neurons."""
 COMBINE, TOP, RANDOM, WRITE = WAYS = ("combine two", "top of a score", "random control", "write it")
 OPERATIONS = {
-    "∪": "A ∪ B, in either",
-    "∩": "A ∩ B, in both",
-    "∖": "A ∖ B, in A only",
-    "△": "A △ B, in one only",
+    "∪": "∪ in either",
+    "∩": "∩ in both",
+    "∖": "∖ in A only",
+    "△": "△ in one only",
 }
 
 
@@ -66,7 +66,7 @@ def _offer(text: str, choice: Choice) -> None:
 def _operand(label: str, options: list[str], key: str, default: str, help: str | None = None) -> Expression | None:
     """Draw a menu of sets and return the chosen one, or None for nothing."""
     chosen = st.selectbox(
-        label, options, index=options.index(default), format_func=hand.label, key=key, width=220, help=help
+        label, options, index=options.index(default), format_func=hand.label, key=key, width=150, help=help
     )
     return None if chosen == NONE else parse(hand.expression() if chosen == IN_HAND else chosen)
 
@@ -77,9 +77,11 @@ def _combined(operands: list[str]) -> Expression:
         sign = st.selectbox(
             "Operation",
             list(OPERATIONS),
+            # FULL ∖ ES says more than FULL ∪ ES, which is FULL.
+            index=list(OPERATIONS).index("∖"),
             format_func=OPERATIONS.get,
             key="set_sign",
-            width=190,
+            width=140,
             help=words.COMBINED,
         )
         second = _operand("B", operands, "set_b", "ES")

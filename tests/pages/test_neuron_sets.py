@@ -1,14 +1,17 @@
 """Neuron sets on the pages: kept, taken in hand, combined, uploaded, and named in a link."""
 
 import json
+import shutil
 
 import pytest
 
+from safeneuron.models.card import CARD
+from safeneuron.models.checksums import write_sums
 from safeneuron.neurons import NeuronSet
 from safeneuron.runs import store
 from safeneuron.sets.kept import keep_set, kept_names, kept_set
 from safeneuron.training import start
-from tests.pages.conftest import PLANTED
+from tests.pages.conftest import PLANTED, keep_statistics
 
 PAGES = ("model", "neurons", "ablation", "training", "robustness")
 
@@ -160,6 +163,36 @@ def test_a_kept_set_is_taken_and_deleted(visit, metric, mine):
     assert not at.exception and not at.error
     assert kept_names("tiny") == [] and metric(at, "Set in hand: FULL") == "5 neurons"
     assert any("No set is kept" in caption.value for caption in at.caption)
+
+
+def test_a_runs_model_is_offered_the_sets_of_the_one_it_was_trained_from(
+    visit, metric, mine, home, tiny_folder, tiny_model
+):
+    child = home / "models" / ("b" * 32)
+    shutil.copytree(tiny_folder, child)
+    facts = json.loads((child / CARD).read_text()) | {"fingerprint": "trained", "parent": tiny_model}
+    (child / CARD).write_text(json.dumps(facts))
+    write_sums(child)
+    keep_statistics(home, "trained")
+    at = visit(model="run:bbbbbbbb", set='"my set"')
+    assert not at.exception and not at.error and not at.warning
+    assert metric(at, "Set in hand: my set") == "2 neurons"
+    assert at.get("popover")[0].proto.popover.disabled, "it is the other model's to delete"
+
+
+def test_a_set_that_the_next_model_does_not_have_is_said(visit, metric, mine, home, tiny_folder):
+    other = home / "other"
+    shutil.copytree(tiny_folder, other)
+    facts = json.loads((other / CARD).read_text()) | {"fingerprint": "other"}
+    (other / CARD).write_text(json.dumps(facts))
+    write_sums(other)
+    keep_statistics(home, "other")
+    at = visit(set='"my set"')
+    at.session_state["model"] = str(other)
+    at.run()
+    assert not at.exception and not at.error
+    assert "There is no set 'my set'" in at.warning[0].value
+    assert metric(at, "Set in hand: FULL") == "5 neurons"
 
 
 def test_a_broken_file_is_a_sentence(visit, mine, home):
