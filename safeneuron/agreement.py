@@ -11,6 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from safeneuron.errors import UserError
+from safeneuron.progress import Progress, silent
 from safeneuron.scores.result import ScoreResult
 
 POINTS = 40
@@ -50,7 +51,12 @@ class Agreement:
         return self.sizes / (2 * self.neurons - self.sizes)
 
 
-def agreement(results: Sequence[ScoreResult], names: Sequence[str] | None = None, top: float = 0.05) -> Agreement:
+def agreement(
+    results: Sequence[ScoreResult],
+    names: Sequence[str] | None = None,
+    top: float = 0.05,
+    progress: Progress = silent,
+) -> Agreement:
     """Return how far scores of one model agree.
 
     Parameters
@@ -60,6 +66,8 @@ def agreement(results: Sequence[ScoreResult], names: Sequence[str] | None = None
         What to call them; the scores' names by default.
     top : float
         Up to which share of the neurons the top is looked at.
+    progress : Progress
+        Two million neurons take about two seconds per score.
 
     Raises
     ------
@@ -76,33 +84,44 @@ def agreement(results: Sequence[ScoreResult], names: Sequence[str] | None = None
         raise UserError(f"{repeated} is there twice; give each its own name, such as {repeated} and {repeated} (max).")
     if not 0 < top <= 1:
         raise UserError(f"The top is a share of the neurons above 0 and at most 1, and not {top}; choose another.")
-    values = np.stack([result.values.ravel() for result in results])
-    largest = max(1, round(top * values.shape[1]))
+    neurons = results[0].values.size
+    ranks, places = np.empty((2, len(results), neurons))
+    for row, result in enumerate(results):
+        progress("Ranking the neurons by each score", row / len(results))
+        ranks[row], places[row] = _ranked(result.values.ravel(), seed=row)
+    largest = max(1, round(top * neurons))
     sizes = np.unique(np.geomspace(1, largest, POINTS).round().astype(int))
-    return Agreement(names, values.shape[1], _spearman(values), sizes, _jaccard(values, sizes))
+    found = Agreement(names, neurons, _correlation(ranks), sizes, _jaccard(places, sizes))
+    progress("Ranking the neurons by each score", 1.0)
+    return found
 
 
-def _spearman(values: np.ndarray) -> np.ndarray:
-    """Return Spearman's correlation of every row with every other: Pearson's of the ranks, ties at their mean.
+def _ranked(values: np.ndarray, seed: int) -> tuple[np.ndarray, np.ndarray]:
+    """Return the neurons' ranks, ties at their mean, and their places from the top, the highest at 0.
 
-    ``scipy.stats.spearmanr`` does the same, but calls all undefined where one row is constant.
+    For places, ties are broken at random, by each score for itself: in the order of the neurons, two scores
+    that are tied throughout would seem to agree.
     """
     from scipy.stats import rankdata
 
+    shuffled = np.random.default_rng(seed).permutation(len(values))
+    places = np.empty(len(values))
+    places[shuffled[np.argsort(-values[shuffled], kind="stable")]] = np.arange(len(values))
+    return rankdata(values), places
+
+
+def _correlation(ranks: np.ndarray) -> np.ndarray:
+    """Return Spearman's correlation of every row with every other, which is Pearson's of the ranks.
+
+    ``scipy.stats.spearmanr`` does the same, but calls all undefined where one of the first rows is constant.
+    """
     with np.errstate(invalid="ignore", divide="ignore"):
-        return np.corrcoef(rankdata(values, axis=1))
+        return np.corrcoef(ranks)
 
 
-def _jaccard(values: np.ndarray, sizes: np.ndarray) -> np.ndarray:
-    """Return the Jaccard index of the top-k sets of every two rows, ``[rows, rows, sizes]``."""
-    count, neurons = values.shape
-    places = np.empty((count, neurons), dtype=np.int64)
-    for row in range(count):
-        # Ties are broken at random, by each score for itself: in the order of the neurons, two scores that are
-        # tied throughout would agree.
-        order = np.random.default_rng(row).permutation(neurons)
-        order = order[np.argsort(-values[row, order], kind="stable")]
-        places[row, order] = np.arange(neurons)
+def _jaccard(places: np.ndarray, sizes: np.ndarray) -> np.ndarray:
+    """Return the Jaccard index of the top-k sets of every two rows of places, ``[rows, rows, sizes]``."""
+    count = len(places)
     found = np.empty((count, count, len(sizes)))
     for one in range(count):
         for two in range(one, count):
