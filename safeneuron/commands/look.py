@@ -35,7 +35,7 @@ def look(
     """Look inside one prompt: what each layer would say next, and what its parts add to a refusal."""
     from safeneuron.prompts import builtin
     from safeneuron.scoring import score_table
-    from safeneuron.selection import check_set, named_set, understood
+    from safeneuron.selection import check_set, understood
 
     with terminal.command() as progress:
         # Names first: a wrong one should not take seconds to be refused.
@@ -43,12 +43,13 @@ def look(
         if not prompt.strip():
             raise UserError("The prompt is empty; write one after --prompt.")
         check_set(set_name)
-        chosen_thresholds = thresholds(tau_es, tau_sas)
         card = model_card(model)
-        neurons = understood(set_name, card.fingerprint, card.shape, ancestors(card))
+        chosen_thresholds = thresholds(tau_es, tau_sas, card)
+        selection = understood(set_name, card.fingerprint, card.shape, ancestors(card))
         loaded = opened(card, progress)
-        if isinstance(neurons, str):
-            neurons = named_set(neurons, score_table(loaded, progress=progress), chosen_thresholds, seed)
+        # Only where they are needed: scores may take a minute.
+        table = score_table(loaded, progress=progress) if selection.needs_scores else None
+        neurons = selection.neurons(table, chosen_thresholds, seed)
         from safeneuron.residual_stream.look import look_inside
 
         found = {"original": look_inside(loaded, prompt, None, top, positions, progress)}
