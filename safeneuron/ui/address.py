@@ -5,18 +5,28 @@ that does not draw it is visited in between, and every page draws its own sideba
 lives in the session under one name, which is also its widget's key and its name in the address.
 """
 
+from collections.abc import Collection
 from typing import Any
 
 import streamlit as st
 
+from safeneuron.errors import UserError
 from safeneuron.models.catalogue import DEFAULT_MODEL
-from safeneuron.scores.score import identifying_scores
+from safeneuron.prompts.choices import BUILT_IN, choices
+from safeneuron.scores.option import Option
+from safeneuron.scores.score import scores
+from safeneuron.statistics import POOLINGS
 
 NOTHING = "nothing"
-HIGHEST_THRESHOLD = 10.0
 SETS = ("ORI", "ES", "SAS", "FULL", "RANDOM")
+ORDERS = ("index", "score", "cluster")
+BESIDE = (NOTHING, "side by side", "difference")
+SECOND = "2"
+"""At the end of the names of what is chosen for the second result."""
 LONGEST = 1500
 """Characters of one value that an address still carries: about 180 clicked neurons."""
+PRESET = "preset_thresholds"
+"""The session's thresholds by score that the chosen model starts with."""
 _WRITTEN, _KEPT = "address", "kept_choices"
 
 
@@ -25,10 +35,22 @@ def threshold_name(score: str) -> str:
     return f"tau_{score}"
 
 
+def option_name(score: str, option: str, end: str = "") -> str:
+    """Return the name of a score's option, for the first result or the second."""
+    return f"{score}.{option}{end}"
+
+
 def defaults() -> dict[str, Any]:
     """Return every choice that stands in the address, with the value that is left out of it."""
-    chosen = {"model": DEFAULT_MODEL, "compare": NOTHING, "score": "SAS", "set": "FULL", "changes": ""}
-    return chosen | {threshold_name(name): score.default_threshold for name, score in identifying_scores().items()}
+    chosen = {"model": DEFAULT_MODEL, "compare": NOTHING, "set": "FULL", "changes": "", "neuron": ""}
+    chosen |= {"order": ORDERS[0], "beside": NOTHING}
+    for end in ("", SECOND):
+        chosen |= {f"score{end}": "SAS", f"prompts{end}": BUILT_IN, f"pooling{end}": POOLINGS[0]}
+        chosen |= {name: option.default for name, option in _options(end).items()}
+    preset = st.session_state.get(PRESET, {})
+    return chosen | {
+        threshold_name(name): preset.get(name, score.default_threshold) for name, score in scores().items()
+    }
 
 
 def read() -> None:
@@ -73,13 +95,33 @@ def _fits(value: Any) -> bool:
     return len(str(value)) <= LONGEST
 
 
+def _options(end: str) -> dict[str, Option]:
+    """Return every option of every score by its name in the address."""
+    return {option_name(name, option.name, end): option for name, score in scores().items() for option in score.options}
+
+
 def _parsed(name: str, text: str, default: Any) -> Any:
-    if name == "score":
-        return text if text in identifying_scores() else default
-    if not isinstance(default, float):
+    allowed = _allowed(name.removesuffix(SECOND))
+    if allowed is not None:
+        return text if text in allowed else default
+    for end in ("", SECOND):
+        option = _options(end).get(name)
+        if option:
+            try:
+                return option.checked(text)
+            except UserError:
+                return default
+    highest = {threshold_name(score.name): score.highest_threshold for score in scores().values()}.get(name)
+    if highest is None:
         return text
     try:
         value = float(text)
     except ValueError:
         return default
-    return round(value, 1) if 0.0 <= value <= HIGHEST_THRESHOLD else default
+    return round(value, 1) if 0.0 <= value <= highest else default
+
+
+def _allowed(name: str) -> Collection[str] | None:
+    """Return what a choice may be, or None where that is not a short list."""
+    known = {"score": scores(), "prompts": choices(), "pooling": POOLINGS, "order": ORDERS, "beside": BESIDE}
+    return known.get(name)
