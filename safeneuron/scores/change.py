@@ -64,5 +64,6 @@ SCORE = Score(
     observes=(),
     needs_model=True,
     needs_other=True,
+    harmful_only=True,
     highest_threshold=2.0,
 )

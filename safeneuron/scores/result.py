@@ -111,9 +111,8 @@ class ScoreRequest:
         """Names everything that the values depend on."""
         prompts = [sorted(target.prompts) for target in self.targets]
         other = self.other if self.score.needs_other else None
-        return fingerprint(
-            "score", self.name, self.score.revision, self.model, prompts, self.pooling, dict(self.options), other
-        )
+        read = (prompts[0], None) if self.score.harmful_only else (prompts, self.pooling)
+        return fingerprint("score", self.name, self.score.revision, self.model, *read, dict(self.options), other)
 
     @property
     def folder(self) -> Path:
