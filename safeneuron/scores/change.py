@@ -64,5 +64,7 @@ SCORE = Score(
     observes=(),
     needs_model=True,
     needs_other=True,
+    harmful_only=True,
+    pools=False,
     highest_threshold=2.0,
 )

@@ -12,8 +12,10 @@ for the minimum with that lambda on the weights alone. It pools by the maximum o
 
 How to read it: with no more prompts than neurons in a layer a probe separates *any* two classes, in
 every layer, even of shuffled labels. Then the weights say which neurons the widest margin leans on, not
-that the layer knows harm, and since z is within the layer every layer has some neurons above 3. Compare
-neurons of one layer, not layers; and two neurons that always fire together share one weight.
+that the layer knows harm, and since z is within the layer most layers have neurons above 3. On 24 + 24
+prompts the embedded model has 62 such neurons, and with the labels shuffled 108, 120 and 126. So a count
+says nothing; compare neurons of one layer, and give more prompts than a layer has neurons if you can. Two
+neurons that always fire together share one weight.
 
 A neuron that varies by no more than rounding has weight 0 and so no score above 0; in a layer of such
 neurons only, all scores are 0.

@@ -112,8 +112,9 @@ class ScoreRequest:
         """Names everything that the values depend on."""
         prompts = [sorted(target.prompts) for target in self.targets]
         other = self.other if self.score.needs_other else None
+        read = prompts[:1] if self.score.harmful_only else prompts
         return fingerprint(
-            "score", self.name, self.score.revision, self.model, prompts, self._pooling, dict(self.options), other
+            "score", self.name, self.score.revision, self.model, read, self._pooling, dict(self.options), other
         )
 
     @property

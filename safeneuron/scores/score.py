@@ -70,6 +70,8 @@ class Score:
         Whether negative values mean the opposite, so that it is drawn on a scale centred on zero.
     needs_model, needs_other : bool
         Whether it computes with the model itself (weights, gradients), and with a second one.
+    harmful_only : bool
+        Whether benign prompts and the pooling make no difference to it.
     highest_threshold : float
         Where the threshold's slider ends.
     passes : float
@@ -92,6 +94,7 @@ class Score:
     signed: bool = False
     needs_model: bool = False
     needs_other: bool = False
+    harmful_only: bool = False
     highest_threshold: float = 10.0
     passes: float = 1.0
     revision: int = 1

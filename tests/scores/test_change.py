@@ -148,5 +148,12 @@ def test_it_is_a_score_of_two_models(make_tiny, prompts, home):
     expected = answer_changes(model, other, drawn(prompts[:4], 3), 5)
     np.testing.assert_allclose(found.values, expected, rtol=1e-6)
     assert found.facts["other"] == other.fingerprint
-    # Kept, so that neither model is opened again.
+    # Kept, so that neither model is opened again, nor for other benign prompts or another pooling.
     assert compute_scores([request], None, None)[0].select(0.1) == found.select(0.1)
+    others = classes_of(classes.harmful, PromptSet("benign", ("a", "b")))
+    same = replace(request, classes=others, pooling="max")
+    np.testing.assert_array_equal(compute_scores([same], None, None)[0].values, found.values)
+    for different in ({"options": {"prompts": 2}}, {"other": "a third"}, {"model": "another"}):
+        assert replace(request, **different).kept() is None
+    fewer = classes_of(PromptSet("harmful", prompts[:3]), classes.benign)
+    assert replace(request, classes=fewer).kept() is None
