@@ -189,8 +189,6 @@ def _folder() -> Path:
 
 def _path(name: str) -> Path:
     if not NAME.fullmatch(name):
-        raise UserError(
-            f"{name!r} cannot name a chat format; use at most 40 letters, digits, - and _, and begin with a letter or "
-            "digit."
-        )
+        what = f"{name!r} cannot name a chat format" if name else "A chat format needs a name"
+        raise UserError(f"{what}; use at most 40 letters, digits, - and _, and begin with a letter or digit.")
     return _folder() / f"{name}.json"

@@ -74,8 +74,8 @@ def _editor(card: ModelCard, chat: ChatFormat) -> None:
                 key=keys["template"],
                 height=300,
                 label_visibility="collapsed",
-                help="Emptied: the model's own.",
             )
+            st.caption("It writes each `message['content']`. Emptied, it is the model's own, or the plain one.")
         row = st.container(horizontal=True, vertical_alignment="bottom")
         row.text_input("Name", name, key=keys["name"], placeholder="such as pirate", width=240)
         row.form_submit_button("Save", icon=":material/save:", on_click=_save, args=(card, keys))

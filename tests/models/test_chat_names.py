@@ -71,7 +71,7 @@ def test_a_format_is_kept_listed_and_forgotten(home):
 
 @pytest.mark.parametrize("name", ["", "../x", "a b", "-a", "a/b", "x" * 41, "a.b", "ü"])
 def test_a_name_that_is_none_is_refused(home, name):
-    with pytest.raises(UserError, match="cannot name a chat format"):
+    with pytest.raises(UserError, match="cannot name a chat format; use|chat format needs a name; use"):
         save_chat(name, PIRATE)
 
 

@@ -65,7 +65,7 @@ def test_a_saved_format_is_chosen_and_can_be_changed_and_deleted(visit, tiny_mod
     [
         ({"name": "x"}, "needs a system prompt or a template"),
         ({"name": "a b", "system": "x"}, "cannot name a chat format"),
-        ({"name": "", "system": "x"}, "cannot name a chat format"),
+        ({"name": "", "system": "x"}, "A chat format needs a name; use at most 40 letters"),
         ({"name": "x", "template": "{% for"}, "does not render"),
         ({"name": "x", "template": "Hello."}, "leaves out the person's turn"),
     ],
