@@ -15,7 +15,7 @@ CHARACTERS = 48
 MIDDLE = 0.5
 """Probability from which black is readable on its cell, and below which white is."""
 MANY = 12
-"""With more positions than these the text is smaller."""
+"""With more positions than these the text is smaller, and the tokens below stand upright."""
 
 
 def logit_lens(stream: ResidualStream, positions: int) -> Figure:
@@ -68,7 +68,7 @@ def logit_lens(stream: ResidualStream, positions: int) -> Figure:
                 "title": "token of the prompt, as the model reads it",
                 "tickvals": across,
                 "ticktext": read,
-                "tickangle": -40,
+                "tickangle": -40 if drawn <= MANY else -90,
                 "showgrid": False,
                 "automargin": True,
             },
