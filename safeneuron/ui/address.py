@@ -28,6 +28,7 @@ def threshold_name(score: str) -> str:
 def defaults() -> dict[str, Any]:
     """Return every choice that stands in the address, with the value that is left out of it."""
     chosen = {"model": DEFAULT_MODEL, "compare": NOTHING, "score": "SAS", "set": "FULL", "changes": ""}
+    chosen |= {"neuron": "", "order": "index"}
     return chosen | {threshold_name(name): score.default_threshold for name, score in scores().items()}
 
 
@@ -76,6 +77,8 @@ def _fits(value: Any) -> bool:
 def _parsed(name: str, text: str, default: Any) -> Any:
     if name == "score":
         return text if text in scores() else default
+    if name == "order":
+        return text if text in ("index", "score") else default
     if name == "set":
         # Only names: a link must not make the server read a file.
         return text if text in SETS else default
