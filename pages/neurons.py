@@ -2,9 +2,8 @@
 
 import streamlit as st
 
-from safeneuron.plots.neuron_map import reach
 from safeneuron.scores.score import identifying_scores
-from safeneuron.ui import hand, map_clicks, neuron_figures, neuron_sets, opening, resources, words
+from safeneuron.ui import chosen_neuron, hand, map_clicks, neuron_figures, neuron_sets, opening, resources, words
 from safeneuron.ui.address import HIGHEST_THRESHOLD, threshold_name
 from safeneuron.ui.neuron_table import strongest
 from safeneuron.ui.page import page
@@ -59,12 +58,26 @@ with page("Neurons") as choice:
         )
     neuron_figures.show(choice, compared, name)
 
-    st.caption(
-        f"A click puts a neuron into the set; another click takes it out. {reach(choice.table.shape)} Draw a "
-        "rectangle to see a part larger; a double click shows the whole map again. Box and lasso are in its tool bar."
+    chosen_neuron.numbers(choice.table)
+    ways = st.container(horizontal=True, gap="medium")
+    ways.segmented_control(
+        "Order of a layer's neurons",
+        neuron_figures.ORDERS,
+        key="order",
+        required=True,
+        help="A neuron's index has no meaning, so each layer may be ordered by the score instead.",
     )
-    left, right = st.columns([3, 4], vertical_alignment="bottom")
-    left.segmented_control(
+    ways.segmented_control(
+        "A click",
+        map_clicks.ACTIONS,
+        key=map_clicks.ACTION_KEY,
+        default=map_clicks.CHANGES,
+        required=True,
+        persist_state="session",
+        help="It puts a neuron into the set or takes it out, or only shows its numbers. While you hold Shift, clicks "
+        "always add, all together when you let go.",
+    )
+    ways.segmented_control(
         "A box or lasso",
         map_clicks.WAYS,
         key=map_clicks.WAY_KEY,
@@ -74,8 +87,8 @@ with page("Neurons") as choice:
         help="It adds all neurons inside it, or those whose score, the one shown, is above its threshold τ; or it "
         "takes out those inside it.",
     )
-    right.markdown("Start the set again from")
-    row = right.container(horizontal=True)
+    row = st.container(horizontal=True, vertical_alignment="center")
+    row.markdown("Start the set again from", width="content")
     for label in ("ES", "SAS", "FULL", "ORI"):
         row.button(
             "Empty" if label == "ORI" else label,
@@ -85,5 +98,6 @@ with page("Neurons") as choice:
             help=words.SETS[label],
         )
 
+    neuron_figures.show_spread(choice, compared, name)
     strongest(choice.table, name, choice.hand, compared, choice.other.title if choice.other else None)
     neuron_sets.show(choice)

@@ -153,7 +153,8 @@ def figures(loaded: LoadedModel) -> list[dict[str, Any]]:
         values = np.random.default_rng(0).normal(size=(layers, width))
         members = from_mask("above 3", "random values", values > 3)
         start = time.perf_counter()
-        text = neuron_map(values, "ES", "d", members, "random values").plotly.to_json()
+        means = {"mean harmful": values, "mean benign": values}
+        text = neuron_map(values, "ES", "d", members, "random values", means=means).plotly.to_json()
         seconds, megabytes = time.perf_counter() - start, len(text.encode()) / 1e6
         detail = f"{megabytes:.2f} MB (at most 1), {seconds:.2f} s (at most 0.5)"
         rows.append(

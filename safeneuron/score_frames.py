@@ -55,26 +55,6 @@ def score_frame(table: ScoreTable) -> pd.DataFrame:
     )
 
 
-def strongest_neurons(
-    table: ScoreTable, chosen: NeuronSet, by: str, limit: int = 200, compared: ScoreTable | None = None
-) -> pd.DataFrame:
-    """Return the rows of the ``limit`` neurons with the highest score ``by``, and whether each is in a set.
-
-    Parameters
-    ----------
-    compared : ScoreTable, optional
-        Of another model of the same shape; then there are the columns ``compared``, its score, and
-        ``change``, and the neurons are those whose score differs most, by magnitude.
-    """
-    frame = score_frame(table)
-    if compared is not None:
-        frame = frame.assign(compared=compared.values(by).ravel(), change=table.change(by, compared).ravel())
-    strength = frame[by] if compared is None else frame["change"].abs()
-    frame = _for_people(frame.loc[strength.nlargest(limit).index])
-    members = [(layer, index) in chosen for layer, index in zip(frame["layer"], frame["neuron"], strict=True)]
-    return frame.assign(**{"in set": members})
-
-
 def strongest_members(table: ScoreTable, chosen: NeuronSet, limit: int) -> pd.DataFrame:
     """Return the rows of a set's neurons, strongest first, at most ``limit``.
 
@@ -83,9 +63,9 @@ def strongest_members(table: ScoreTable, chosen: NeuronSet, limit: int) -> pd.Da
     members = score_frame(table)[chosen.mask().ravel()]
     known = identifying_scores()
     by = max(known, key=lambda name: (members[name] > known[name].default_threshold).sum())
-    return _for_people(members.nlargest(limit, by))
+    return for_people(members.nlargest(limit, by))
 
 
-def _for_people(frame: pd.DataFrame) -> pd.DataFrame:
+def for_people(frame: pd.DataFrame) -> pd.DataFrame:
     """Return the rows with the names of columns that tables on pages have."""
     return frame.rename(columns={"index": "neuron", "mean_harmful": "mean harmful", "mean_benign": "mean benign"})

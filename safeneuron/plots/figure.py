@@ -1,7 +1,9 @@
 """What a figure is made of, and the layout that all of them share."""
 
+from base64 import b64encode
 from dataclasses import dataclass
 
+import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
 
@@ -45,3 +47,9 @@ def layout(height: int, **settings) -> go.Layout:
         "legend": {"orientation": "h", "yanchor": "bottom", "y": 1.0, "xanchor": "left", "x": 0.0},
     }
     return go.Layout(**(shared | settings))
+
+
+def written_size(array: np.ndarray) -> int:
+    """Return how many characters an array takes in a figure's JSON: base64, in which Plotly writes ``/`` as six."""
+    text = b64encode(np.ascontiguousarray(array))
+    return len(text) + 5 * text.count(b"/") + len('{"dtype":"f4","bdata":"","shape":"100, 10000, 10"},"customdata":')

@@ -1,52 +1,48 @@
 """The neuron map: one score of every neuron, layers × neurons, with the set in hand marked.
 
-Streamlit does not hear clicks on a heatmap, so a transparent layer of WebGL points lies over it:
-their x and y *are* the neuron's index and layer, which needs no further numbers per point. Browsers
-draw a heatmap cell narrower than a pixel or leave it out, so the colours are always max-pooled to
-at most :data:`MAX_BINS` bins a layer; a bin shows its strongest neuron and no outlier disappears. Up
-to :data:`MAX_POINTS` neurons each has its own point; above, each bin has one in its middle, which
-carries the bin's strongest neuron.
+Browsers draw a heatmap cell narrower than a pixel or leave it out, so the colours of a whole map are
+max-pooled: a bin shows its strongest neuron and no outlier disappears. What is pointed at is told by
+another heatmap that is not seen (:mod:`safeneuron.plots.map_pointer`).
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
-import pandas as pd
 import plotly.graph_objects as go
 
-from safeneuron.neurons import NeuronSet
+from safeneuron.neurons import Neuron, NeuronSet
+from safeneuron.ordering import Order
 from safeneuron.plots import palette
+from safeneuron.plots.colour_scale import COLOUR_LEVELS, ColourScale, colour_scale
 from safeneuron.plots.figure import Figure, layout
-from safeneuron.plots.pooling import Pooled, pool
+from safeneuron.plots.map_cells import Cells, View, cells_of, columns_in_part, first_place, overview
+from safeneuron.plots.map_pointer import numbers_of, pointed_at
 
-MAX_BINS = 512
-MAX_POINTS = 75_000
-MAX_MARKERS = 20_000
-COLOUR_LEVELS = 255
+LARGEST = 995_000
+"""Characters of JSON that a map may have, less than a megabyte by what a trace's own settings take."""
+MAX_MARKERS = 10_000
 HEIGHT = 520
 MARGINS = {"l": 56, "r": 8, "t": 34, "b": 72}
 """Shared with the counts per layer, so that both have the same rows."""
 
-
-TOOLS = ("zoom", "pan", "select", "lasso")
-"""What a drag on the map can do."""
+_AXES = {
+    None: "neuron",
+    "score": "place in the layer, the highest score first",
+    "cluster": "place in the layer, neurons active on the same prompts side by side",
+}
 
 
 @dataclass(frozen=True)
-class View:
-    """What part of the map is looked at.
+class NeuronMap(Figure):
+    """A neuron map, with what can be pointed at on it.
 
     Parameters
     ----------
-    neurons, layers : (float, float)
-        Ends of the two axes.
-    tool : str
-        Of :data:`TOOLS`.
+    cells : Cells
     """
 
-    neurons: tuple[float, float]
-    layers: tuple[float, float]
-    tool: str
+    cells: Cells
 
 
 def neuron_map(
@@ -55,10 +51,15 @@ def neuron_map(
     unit: str,
     members: NeuronSet,
     model: str,
+    *,
     difference_to: str | None = None,
-    view: View | None = None,
+    signed: bool = False,
     threshold: float | None = None,
-) -> Figure:
+    means: Mapping[str, np.ndarray] | None = None,
+    order: Order | None = None,
+    view: View | None = None,
+    chosen: Neuron | None = None,
+) -> NeuronMap:
     """Draw one score of every neuron.
 
     Parameters
@@ -72,69 +73,124 @@ def neuron_map(
     model : str
         Title of the model.
     difference_to : str, optional
-        Title of the model whose scores were subtracted; then the scale is centred on zero.
-    view : View, optional
-        The part to show; the whole map if left out.
+        Title of the model whose scores were subtracted; such a map is signed and has no threshold.
+    signed : bool
+        Whether the score's sign matters as its size does; then the colours are centred on zero.
     threshold : float, optional
-        The score's τ, marked on the colour scale; a difference has none.
+        The score's τ, marked on the colour scale.
+    means : mapping, optional
+        At most two more numbers per neuron that are shown beside the score: label -> ``[n_layers, d_mlp]``.
+    order : Order, optional
+        How each layer's neurons are ordered; by their index if left out.
+    view : View, optional
+        The part to show; the whole map if left out. Where a model is too large for a cell per neuron,
+        a part of few enough columns has one (:attr:`NeuronMap.cells` says which there are).
+    chosen : Neuron, optional
+        One neuron to point out.
     """
-    signed = difference_to is not None
-    pooled = pool(values, MAX_BINS, by_magnitude=signed)
-    figure = go.Figure(layout=_layout(values.shape, view))
-    figure.add_trace(_colours(pooled, f"{name}, {unit}", signed, None if signed else threshold))
-    points = _points(values, pooled)
-    figure.add_trace(_clickable(points, name, pooled, values.shape))
-    shown = _members(members)
-    figure.add_trace(_markers(shown, palette.MEMBER_ON_DIFFERENCE if signed else palette.MEMBER))
-    layers, neurons = values.shape
-    pooling = f" A cell shows the strongest of {pooled.width} neighbouring neurons." if pooled.width > 1 else ""
-    cut = f" Of the set, {MAX_MARKERS:,} neurons are marked." if len(members) > MAX_MARKERS else ""
-    marked = f" On the colour scale, τ = {threshold:.1f} is marked." if threshold is not None and not signed else ""
-    subject = f"{name} of every neuron in {model}"
-    return Figure(
+    signed = signed or difference_to is not None
+    threshold = None if difference_to is not None else threshold
+    strength = np.abs(values) if signed else values
+    pooled = overview(strength, order)
+    cells = cells_of(pooled, values.shape, order, view)
+    shown = pooled.index if order is None else np.take_along_axis(order.neurons, pooled.index, axis=1)
+    whole = np.take_along_axis(values, shown, axis=1)
+    scale = colour_scale(whole, signed, threshold)
+    numbers = numbers_of(values, strength, name, means or {}, cells)
+
+    first = first_place(order)
+    figure = go.Figure(layout=_layout(values.shape, view, _AXES[order and order.name], first))
+    middle = first + (pooled.width - 1) / 2
+    figure.add_trace(_colours(whole, middle, pooled.width, scale, f"{name}, {unit}", threshold))
+    if cells.part:
+        part = np.take_along_axis(values, cells.neurons, axis=1)
+        figure.add_trace(_colours(part, cells.start, 1, scale))
+    shown_members = _members(members)
+    places = _places(shown_members, order)
+    figure.add_trace(_markers(places, shown_members, palette.MEMBER_ON_DIFFERENCE if signed else palette.MEMBER))
+    figure.add_trace(_chosen(chosen, order))
+    room = LARGEST - len(figure.to_json())
+    figure.add_trace(pointed_at(numbers, name, list(means or {}), cells, order, room))
+    return NeuronMap(
         name=f"neuron-map-{name}",
-        title=f"Change of {subject}, against {difference_to}" if signed else subject,
-        about=f"Each row is one of {layers} layers, each column one of {neurons:,} MLP neurons of that layer; the "
-        f"colour is {name} ({unit}).{pooling}{marked} Circles mark the set in hand. "
-        f"{reach(values.shape)}{cut} Neighbouring columns have nothing to do with each other: a neuron's number has "
-        "no meaning.",
+        title=_title(name, model, difference_to),
+        about=_about(values.shape, name, unit, pooled.width, cells, order, threshold, len(members)),
         caveat="A high score says that a neuron behaves differently on harmful prompts than on benign ones. It does "
         "not say that the neuron causes refusals: switch it off to see. The scores depend on the prompts and on "
         "where in the prompt the activations are read.",
         plotly=figure,
-        data=points,
+        data=numbers,
+        cells=cells,
     )
 
 
-def reach(shape: tuple[int, int]) -> str:
-    """Say which neurons of a map ``(n_layers, d_mlp)`` a click or a box finds."""
-    if _all_have_points(shape):
+def reach(cells: Cells) -> str:
+    """Say which neurons of a map a click or a box finds."""
+    if cells.all_neurons:
         return "Every neuron can be clicked or boxed."
-    return "Of each cell, its strongest neuron can be clicked or boxed."
+    if cells.part:
+        return "In this part of the map every neuron has a cell and can be clicked or boxed."
+    return (
+        "Of each cell, its strongest neuron can be clicked or boxed; look at a part of fewer than "
+        f"{columns_in_part(cells.shape)} neurons across, and every neuron has a cell."
+    )
 
 
-def _all_have_points(shape: tuple[int, int]) -> bool:
-    return shape[0] * shape[1] <= MAX_POINTS
+def _title(name: str, model: str, difference_to: str | None) -> str:
+    subject = f"{name} of every neuron in {model}"
+    return f"Change of {subject}, against {difference_to}" if difference_to is not None else subject
 
 
-def _layout(shape: tuple[int, int], view: View | None) -> go.Layout:
+def _about(
+    shape: tuple[int, int],
+    name: str,
+    unit: str,
+    width: int,
+    cells: Cells,
+    order: Order | None,
+    threshold: float | None,
+    members: int,
+) -> str:
     layers, neurons = shape
-    # Streamlit stops hearing clicks while a drag draws a box; box and lasso are in the tool bar.
-    view = view or View((-0.5, neurons - 0.5), (-0.5, layers - 0.5), "zoom")
+    sentences = [
+        f"Each row is one of {layers} layers, each column one of {neurons:,} MLP neurons of that layer; the colour is "
+        f"{name} ({unit})."
+    ]
+    if width > 1 and not cells.part:
+        sentences.append(f"A cell's colour is that of the strongest of {width} neighbouring neurons.")
+    if threshold is not None:
+        sentences.append(f"On the colour scale, τ = {threshold:.1f} is marked.")
+    sentences.append("Circles mark the set in hand.")
+    if members > MAX_MARKERS:
+        sentences.append(f"Of the set, {MAX_MARKERS:,} neurons are marked.")
+    sentences.append(reach(cells))
+    sentences.append(
+        {
+            None: "Neighbouring columns have nothing to do with each other: a neuron's number has no meaning.",
+            "score": "Each layer is ordered by itself, so a column holds different neurons in different layers.",
+            "cluster": "Each layer is ordered by itself: neurons that are active on the same prompts stand side by "
+            "side. A column holds different neurons in different layers.",
+        }[order and order.name]
+    )
+    return " ".join(sentences)
+
+
+def _layout(shape: tuple[int, int], view: View | None, title: str, first: int) -> go.Layout:
+    layers, neurons = shape
+    view = view or View((first - 0.5, first + neurons - 0.5), (-0.5, layers - 0.5), "zoom")
     return layout(
         HEIGHT,
         margin=MARGINS,
         showlegend=False,
         dragmode=view.tool,
-        # The nearest point, however far: zoomed in, a cell is much larger than what plotly calls near.
-        hoverdistance=-1,
-        xaxis=_axis("neuron", neurons, view.neurons),
-        yaxis=_axis("layer", layers, view.layers),
+        hovermode="closest",
+        xaxis=_axis(title, first, neurons, view.neurons),
+        yaxis=_axis("layer", 0, layers, view.layers),
     )
 
 
-def _axis(title: str, count: int, shown: tuple[float, float]) -> dict:
-    ends = {"minallowed": -0.5, "maxallowed": count - 0.5}
+def _axis(title: str, first: int, count: int, shown: tuple[float, float]) -> dict:
+    ends = {"minallowed": first - 0.5, "maxallowed": first + count - 0.5}
     return (
         ends
         | {"range": shown, "autorangeoptions": ends}
@@ -142,84 +198,20 @@ def _axis(title: str, count: int, shown: tuple[float, float]) -> dict:
     )
 
 
-def _colours(pooled: Pooled, title: str, signed: bool, threshold: float | None) -> go.Heatmap:
-    """Draw the bins in 255 levels of one byte each; the tick texts give the values back."""
-    low, high = _range(pooled.values, signed, threshold)
-    levels = np.clip((pooled.values - low) / (high - low), 0.0, 1.0) * COLOUR_LEVELS
-    ticks = _ticks(low, high, threshold)
+def _colours(
+    values: np.ndarray, x0: float, width: int, scale: ColourScale, title: str = "", threshold: float | None = None
+) -> go.Heatmap:
     return go.Heatmap(
-        z=levels.round().astype(np.uint8),
-        x0=(pooled.width - 1) / 2,
-        dx=pooled.width,
+        z=scale.levels(values),
+        x0=x0,
+        dx=width,
         zmin=0,
         zmax=COLOUR_LEVELS,
         zsmooth=False,
         hoverinfo="skip",
-        colorscale=palette.DIFFERENCE_SCALE if signed else palette.SCORE_SCALE,
-        colorbar={
-            "title": {"text": title, "side": "right"},
-            "tickvals": [(tick - low) / (high - low) * COLOUR_LEVELS for tick in ticks],
-            "ticktext": list(ticks.values()),
-            "ticks": "outside",
-            "thickness": 12,
-            # Short of the top, where the tool bar is, in two rows on a narrow window.
-            "len": 0.9,
-            "y": 0.0,
-            "yanchor": "bottom",
-            "outlinewidth": 0,
-        },
-    )
-
-
-def _range(values: np.ndarray, signed: bool, threshold: float | None) -> tuple[float, float]:
-    """Return the ends of the colour scale: few extreme neurons must not make all others look alike."""
-    top = float(np.quantile(np.abs(values) if signed else values, 0.995))
-    # What is above the threshold must differ from what is just below it.
-    top = max(round(top, 1), round(1.25 * (threshold or 0.0), 1), 0.1)
-    return (-top, top) if signed else (0.0, top)
-
-
-def _ticks(low: float, high: float, threshold: float | None) -> dict[float, str]:
-    """Return what stands beside the colour scale: five values, and the threshold in place of any that it is near."""
-    ticks = {float(tick): f"{tick:.1f}" for tick in np.linspace(low, high, 5)}
-    ticks[low], ticks[high] = f"≤ {ticks[low]}", f"≥ {ticks[high]}"
-    if threshold is None:
-        return ticks
-    apart = {tick: text for tick, text in ticks.items() if abs(tick - threshold) > 0.06 * (high - low)}
-    return apart | {threshold: f"<b>τ {threshold:.1f}</b>"}
-
-
-def _points(values: np.ndarray, pooled: Pooled) -> pd.DataFrame:
-    """Return the neurons that can be clicked, with their values: columns layer, neuron, value."""
-    layers, neurons = values.shape
-    index = np.tile(np.arange(neurons), (layers, 1)) if _all_have_points(values.shape) else pooled.index
-    layer = np.repeat(np.arange(layers), index.shape[1])
-    return pd.DataFrame(
-        {
-            "layer": layer.astype(np.uint8 if layers < 256 else np.uint16),
-            "neuron": index.ravel().astype(np.uint16 if neurons < 65_536 else np.uint32),
-            "value": np.take_along_axis(values, index, axis=1).ravel().astype(np.float32),
-        }
-    )
-
-
-def _clickable(points: pd.DataFrame, name: str, pooled: Pooled, shape: tuple[int, int]) -> go.Scattergl:
-    """Draw a point that is not seen in the middle of every cell: the point nearest to the mouse is then its cell's."""
-    x, carried, neuron, value = points["neuron"], points["value"], "x", "customdata"
-    if not _all_have_points(shape):
-        middles = np.arange(pooled.index.shape[1], dtype=np.float32) * pooled.width + (pooled.width - 1) / 2
-        x, carried = np.tile(middles, len(pooled.index)), points[["value", "neuron"]].astype(np.float32)
-        neuron, value = "customdata[1]", "customdata[0]"
-    invisible = {"marker": {"opacity": 0.0}}
-    return go.Scattergl(
-        x=np.asarray(x),
-        y=points["layer"].to_numpy(),
-        customdata=carried.to_numpy(),
-        mode="markers",
-        marker={"opacity": 0.0, "size": 8, "symbol": "square"},
-        selected=invisible,
-        unselected=invisible,
-        hovertemplate=f"layer %{{y}}, neuron %{{{neuron}}}<br>{name} %{{{value}:.2f}}<extra></extra>",
+        colorscale=scale.colours,
+        showscale=bool(title),
+        colorbar=scale.bar(title, threshold) if title else None,
     )
 
 
@@ -228,11 +220,35 @@ def _members(members: NeuronSet) -> np.ndarray:
     return np.array(sorted(members.neurons)[:MAX_MARKERS], dtype=np.uint16).reshape(-1, 2)
 
 
-def _markers(shown: np.ndarray, colour: str) -> go.Scattergl:
+def _places(neurons: np.ndarray, order: Order | None) -> np.ndarray:
+    """Return where on the axis some neurons ``[n, 2]`` stand."""
+    if order is None:
+        return neurons[:, 1]
+    return (order.places()[neurons[:, 0], neurons[:, 1]] + first_place(order)).astype(np.uint16)
+
+
+def _markers(x: np.ndarray, shown: np.ndarray, colour: str) -> go.Scattergl:
     return go.Scattergl(
-        x=shown[:, 1],
+        x=x,
         y=shown[:, 0],
         mode="markers",
         marker={"size": 6, "symbol": "circle-open", "color": colour, "line": {"width": 1.5}},
+        hoverinfo="skip",
+    )
+
+
+def _chosen(neuron: Neuron | None, order: Order | None) -> go.Scattergl:
+    """Point out one neuron; where there is none, a point that is not seen.
+
+    Plotly offers box and lasso only where there is a point to choose, and heatmaps have none.
+    """
+    at = np.array([neuron]) if neuron else np.empty((0, 2), dtype=int)
+    place = [int(_places(at, order)[0])] if neuron else [-1]
+    return go.Scattergl(
+        x=place,
+        y=[neuron[0] if neuron else -1],
+        mode="markers",
+        marker={"size": 15, "symbol": "square-open", "color": palette.CHOSEN, "line": {"width": 3}}
+        | {"opacity": 1.0 if neuron else 0.0},
         hoverinfo="skip",
     )

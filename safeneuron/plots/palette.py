@@ -41,6 +41,10 @@ MEMBER_ON_DIFFERENCE = "#1f1f1f"
 """The same on a map of differences, whose cells are red themselves."""
 
 
+CHOSEN = "#00e5c8"
+"""Frame of the one neuron whose numbers are shown: turquoise, on blue, grey, yellow and red cells alike."""
+
+
 def run_colour(number: int) -> str:
     """Return the colour of a run by its place among all runs, so that it has the same one on every plot."""
     return RUNS[number % len(RUNS)]

@@ -1,4 +1,7 @@
-"""Safety neurons per layer, drawn beside the neuron map with the same rows."""
+"""The share of each layer's neurons that are safety neurons, beside the neuron map with the same rows.
+
+The paper's Fig. 4 (SafeNeuron, arXiv 2602.12158) for one model, a bar a layer instead of a colour.
+"""
 
 from collections.abc import Mapping
 from typing import Any
@@ -17,7 +20,7 @@ COMPARED = palette.RUNS[0]
 
 
 def per_layer(sets: Mapping[str, NeuronSet]) -> Figure:
-    """Draw the number of neurons in each layer: a bar of FULL, on it one of each score's set; all of one model."""
+    """Draw the share of each layer's neurons in a set: a bar of FULL, on it one of each score's set; of one model."""
     names = [name for name in sets if name != "FULL"]
     bars = [_bar("FULL", sets["FULL"], palette.condition_colour("FULL"), (-0.45, 0.9), 0.55)]
     for name, place in zip(names, _places(len(names)), strict=True):
@@ -25,8 +28,8 @@ def per_layer(sets: Mapping[str, NeuronSet]) -> Figure:
     return Figure(
         name="neurons-per-layer",
         title="Safety neurons per layer",
-        about=f"How many neurons of each layer are above the thresholds: {', '.join(names)}, and FULL, which is all "
-        "of them together. The rows are those of the whole map.",
+        about=f"Which share of each layer's neurons is above the thresholds: by {', by '.join(names)}, and FULL, which "
+        "is all of them together (the paper's Fig. 4). The rows are those of the whole map.",
         caveat=_CAVEAT,
         plotly=_figure(bars, sets["FULL"].shape[0]),
         data=_frame(sets),
@@ -34,7 +37,7 @@ def per_layer(sets: Mapping[str, NeuronSet]) -> Figure:
 
 
 def per_layer_compared(model: str, found: NeuronSet, other: str, compared: NeuronSet) -> Figure:
-    """Draw the number of safety neurons (FULL) in each layer of two models, a bar of each.
+    """Draw the share of safety neurons (FULL) in each layer of two models, a bar of each.
 
     Parameters
     ----------
@@ -53,16 +56,16 @@ def per_layer_compared(model: str, found: NeuronSet, other: str, compared: Neuro
         name="neurons-per-layer-compared",
         # One line beside the map, or the rows would stand lower than the map's.
         title="FULL per layer, both models",
-        about=f"How many neurons of each layer are above the thresholds by any score, in this model, {model}, and in "
-        f"the one that it is compared with, {other}. The rows are those of the whole map.",
-        caveat=f"{_CAVEAT} Two models with the same count in a layer need not have the same neurons there.",
+        about="Which share of each layer's neurons is above the thresholds by any score, in this model, "
+        f"{model}, and in the one that it is compared with, {other}. The rows are those of the whole map.",
+        caveat=f"{_CAVEAT} Two models with the same share in a layer need not have the same neurons there.",
         plotly=_figure(bars, found.shape[0]),
         data=_frame({model: found, other: compared}),
     )
 
 
 _CAVEAT = (
-    "A layer with many safety neurons is not thereby more important for refusals, and the counts move with the "
+    "A layer with many safety neurons is not thereby more important for refusals, and the shares move with the "
     "thresholds."
 )
 
@@ -75,17 +78,19 @@ def _places(count: int) -> list[tuple[float, float]]:
 
 def _bar(name: str, found: NeuronSet, colour: str, place: tuple[float, float], opacity: float = 1.0) -> go.Bar:
     offset, width = place
-    counts = found.per_layer()
+    counts = np.array(found.per_layer())
+    width_of_layer = found.shape[1]
     return go.Bar(
-        x=counts,
+        x=100 * counts / width_of_layer,
         y=list(range(len(counts))),
+        customdata=counts,
         orientation="h",
         offset=offset,
         width=width,
         name=name,
         marker={"color": colour, "line": {"width": 0}},
         opacity=opacity,
-        hovertemplate="%{x}",
+        hovertemplate=f"%{{customdata:,}} of {width_of_layer:,} (%{{x:.2f}} %)",
     )
 
 
@@ -98,7 +103,7 @@ def _figure(bars: list[go.Bar], layers: int) -> go.Figure:
             margin=MARGINS | {"autoexpand": False},
             barmode="overlay",
             bargap=0,
-            xaxis={"title": "neurons", "rangemode": "tozero", "automargin": False},
+            xaxis={"title": "share of the layer, %", "rangemode": "tozero", "automargin": False},
             yaxis={"title": "layer", "range": [-0.5, layers - 0.5], "zeroline": False, "automargin": False},
             showlegend=False,
             hovermode="y unified",
@@ -123,6 +128,7 @@ def _key(bars: list[go.Bar]) -> dict[str, Any]:
 
 
 def _frame(sets: Mapping[str, NeuronSet]) -> pd.DataFrame:
-    counts = {name: found.per_layer() for name, found in sets.items()}
+    counts = {name: np.array(found.per_layer()) for name, found in sets.items()}
+    shares = {f"{name}, share": counts[name] / found.shape[1] for name, found in sets.items()}
     layers = len(next(iter(counts.values())))
-    return pd.DataFrame({"layer": np.arange(layers)} | counts)
+    return pd.DataFrame({"layer": np.arange(layers)} | counts | shares)

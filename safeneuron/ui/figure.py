@@ -1,5 +1,6 @@
 """The one way a figure is drawn: title, chart, downloads, and what it shows and does not."""
 
+from collections.abc import Mapping
 from typing import Any
 
 import streamlit as st
@@ -7,10 +8,11 @@ import streamlit as st
 from safeneuron.plots.figure import Figure
 
 
-def show(figure: Figure, key: str, selectable: bool = False) -> Any:
-    """Draw a figure; with ``selectable``, clicks, boxes and lassos on it are returned as Streamlit's event.
+def show(figure: Figure, key: str, selectable: bool = False, config: Mapping[str, Any] | None = None) -> Any:
+    """Draw a figure; with ``selectable``, boxes and lassos on it are returned as Streamlit's event.
 
-    The picture is saved from the chart's own tool bar, its numbers from the button below it.
+    More of Plotly's configuration can be given. The picture is saved from the chart's own tool bar,
+    its numbers from the button below it.
     """
     st.markdown(f"**{figure.title}**")
     # A chart that was drawn anew in the part that was looked at would take that part for the whole.
@@ -20,6 +22,7 @@ def show(figure: Figure, key: str, selectable: bool = False) -> Any:
         "toImageButtonOptions": {"filename": f"safeneuron-{figure.name}", "format": "png", "scale": 2},
         "displayModeBar": True if selectable else "hover",
         **zooming,
+        **(config or {}),
     }
     event = st.plotly_chart(
         figure.plotly,

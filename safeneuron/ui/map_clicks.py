@@ -1,23 +1,31 @@
-"""Clicks, boxes and lassos on the neuron map, taken into the set in hand.
+"""Clicks, boxes and lassos on the neuron map, taken into the set in hand or to the neuron shown.
 
 They are read at the start of the next run of the script, before anything is drawn, so that sidebar,
-map and table all show the new set at once. The map then gets a new key: a selection is an event
-that was dealt with, not a state that would be dealt with again at every rerun.
+map and table all show the same. After a box the map gets a new key: a selection is an event that was
+dealt with, not a state that would be dealt with again at every rerun.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import streamlit as st
 
 from safeneuron.neurons import Neuron
+from safeneuron.plots.map_cells import Cells
 from safeneuron.scores.score import ScoreTable
-from safeneuron.ui import hand
+from safeneuron.ui import chosen_neuron, hand
 
+CHANGES, SHOWS = "changes the set", "shows its numbers"
+ACTIONS = (CHANGES, SHOWS)
+ACTION_KEY = "click_does"
+"""The session's choice of what a click does."""
 ADDS, ADDS_ABOVE, TAKES_OUT = "adds all", "adds those above τ", "takes out"
 WAYS = (ADDS, ADDS_ABOVE, TAKES_OUT)
 WAY_KEY = "box_does"
 """The session's choice of what a box or lasso does."""
+CELLS = "map_cells"
+"""In the session: the cells of the map as it was drawn last."""
+_WAITING, _LAST = "clicks_waiting", "last_click"
 
 
 def map_key() -> str:
@@ -25,22 +33,50 @@ def map_key() -> str:
     return f"neuron_map_{st.session_state.get('map_clicks', 0)}"
 
 
+def hear(clicks: Sequence[Mapping[str, Any]]) -> None:
+    """Keep the clicks that were not heard yet, until the page runs again.
+
+    Parameters
+    ----------
+    clicks : sequence of mapping
+        The latest, each with its ``number``, ``layer``, ``neuron``, and whether with ``shift``.
+    """
+    last = st.session_state.get(_LAST, 0)
+    new = [click for click in clicks if click["number"] > last]
+    if new:
+        st.session_state[_LAST] = new[-1]["number"]
+        st.session_state[_WAITING] = st.session_state.get(_WAITING, []) + new
+
+
+def waiting() -> bool:
+    """Return whether there are clicks that the page has not dealt with."""
+    return bool(st.session_state.get(_WAITING))
+
+
 def apply(table: ScoreTable) -> None:
-    """Take what was selected on the map since the last run into the set in hand."""
-    event = st.session_state.get(map_key())
-    if not event:
-        return
-    selection = event["selection"]
-    drawn = bool(selection["box"] or selection["lasso"])
-    if not (drawn or selection["points"]):
-        return
-    st.session_state["map_clicks"] = st.session_state.get("map_clicks", 0) + 1
-    picked = _neurons(selection)
-    said = _drawn(table, picked) if drawn else hand.pick(table, picked, "toggle")
-    st.toast(said, icon=":material/touch_app:")
+    """Take what was clicked or drawn on the map since the last run into the set in hand."""
+    said = [_clicked(table, click) for click in st.session_state.pop(_WAITING, [])]
+    selection = (st.session_state.get(map_key()) or {}).get("selection")
+    outlines = [*selection["box"], *selection["lasso"]] if selection else []
+    if outlines:
+        st.session_state["map_clicks"] = st.session_state.get("map_clicks", 0) + 1
+        said.append(_drawn(table, outlines, st.session_state[CELLS]))
+    for text in filter(None, said):
+        st.toast(text, icon=":material/touch_app:")
 
 
-def _drawn(table: ScoreTable, picked: set[Neuron]) -> str:
+def _clicked(table: ScoreTable, click: Mapping[str, Any]) -> str | None:
+    neuron = int(click["layer"]), int(click["neuron"])
+    chosen_neuron.choose(neuron)
+    if click["shift"]:
+        return hand.pick(table, {neuron}, "add")
+    if st.session_state.get(ACTION_KEY, CHANGES) == SHOWS:
+        return None
+    return hand.pick(table, {neuron}, "toggle")
+
+
+def _drawn(table: ScoreTable, outlines: Sequence[Mapping[str, Any]], cells: Cells) -> str:
+    picked: set[Neuron] = set().union(*(cells.inside(outline["x"], outline["y"]) for outline in outlines))
     way = st.session_state.get(WAY_KEY, ADDS)
     if way == ADDS_ABOVE:
         name = st.session_state["score"]
@@ -51,15 +87,3 @@ def _drawn(table: ScoreTable, picked: set[Neuron]) -> str:
     if not picked:
         return "There is no neuron in there; draw over the middle of a cell."
     return hand.pick(table, picked, "remove" if way == TAKES_OUT else "add")
-
-
-def _neurons(selection: Mapping[str, Any]) -> set[Neuron]:
-    """Return the neurons of the points that can be picked; the set's marks lie over them and answer a box too."""
-    points = (point for point in selection["points"] if point["curve_number"] == 1)
-    return {(round(point["y"]), _index(point)) for point in points}
-
-
-def _index(point: Mapping[str, Any]) -> int:
-    """Return a point's neuron: where it stands, or, where it stands for a cell of many, what it carries."""
-    carried = point.get("customdata")
-    return round(carried["1"] if isinstance(carried, Mapping) else point["x"])

@@ -1,8 +1,10 @@
-"""What part of the neuron map is looked at, and with which tool: kept while the map is drawn anew.
+"""What part of the neuron map is looked at, with which tool, and what is clicked on it.
 
 Whenever the set in hand changes, Streamlit puts a new chart in the old one's place, with the whole map
-and the first tool. It does not tell which part was looked at, so a component that draws nothing
-listens to the chart and tells it. It is a fragment: zooming runs nothing else again.
+and the first tool, and it does not tell of clicks on a heatmap. So a component that draws nothing
+listens to the chart and tells of both. It is a fragment: zooming runs nothing else again, unless other
+cells must be drawn (:meth:`safeneuron.plots.map_cells.Cells.suits`), and clicks made while the page
+is still busy with the one before are kept and dealt with together.
 """
 
 from collections.abc import Mapping
@@ -10,7 +12,8 @@ from typing import Any
 
 import streamlit as st
 
-from safeneuron.plots.neuron_map import TOOLS, View
+from safeneuron.plots.map_cells import TOOLS, Cells, View
+from safeneuron.ui import map_clicks
 
 AREA = "neuron_map_area"
 """Key of the container in which the map and the listener are."""
@@ -21,6 +24,28 @@ export default function ({ data, setStateValue }) {
   const area = document.querySelector(`.st-key-${data.area}`)
   if (!area) return
   area.tellView = (view) => setStateValue("view", view)
+  area.tellClicks = (clicks) => {
+    // Numbers that only grow, also over visits of other pages, so that each click is dealt with once.
+    const first = Math.max(Date.now(), (area.clicks?.at(-1)?.number ?? 0) + 1)
+    const numbered = clicks.map((click, place) => ({ number: first + place, ...click }))
+    area.clicks = [...(area.clicks ?? []), ...numbered].slice(-200)
+    setStateValue("clicks", area.clicks)
+  }
+  // Each click makes the page draw a new chart, which hears nothing until it is there. So the clicks made
+  // while Shift is held are kept together until it is let go.
+  let shift = false
+  let held = []
+  const take = (click) => {
+    if (shift) held.push(click)
+    else area.tellClicks([click])
+  }
+  const released = ({ key }) => {
+    if (key !== undefined && key !== "Shift") return
+    shift = false
+    if (held.length) area.tellClicks(held.splice(0))
+  }
+  document.addEventListener("keyup", released)
+  window.addEventListener("blur", released)
   const listen = () => {
     const chart = area.querySelector(".js-plotly-plot")
     if (!chart?.on || chart.isHeard) return
@@ -36,31 +61,63 @@ export default function ({ data, setStateValue }) {
       if (now !== told) area.tellView(JSON.parse(now))
       told = now
     })
+    // A double click shows the whole map and is no click on a neuron, but Plotly tells of both of its clicks.
+    let waiting, doubled = 0
+    chart.on("plotly_click", ({ points: [point], event }) => {
+      if (event.timeStamp - doubled < 100) return
+      const click = { layer: point.y, neuron: Number(point.text ?? point.x), shift: event.shiftKey }
+      shift = event.shiftKey
+      waiting = setTimeout(() => take(click), 300)
+    })
+    chart.on("plotly_doubleclick", () => {
+      clearTimeout(waiting)
+      doubled = performance.now()
+    })
   }
   listen()
   const observer = new MutationObserver(listen)
   observer.observe(area, { childList: true, subtree: true })
-  return () => observer.disconnect()
+  return () => {
+    observer.disconnect()
+    document.removeEventListener("keyup", released)
+    window.removeEventListener("blur", released)
+  }
 }
 """
 
 
-def kept(shape: tuple[int, int]) -> View | None:
-    """Return the part of the map that was looked at last, if it was a map of this shape ``(n_layers, d_mlp)``."""
+def kept(shape: tuple[int, int], order: str) -> View | None:
+    """Return the part of the map that was looked at last, if it was a map like this.
+
+    Parameters
+    ----------
+    shape : (int, int)
+        ``(n_layers, d_mlp)``.
+    order : str
+        Name of its neurons' order: a part by index is another part by score.
+    """
     found = st.session_state.get(_VIEW)
-    return found[1] if found and found[0] == shape else None
+    return found[1] if found and found[0] == (*shape, order) else None
 
 
 @st.fragment
-def listen(shape: tuple[int, int]) -> None:
-    """Listen to the map of this shape, which must be in the container :data:`AREA`, as this must be."""
-    listener = st.components.v2.component("safeneuron_map_view", js=_LISTEN)
-    listener(key=_LISTENER, data={"area": AREA}, height=1, on_view_change=lambda: _keep(shape))
+def listen(cells: Cells, order: str) -> None:
+    """Listen to the map with these cells, which must be in the container :data:`AREA`, as this must be."""
+    listener = st.components.v2.component("safeneuron_map_listener", js=_LISTEN)
+    listener(
+        key=_LISTENER,
+        data={"area": AREA},
+        height=1,
+        on_view_change=lambda: _keep(cells.shape, order),
+        on_clicks_change=lambda: map_clicks.hear(st.session_state[_LISTENER]["clicks"]),
+    )
+    if map_clicks.waiting() or not cells.suits(kept(cells.shape, order)):
+        st.rerun()
 
 
-def _keep(shape: tuple[int, int]) -> None:
+def _keep(shape: tuple[int, int], order: str) -> None:
     told = st.session_state[_LISTENER]["view"]
-    st.session_state[_VIEW] = (shape, _view(told))
+    st.session_state[_VIEW] = ((*shape, order), _view(told))
 
 
 def _view(told: Mapping[str, Any]) -> View | None:

@@ -1,11 +1,13 @@
 """Tables of neurons: the strongest of a model, and a set with a switch per neuron."""
 
+import pandas as pd
 import streamlit as st
 
+from safeneuron.neuron_rows import MEMBERSHIPS, RowFilter, matching, neuron_rows
 from safeneuron.neurons import Neuron, NeuronSet
-from safeneuron.score_frames import strongest_members, strongest_neurons
+from safeneuron.score_frames import strongest_members
 from safeneuron.scores.score import ScoreTable, identifying_scores
-from safeneuron.ui import words
+from safeneuron.ui import chosen_neuron, hand, words
 
 ROWS = 200
 SWITCHES = 1000
@@ -25,24 +27,27 @@ COLUMNS = {
 """Narrow enough that a window of 800 pixels shows them all."""
 
 
-def strongest(table: ScoreTable, name: str, hand: NeuronSet, compared: ScoreTable | None, other: str | None) -> None:
-    """Show the neurons with the highest score, or with the largest change of it, and which are in the set in hand.
+def strongest(table: ScoreTable, name: str, members: NeuronSet, compared: ScoreTable | None, other: str | None) -> None:
+    """Show the neurons with the highest score, or with the largest change of it, with a filter and downloads.
+
+    A click on a row makes its neuron the one that is looked at.
 
     Parameters
     ----------
     compared, other
         Scores and title of the model that this one is compared with.
     """
-    frame = strongest_neurons(table, hand, name, ROWS, compared)
-    title, columns = f"The {ROWS} neurons with the highest {name}", COLUMNS
+    title, columns = f"Neurons with the highest {name}", COLUMNS
     order = [name, *(score for score in identifying_scores() if score != name), "mean harmful", "mean benign"]
     if compared is not None:
-        title, order = f"The {ROWS} neurons whose {name} differs most from {other}", ["change", name, "compared"]
+        title, order = f"Neurons whose {name} differs most from {other}", ["change", name, "compared"]
         columns = COLUMNS | {
             "change": st.column_config.NumberColumn("change", width=66, format="%+.2f"),
             "compared": st.column_config.NumberColumn(f"{name}, other", width=90, format="%.2f", help=other),
         }
     st.markdown(f"**{title}**", help=getattr(words, name, None))
+    shown = _filter(table, name)
+    frame = neuron_rows(table, name, members, shown, ROWS, compared)
     st.dataframe(
         frame,
         hide_index=True,
@@ -50,10 +55,57 @@ def strongest(table: ScoreTable, name: str, hand: NeuronSet, compared: ScoreTabl
         column_order=["in set", "layer", "neuron", *order],
         column_config=columns,
         key="strongest",
+        on_select=lambda: _choose_row(frame),
+        selection_mode="single-row",
     )
+    total = matching(table, name, members, shown)
+    row = st.container(horizontal=True, vertical_alignment="center")
+    row.caption(
+        f"{_counted(len(frame), total)} Tick a row at its left to frame its neuron on the map; click a heading to sort."
+    )
+    for kind, write, mime in (
+        ("CSV", lambda rows: rows.to_csv(index=False).encode(), "text/csv"),
+        ("parquet", lambda rows: rows.to_parquet(index=False), "application/vnd.apache.parquet"),
+    ):
+        row.download_button(
+            f"All {total:,} ({kind})",
+            # Written only when asked for: millions of rows take seconds.
+            data=lambda write=write: write(neuron_rows(table, name, members, shown, compared=compared)),
+            file_name=f"safeneuron-neurons-{name}.{kind.lower()}",
+            mime=mime,
+            key=f"rows_{kind}",
+            on_click="ignore",
+            icon=":material/download:",
+            disabled=total == 0,
+        )
 
 
-def switches(table: ScoreTable, hand: NeuronSet, key: str) -> frozenset[Neuron]:
+def _filter(table: ScoreTable, name: str) -> RowFilter:
+    row = st.container(horizontal=True, vertical_alignment="center", gap="medium")
+    last = table.shape[0] - 1
+    layers = (0, last)
+    if last > 0:
+        layers = row.slider("Layers", 0, last, (0, last), key=f"rows_layers_{last}", width=210)
+    membership = row.segmented_control(
+        "Show", MEMBERSHIPS, key="rows_membership", default=MEMBERSHIPS[0], required=True, help=words.NEURON_SET
+    )
+    above = row.checkbox(f"only {name} above τ", key="rows_above", help=words.THRESHOLD)
+    return RowFilter(layers, membership, hand.thresholds()[name] if above else None)
+
+
+def _choose_row(frame: pd.DataFrame) -> None:
+    rows = st.session_state["strongest"]["selection"]["rows"]
+    if rows:
+        chosen_neuron.choose((int(frame["layer"].iloc[rows[0]]), int(frame["neuron"].iloc[rows[0]])))
+
+
+def _counted(shown: int, total: int) -> str:
+    if total == 0:
+        return "No neuron passes this filter."
+    return f"All {total:,} neurons." if shown == total else f"The first {shown:,} of {total:,} neurons."
+
+
+def switches(table: ScoreTable, members: NeuronSet, key: str) -> frozenset[Neuron]:
     """Show the set's neurons, strongest first, with a switch each; return those switched on again.
 
     Parameters
@@ -61,7 +113,7 @@ def switches(table: ScoreTable, hand: NeuronSet, key: str) -> frozenset[Neuron]:
     key : str
         Of the widget; another set must have another key, or it would inherit the switches.
     """
-    shown = strongest_members(table, hand, SWITCHES)
+    shown = strongest_members(table, members, SWITCHES)
     shown.insert(0, "off", True)
     edited = st.data_editor(
         shown,
@@ -72,7 +124,7 @@ def switches(table: ScoreTable, hand: NeuronSet, key: str) -> frozenset[Neuron]:
         column_config=COLUMNS | {"off": st.column_config.CheckboxColumn("off", width="small", help=words.ABLATION)},
         key=key,
     )
-    if len(hand) > len(shown):
-        st.caption(f"The {len(shown):,} strongest of {len(hand):,} neurons; the others are switched off too.")
+    if len(members) > len(shown):
+        st.caption(f"The {len(shown):,} strongest of {len(members):,} neurons; the others are switched off too.")
     back = edited.loc[~edited["off"], ["layer", "neuron"]].itertuples(index=False, name=None)
     return frozenset((int(layer), int(index)) for layer, index in back)

@@ -17,6 +17,7 @@ from safeneuron.plots.rate_differences import rate_differences
 from safeneuron.plots.refusal_bars import refusal_bars
 from safeneuron.plots.refusal_by_layer import refusal_by_layer
 from safeneuron.plots.refusal_meter import refusal_meter
+from safeneuron.plots.score_histogram import BINS, score_histogram
 from safeneuron.plots.training_curves import CURVES, RunCurves, training_curves
 from safeneuron.refusal.reading import Reading
 from safeneuron.residual_stream.reading import LogitAttribution, ResidualStream
@@ -68,8 +69,11 @@ STREAM = ResidualStream(
     attribution=LogitAttribution(np.array([0.1, 0.2, 0.3]), np.array([1.0, 2.0, 3.0]), 0.4, 0.2, 7.2),
 )
 LOSS = {"loss": (np.array([1, 2]), np.array([0.7, 0.6]))}
+SPREAD = np.random.default_rng(0).standard_normal((3, 4000))
 FIGURES = {
     "map": lambda: neuron_map(np.ones((3, 40)), "ES", "Cohen's d", SETS["FULL"], "a model"),
+    "histogram": lambda: score_histogram(SPREAD, "ES", "Cohen's d", "a model", threshold=2.0),
+    "histogram of a difference": lambda: score_histogram(SPREAD, "ES", "Cohen's d", "a model", difference_to="another"),
     "layers": lambda: per_layer(SETS),
     "layers of two": lambda: per_layer_compared("a model", SETS["FULL"], "another", SETS["SAS"]),
     "bars": lambda: refusal_bars({"now": ROWS}),
@@ -129,8 +133,39 @@ def test_counts_are_bars_within_their_rows(name):
 
 def test_counts_of_two_models_stand_side_by_side():
     figure = FIGURES["layers of two"]()
-    assert {bar.name: list(bar.x) for bar in figure.plotly.data} == {"this": [2, 0, 1], "other": [0, 0, 1]}
-    assert list(figure.data.columns) == ["layer", "a model", "another"]
+    assert {bar.name: list(bar.customdata) for bar in figure.plotly.data} == {"this": [2, 0, 1], "other": [0, 0, 1]}
+    assert list(figure.data.columns) == ["layer", "a model", "another", "a model, share", "another, share"]
+
+
+def test_bars_per_layer_are_shares_of_the_layer():
+    figure = FIGURES["layers"]()
+    full = next(bar for bar in figure.plotly.data if bar.name == "FULL")
+    np.testing.assert_allclose(full.x, [100 * 2 / 40, 0, 100 * 1 / 40])
+    assert list(full.customdata) == [2, 0, 1] and "%{customdata:,} of 40" in full.hovertemplate
+    np.testing.assert_allclose(figure.data["FULL, share"], [0.05, 0, 0.025])
+
+
+def test_the_histogram_counts_every_neuron_once_and_those_above_the_threshold():
+    figure = FIGURES["histogram"]()
+    assert figure.data["neurons"].sum() == SPREAD.size and len(figure.data) == BINS
+    assert figure.data["above"].sum() == (SPREAD > 2.0).sum() > 100
+    assert figure.title.startswith(f"{(SPREAD > 2.0).sum()} of 12,000 neurons have ES above τ = 2.0")
+    everything, above = figure.plotly.data
+    assert sum(everything.y) == SPREAD.size and above.marker.color == palette.CONDITIONS["ES"]
+    assert min(everything.y) > 0, "a logarithm of zero cannot be drawn"
+    assert figure.plotly.layout.yaxis.type == "log" and len(figure.plotly.to_json()) < 20_000
+
+
+def test_the_threshold_is_a_line_in_sight_even_beyond_all_scores():
+    for threshold in (0.0, 2.0, 10.0):
+        layout = score_histogram(SPREAD, "ES", "d", "a model", threshold=threshold).plotly.layout
+        (line,) = layout.shapes
+        assert line.x0 == line.x1 == threshold and layout.xaxis.range[0] < threshold < layout.xaxis.range[1]
+    assert not FIGURES["histogram of a difference"]().plotly.layout.shapes, "a difference has no threshold"
+
+
+def test_scores_without_any_spread_have_a_histogram():
+    assert score_histogram(np.zeros((3, 40)), "ES", "d", "a model", threshold=2.0).data["neurons"].sum() == 120
 
 
 def test_bars_show_rates_with_intervals_n_and_judge():
