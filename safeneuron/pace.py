@@ -6,7 +6,7 @@ reckoned from the one nearest in size, and what is said says so.
 
 import json
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from math import log
@@ -107,6 +107,14 @@ def of_score(request: ScoreRequest, card: ModelCard) -> str:
         return _words({kind: prompts}, card)
     seconds, note = _reckoned({"scoring": 1}, card)
     return f"{_duration(seconds * request.score.passes * prompts / BUILT_IN_PROMPTS)}, {note}"
+
+
+def of_scores(requests: Sequence[ScoreRequest], card: ModelCard) -> str:
+    """Say how long computing several scores takes: at most, since those on the same prompts share their passes."""
+    seconds, note = _reckoned({"scoring": 1}, card)
+    shares = [len(request.classes.harmful) + len(request.classes.benign) for request in requests]
+    passes = sum(request.score.passes * share for request, share in zip(requests, shares, strict=True))
+    return f"at most {_duration(seconds * passes / BUILT_IN_PROMPTS)}, {note}"
 
 
 @contextmanager

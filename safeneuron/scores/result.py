@@ -23,6 +23,11 @@ from safeneuron.workspace import fingerprint, replacing, workspace, write_json
 TENSORS, FACTS = "values.safetensors", "score.json"
 
 
+def targets_of(model: str, classes: PromptClasses, pooling: Pooling) -> tuple[Target, Target]:
+    """Return what is observed of a model with this fingerprint: the harmful class and the benign one."""
+    return tuple(Target(model, prompts.prompts, pooling) for prompts in (classes.harmful, classes.benign))
+
+
 @dataclass(frozen=True)
 class ScoreResult:
     """The values of one score.
@@ -103,9 +108,7 @@ class ScoreRequest:
     @property
     def targets(self) -> tuple[Target, Target]:
         """What is observed: the harmful class and the benign one."""
-        return tuple(
-            Target(self.model, prompts.prompts, self.pooling) for prompts in (self.classes.harmful, self.classes.benign)
-        )
+        return targets_of(self.model, self.classes, self.pooling)
 
     @cached_property
     def fingerprint(self) -> str:

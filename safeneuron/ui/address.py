@@ -20,7 +20,10 @@ from safeneuron.statistics import POOLINGS
 NOTHING = "nothing"
 SETS = ("ORI", "ES", "SAS", "FULL", "RANDOM")
 ORDERS = ("index", "score", "cluster")
-BESIDE = (NOTHING, "side by side", "difference")
+SIDE_BY_SIDE, DIFFERENCE = "side by side", "difference"
+BESIDE = (NOTHING, SIDE_BY_SIDE, DIFFERENCE)
+SAME = "the same"
+"""What a second result has of the first."""
 SECOND = "2"
 """At the end of the names of what is chosen for the second result."""
 LONGEST = 1500
@@ -44,8 +47,9 @@ def defaults() -> dict[str, Any]:
     """Return every choice that stands in the address, with the value that is left out of it."""
     chosen = {"model": DEFAULT_MODEL, "compare": NOTHING, "set": "FULL", "changes": "", "neuron": ""}
     chosen |= {"order": ORDERS[0], "beside": NOTHING}
+    chosen |= {"score": "SAS", "prompts": BUILT_IN, "pooling": POOLINGS[0]}
+    chosen |= {f"{name}{SECOND}": SAME for name in ("score", "prompts", "pooling")}
     for end in ("", SECOND):
-        chosen |= {f"score{end}": "SAS", f"prompts{end}": BUILT_IN, f"pooling{end}": POOLINGS[0]}
         chosen |= {name: option.default for name, option in _options(end).items()}
     preset = st.session_state.get(PRESET, {})
     return chosen | {
@@ -103,7 +107,7 @@ def _options(end: str) -> dict[str, Option]:
 def _parsed(name: str, text: str, default: Any) -> Any:
     allowed = _allowed(name.removesuffix(SECOND))
     if allowed is not None:
-        return text if text in allowed else default
+        return text if text in allowed or text == default else default
     for end in ("", SECOND):
         option = _options(end).get(name)
         if option:

@@ -4,7 +4,7 @@ import streamlit as st
 
 from safeneuron.errors import UserError
 from safeneuron.neurons import Neuron, parse_neurons
-from safeneuron.scores.score import ScoreTable, scores
+from safeneuron.scores.score import ScoreTable, identifying_scores
 from safeneuron.ui import words
 
 KEY = "neuron"
@@ -34,7 +34,7 @@ def numbers(table: ScoreTable) -> None:
     layer, index = neuron
     row = st.container(horizontal=True, vertical_alignment="bottom", gap="medium")
     row.metric("Neuron framed on the map", f"{layer}:{index}", help=words.NEURON, width="content")
-    for name, score in scores().items():
+    for name, score in identifying_scores().items():
         row.metric(f"{name}, {score.unit}", f"{table.values(name)[neuron]:.2f}", width="content")
     for label, statistics in (("harmful", table.harmful), ("benign", table.benign)):
         row.metric(

@@ -85,6 +85,12 @@ def take(name: str) -> None:
     st.session_state.update(wanted)
 
 
+def replace(neurons: NeuronSet) -> None:
+    """Take exactly these neurons in hand, as an own set."""
+    take("ORI")
+    st.session_state["changes"] = written_neurons(neurons.neurons)
+
+
 def has_own() -> bool:
     """Return whether there is an own set, in hand or put aside."""
     return bool(st.session_state["changes"]) or "put_aside" in st.session_state

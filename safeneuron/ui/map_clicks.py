@@ -13,9 +13,10 @@ import streamlit as st
 from safeneuron.neurons import Neuron
 from safeneuron.plots.map_cells import Cells
 from safeneuron.scores.score import ScoreTable
+from safeneuron.shown import Shown
 from safeneuron.ui import chosen_neuron, hand
 
-CHANGES, SHOWS = "changes the set", "shows its numbers"
+CHANGES, SHOWS = "changes the set", "shows its card"
 ACTIONS = (CHANGES, SHOWS)
 ACTION_KEY = "click_does"
 """The session's choice of what a click does."""
@@ -25,6 +26,8 @@ WAY_KEY = "box_does"
 """The session's choice of what a box or lasso does."""
 CELLS = "map_cells"
 """In the session: the cells of the map as it was drawn last."""
+SHOWN = "map_shown"
+"""In the session: what the map showed when it was drawn last."""
 _WAITING, _LAST = "clicks_waiting", "last_click"
 
 
@@ -79,11 +82,15 @@ def _drawn(table: ScoreTable, outlines: Sequence[Mapping[str, Any]], cells: Cell
     picked: set[Neuron] = set().union(*(cells.inside(outline["x"], outline["y"]) for outline in outlines))
     way = st.session_state.get(WAY_KEY, ADDS)
     if way == ADDS_ABOVE:
-        name = st.session_state["score"]
-        threshold = hand.thresholds()[name]
-        picked = table.above(name, threshold, picked)
+        shown: Shown = st.session_state[SHOWN]
+        if shown.threshold is None:
+            return "A difference has no threshold; let the box add all neurons in it."
+        picked = shown.above(picked)
         if not picked:
-            return f"No neuron in there has {name} above {threshold:.1f}; lower the threshold or let it add all."
+            return (
+                f"No neuron in there has {shown.name} above {shown.threshold:.1f}; lower the threshold or let it add "
+                "all."
+            )
     if not picked:
         return "There is no neuron in there; draw over the middle of a cell."
     return hand.pick(table, picked, "remove" if way == TAKES_OUT else "add")

@@ -1,95 +1,137 @@
 """The Neurons page's figures: the map that can be clicked, the shares per layer, the spread of the score."""
 
+from collections.abc import Mapping
+from typing import Any
+
 import streamlit as st
 
+from safeneuron import pace
+from safeneuron.cluster_orders import kept_cluster_order
 from safeneuron.ordering import Order, by_score
 from safeneuron.plots.figure import Figure
 from safeneuron.plots.neuron_map import NeuronMap, neuron_map, reach
 from safeneuron.plots.per_layer import per_layer, per_layer_compared
 from safeneuron.plots.score_histogram import score_histogram
-from safeneuron.scores.score import ScoreTable, scores
-from safeneuron.ui import chosen_neuron, figure, hand, map_clicks, map_view, threshold_line
+from safeneuron.shown import Shown
+from safeneuron.ui import chosen_neuron, figure, hand, map_clicks, map_view, opening, resources, threshold_line
 from safeneuron.ui.choice import Choice, label
+from safeneuron.ui.result_menu import Wanted
+from safeneuron.ui.work import long_work
 
 
-def meaning_of_colours(choice: Choice, compared: ScoreTable | None) -> str:
+def meaning_of_colours(shown: Shown) -> str:
     """Say in a sentence what the colours of the map mean."""
-    if compared is None:
-        return "the brighter, the more it does on harmful prompts compared with benign ones."
-    return (
-        "the redder, the more it does on harmful prompts compared with benign ones than the same neuron of "
-        f"**{label(choice.other)}**; the bluer, the less."
-    )
+    if shown.is_difference:
+        return f"the redder, the higher its {shown.name} than in **{shown.difference_to}**; the bluer, the lower."
+    if shown.signed:
+        return f"the redder, the higher its {shown.name}; the bluer, the further below zero."
+    return f"the brighter, the higher its {shown.name}."
 
 
-def show(choice: Choice, compared: ScoreTable | None, name: str) -> None:
-    """Draw the map of a score and the shares per layer beside it.
-
-    Parameters
-    ----------
-    compared : ScoreTable or None
-        Scores of the model that this one is compared with.
-    name : str
-        Of the score.
-    """
-    order = st.session_state["order"]
-    drawn = _map(choice, compared, name, order)
+def show(choice: Choice, wanted: Wanted, shown: Shown, second: Shown | None) -> None:
+    """Draw the map of what is shown and the shares per layer beside it, and a second map where there is one."""
+    order = _order(wanted, shown)
+    name = order.name if order else "index"
+    drawn = _map(choice, wanted, shown, order, map_view.kept(shown.values.shape, name))
     st.session_state[map_clicks.CELLS] = drawn.cells
-    left, right = st.columns([3.4, 1], gap="small")
+    st.session_state[map_clicks.SHOWN] = shown
+    left, right = st.columns([3.4, 1] if second is None else 2, gap="small")
     with left, st.container(key=map_view.AREA):
         figure.show(drawn, key=map_clicks.map_key(), selectable=True)
-        map_view.listen(drawn.cells, order)
+        map_view.listen(drawn.cells, name)
     with right:
-        figure.show(_counts(choice, compared), key="per_layer")
+        if second is None:
+            figure.show(_counts(choice, shown), key="per_layer")
+        else:
+            # In the order of the first map, so that a neuron stands at the same place of both.
+            figure.show(_map(choice, wanted, second, order, map_view.kept(shown.values.shape, name)), key="second_map")
     st.caption(
         f"A click puts a neuron into the set or takes it out; hold Shift to add several. {reach(drawn.cells)} Draw a "
         "rectangle to see a part larger; a double click shows the whole map again. Box and lasso are in its tool bar."
+        + ("" if second is None else " Clicks are heard on the first map only.")
     )
 
 
-def show_spread(choice: Choice, compared: ScoreTable | None, name: str) -> None:
-    """Draw how a score is spread over the neurons, with its threshold as a line that can be dragged."""
+def show_spread(shown: Shown) -> None:
+    """Draw how the values are spread over the neurons, with the threshold as a line that can be dragged."""
     drawn = score_histogram(
-        _values(choice, compared, name),
-        name,
-        scores()[name].unit,
-        choice.card.title,
-        threshold=hand.thresholds()[name],
-        difference_to=label(choice.other) if compared else None,
+        shown.values,
+        shown.name,
+        shown.unit,
+        shown.subject,
+        threshold=shown.threshold,
+        difference_to=shown.difference_to,
     )
     with st.container(key=threshold_line.AREA):
         figure.show(drawn, key="score_histogram", config=threshold_line.DRAGGABLE)
-        if compared is None:
-            threshold_line.listen(name)
+        if shown.threshold is not None:
+            threshold_line.listen(shown.name)
 
 
-def _values(choice: Choice, compared: ScoreTable | None, name: str):
-    return choice.table.change(name, compared) if compared else choice.table.values(name)
-
-
-def _map(choice: Choice, compared: ScoreTable | None, name: str, order: str) -> NeuronMap:
-    table, values = choice.table, _values(choice, compared, name)
+def _map(choice: Choice, wanted: Wanted, shown: Shown, order: Order | None, view: Any) -> NeuronMap:
     return neuron_map(
-        values,
-        name,
-        scores()[name].unit,
+        shown.values,
+        shown.name,
+        shown.unit,
         choice.hand,
-        choice.card.title,
-        difference_to=label(choice.other) if compared else None,
-        threshold=hand.thresholds()[name],
-        means={"mean, harmful": table.harmful.mean, "mean, benign": table.benign.mean},
-        order=_order(order, values, by_magnitude=compared is not None),
-        view=map_view.kept(table.shape, order),
-        chosen=chosen_neuron.chosen(table.shape),
+        shown.subject,
+        difference_to=shown.difference_to,
+        signed=shown.signed,
+        threshold=shown.threshold,
+        means=_means(choice, wanted),
+        order=order,
+        view=view,
+        chosen=chosen_neuron.chosen(shown.values.shape),
     )
 
 
-def _order(name: str, values, by_magnitude: bool) -> Order | None:
-    return by_score(values, by_magnitude) if name == "score" else None
+def _means(choice: Choice, wanted: Wanted) -> Mapping[str, Any]:
+    """Return the means on the prompts of the result, or else on those that the safety neurons were found with."""
+    statistics = resources.statistics_of(wanted.request)
+    harmful, benign = statistics or (choice.table.harmful, choice.table.benign)
+    return {"mean, harmful": harmful.mean, "mean, benign": benign.mean}
 
 
-def _counts(choice: Choice, compared: ScoreTable | None) -> Figure:
-    if compared is None:
+def _order(wanted: Wanted, shown: Shown) -> Order | None:
+    chosen = st.session_state["order"]
+    if chosen == "score":
+        return by_score(shown.values, by_magnitude=shown.signed)
+    return _cluster_order(wanted) if chosen == "cluster" else None
+
+
+def _cluster_order(wanted: Wanted) -> Order | None:
+    """Return the order by cluster, or offer to make it and return None until then."""
+    request = wanted.request
+    kept = kept_cluster_order(request.model, request.classes, request.pooling)
+    if kept is not None:
+        return kept
+    place = st.empty()
+    with place.container():
+        st.info(
+            "To put neurons that are active on the same prompts side by side, their activations on every prompt are "
+            f"read and kept, once ({pace.of_scoring(wanted.card)}). Until then they stand by their index.",
+            icon=":material/grain:",
+        )
+        asked = st.button("Order by cluster", type="primary", key="make_clusters", icon=":material/play_arrow:")
+    if not asked:
+        return None
+    place.empty()
+    from safeneuron.cluster_orders import make_cluster_order
+
+    with long_work("Ordering the neurons by cluster", "clusters") as progress:
+        order = make_cluster_order(
+            lambda: opening.opened(wanted.card), request.model, request.classes, request.pooling, progress
+        )
+    st.rerun()
+    return order
+
+
+def _counts(choice: Choice, shown: Shown) -> Figure:
+    if shown.is_difference and choice.other:
+        compared = resources.scores_of(choice.other)
+        if compared is not None:
+            theirs = compared.select(hand.thresholds())["FULL"]
+            return per_layer_compared(label(choice.card), choice.sets["FULL"], label(choice.other), theirs)
+    if shown.threshold is None or shown.name in choice.sets:
         return per_layer(choice.sets)
-    theirs = compared.select(hand.thresholds())["FULL"]
-    return per_layer_compared(label(choice.card), choice.sets["FULL"], label(choice.other), theirs)
+    return per_layer({shown.name: shown.selected(choice.card.fingerprint), "FULL": choice.sets["FULL"]})

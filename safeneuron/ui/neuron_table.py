@@ -7,7 +7,8 @@ from safeneuron.neuron_rows import MEMBERSHIPS, RowFilter, matching, neuron_rows
 from safeneuron.neurons import Neuron, NeuronSet
 from safeneuron.score_frames import strongest_members
 from safeneuron.scores.score import ScoreTable, identifying_scores
-from safeneuron.ui import chosen_neuron, hand, words
+from safeneuron.shown import Shown
+from safeneuron.ui import chosen_neuron, words
 
 ROWS = 200
 SWITCHES = 1000
@@ -25,29 +26,32 @@ COLUMNS = {
     ),
 }
 """Narrow enough that a window of 800 pixels shows them all."""
+PARTS = {
+    "change": st.column_config.NumberColumn("difference", width=90, format="%+.3g"),
+    "first": st.column_config.NumberColumn("first", width=80, format="%.3g"),
+    "second": st.column_config.NumberColumn("second", width=80, format="%.3g"),
+}
+"""Columns of a difference."""
 
 
-def strongest(table: ScoreTable, name: str, members: NeuronSet, compared: ScoreTable | None, other: str | None) -> None:
-    """Show the neurons with the highest score, or with the largest change of it, with a filter and downloads.
+def strongest(table: ScoreTable, shown: Shown, members: NeuronSet) -> None:
+    """Show the neurons with the highest value of what the map shows, with a filter and downloads.
 
     A click on a row makes its neuron the one that is looked at.
-
-    Parameters
-    ----------
-    compared, other
-        Scores and title of the model that this one is compared with.
     """
-    title, columns = f"Neurons with the highest {name}", COLUMNS
-    order = [name, *(score for score in identifying_scores() if score != name), "mean harmful", "mean benign"]
-    if compared is not None:
-        title, order = f"Neurons whose {name} differs most from {other}", ["change", name, "compared"]
-        columns = COLUMNS | {
-            "change": st.column_config.NumberColumn("change", width=66, format="%+.2f"),
-            "compared": st.column_config.NumberColumn(f"{name}, other", width=90, format="%.2f", help=other),
-        }
-    st.markdown(f"**{title}**", help=getattr(words, name, None))
-    shown = _filter(table, name)
-    frame = neuron_rows(table, name, members, shown, ROWS, compared)
+    others = [score for score in identifying_scores() if score != shown.name]
+    title, columns = f"Neurons with the highest {shown.name}", dict(COLUMNS)
+    order = [shown.name, *others, "mean harmful", "mean benign"]
+    columns.setdefault(
+        shown.name,
+        st.column_config.NumberColumn(shown.name, width=90, format="%.3g", help=f"{shown.name}, {shown.unit}."),
+    )
+    if shown.is_difference:
+        title, order = f"Neurons whose {shown.name} differs most from {shown.difference_to}", list(PARTS)
+        columns |= PARTS
+    st.markdown(f"**{title}**", help=getattr(words, shown.name, None))
+    passing = _filter(table, shown)
+    frame = neuron_rows(table, shown, members, passing, ROWS)
     st.dataframe(
         frame,
         hide_index=True,
@@ -58,10 +62,10 @@ def strongest(table: ScoreTable, name: str, members: NeuronSet, compared: ScoreT
         on_select=lambda: _choose_row(frame),
         selection_mode="single-row",
     )
-    total = matching(table, name, members, shown)
+    total = matching(table, shown, members, passing)
     row = st.container(horizontal=True, vertical_alignment="center")
     row.caption(
-        f"{_counted(len(frame), total)} Tick a row at its left to frame its neuron on the map; click a heading to sort."
+        f"{_counted(len(frame), total)} Tick a row at its left to see its neuron's card; click a heading to sort."
     )
     for kind, write, mime in (
         ("CSV", lambda rows: rows.to_csv(index=False).encode(), "text/csv"),
@@ -70,8 +74,8 @@ def strongest(table: ScoreTable, name: str, members: NeuronSet, compared: ScoreT
         row.download_button(
             f"All {total:,} ({kind})",
             # Written only when asked for: millions of rows take seconds.
-            data=lambda write=write: write(neuron_rows(table, name, members, shown, compared=compared)),
-            file_name=f"safeneuron-neurons-{name}.{kind.lower()}",
+            data=lambda write=write: write(neuron_rows(table, shown, members, passing)),
+            file_name=f"safeneuron-neurons-{shown.name}.{kind.lower()}",
             mime=mime,
             key=f"rows_{kind}",
             on_click="ignore",
@@ -80,7 +84,7 @@ def strongest(table: ScoreTable, name: str, members: NeuronSet, compared: ScoreT
         )
 
 
-def _filter(table: ScoreTable, name: str) -> RowFilter:
+def _filter(table: ScoreTable, shown: Shown) -> RowFilter:
     row = st.container(horizontal=True, vertical_alignment="center", gap="medium")
     last = table.shape[0] - 1
     layers = (0, last)
@@ -89,8 +93,10 @@ def _filter(table: ScoreTable, name: str) -> RowFilter:
     membership = row.segmented_control(
         "Show", MEMBERSHIPS, key="rows_membership", default=MEMBERSHIPS[0], required=True, help=words.NEURON_SET
     )
-    above = row.checkbox(f"only {name} above τ", key="rows_above", help=words.THRESHOLD)
-    return RowFilter(layers, membership, hand.thresholds()[name] if above else None)
+    above = shown.threshold is not None and row.checkbox(
+        f"only {shown.name} above τ", key="rows_above", help=words.THRESHOLD
+    )
+    return RowFilter(layers, membership, above)
 
 
 def _choose_row(frame: pd.DataFrame) -> None:

@@ -13,11 +13,13 @@ import streamlit as st
 from safeneuron.models.card import ModelCard
 from safeneuron.models.shelf import ModelShelf
 from safeneuron.neurons import NeuronSet
+from safeneuron.observations.observation import observations
 from safeneuron.prompts import builtin
 from safeneuron.prompts.answers import KeptAnswers
 from safeneuron.scores.result import ScoreRequest, ScoreResult
-from safeneuron.scores.score import ScoreTable
+from safeneuron.scores.score import ACTIVATIONS, ScoreTable
 from safeneuron.scoring import kept_score_table
+from safeneuron.statistics import ActivationStatistics
 from safeneuron.workspace import workspace
 
 if TYPE_CHECKING:
@@ -102,6 +104,17 @@ def result_of(request: ScoreRequest) -> ScoreResult | None:
         if found is not None:
             results.put(key, found)
     return found
+
+
+def statistics_of(request: ScoreRequest) -> tuple[ActivationStatistics, ActivationStatistics] | None:
+    """Return the means and variances on the prompts of a result, harmful and benign, if they were ever read."""
+    kept: Kept[Any] = _kept("statistics", 4)
+    key = (str(workspace()), request.targets)
+    found = kept.peek(key)
+    if found is None and observations()[ACTIVATIONS].exists(request.targets[0]):
+        found = request.observed(ACTIVATIONS)
+        kept.put(key, found)
+    return found if found and None not in found else None
 
 
 def panel_prompts() -> tuple[tuple[str, ...], tuple[bool, ...]]:

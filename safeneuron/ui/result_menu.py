@@ -1,7 +1,7 @@
-"""Which result the map shows: a score, its options, the pooling and the prompts, chosen from what is declared.
+"""Which result the map shows: a score, its options, the prompts and the pooling, chosen from what is declared.
 
 A second result stands beside the first, or is subtracted from it. Both have their menus here; the
-names of the second one's choices end in 2.
+names of the second one's choices end in 2, and what is not chosen for it is the same as for the first.
 """
 
 from dataclasses import dataclass
@@ -15,8 +15,11 @@ from safeneuron.scores.result import ScoreRequest
 from safeneuron.scores.score import Score, scores
 from safeneuron.statistics import POOLINGS
 from safeneuron.ui import words
-from safeneuron.ui.address import SECOND, option_name, threshold_name
+from safeneuron.ui.address import BESIDE, DIFFERENCE, NOTHING, SAME, SECOND, option_name, threshold_name
 from safeneuron.ui.choice import Choice, label
+
+_FOR = "beside_for"
+"""The session's model compared with for which a difference was drawn last without being asked for."""
 
 
 @dataclass(frozen=True)
@@ -25,69 +28,112 @@ class Wanted:
 
     Parameters
     ----------
-    card, other : ModelCard
-        The model, and the second one where the score compares two.
+    card : ModelCard
+    other : ModelCard or None
+        The second model, where the score compares two.
     request : ScoreRequest
-    label : str
-        What sets this result apart, in a few words.
+    prompts : str
+        Name of the prompts.
     """
 
     card: ModelCard
     other: ModelCard | None
     request: ScoreRequest
-    label: str
+    prompts: str
 
     @property
     def score(self) -> Score:
         """The score's declaration."""
         return self.request.score
 
+    def apart_from(self, second: "Wanted | None") -> str:
+        """Return what sets this result apart from a second one, in a few words."""
+        if second is None:
+            return label(self.card)
+        parts = [
+            (self.score.name, second.score.name),
+            (label(self.card), label(second.card)),
+            (self.prompts, second.prompts),
+            (f"read at {self.request.pooling}", f"read at {second.request.pooling}"),
+            (_written(self.request.options), _written(second.request.options)),
+        ]
+        return ", ".join(mine for mine, theirs in parts if mine != theirs) or label(self.card)
+
 
 def first(choice: Choice) -> Wanted:
     """Draw the menus of the result that the map shows, and return it."""
-    return _menus(choice, choice.card, "")
+    return _menus(choice, choice.card, None)
 
 
-def second(choice: Choice) -> Wanted:
-    """Draw the menus of the result beside it, of the model compared with where there is one, and return it."""
-    return _menus(choice, choice.other or choice.card, SECOND)
+def beside(choice: Choice) -> str:
+    """Draw the choice of what stands beside the first result, and return it: one of ``BESIDE``."""
+    other = choice.other.fingerprint if choice.other else None
+    if other != st.session_state.get(_FOR):
+        # Who chooses a model to compare with wants to see the difference.
+        st.session_state["beside"] = DIFFERENCE if other else NOTHING
+        st.session_state[_FOR] = other
+    return st.segmented_control("A second result", BESIDE, key="beside", required=True, help=words.SECOND_RESULT)
 
 
-def threshold(place: st.delta_generator.DeltaGenerator, score: Score) -> float:
+def second(choice: Choice, like: Wanted) -> Wanted:
+    """Draw the menus of the second result, of the model compared with where there is one, and return it."""
+    return _menus(choice, choice.other or choice.card, like)
+
+
+def threshold(score: Score) -> float:
     """Draw the slider of a score's threshold and return it."""
-    return place.slider(
+    return st.slider(
         f"τ of {score.name}, {score.unit}",
         0.0,
         score.highest_threshold,
         step=0.1,
         key=threshold_name(score.name),
         help=words.THRESHOLD,
-        width=230,
+        width=260,
     )
 
 
-def _menus(choice: Choice, card: ModelCard, end: str) -> Wanted:
+def _menus(choice: Choice, card: ModelCard, like: Wanted | None) -> Wanted:
+    """Draw the menus of one result; with ``like``, of the second one."""
+    end, same = (SECOND, [SAME]) if like else ("", [])
     row = st.container(horizontal=True, vertical_alignment="bottom", gap="small")
     offered = [name for name, score in scores().items() if choice.other or not score.needs_other]
-    if st.session_state[f"score{end}"] not in offered:
-        st.session_state[f"score{end}"] = offered[0]
+    if st.session_state[f"score{end}"] not in same + offered:
+        st.session_state[f"score{end}"] = (same + offered)[0]
+    which = "Second: " if like else ""
     name = row.selectbox(
-        "Score of the second result" if end else "Score",
-        offered,
+        f"{which}score" if like else "Score",
+        same + offered,
         key=f"score{end}",
-        format_func=lambda name: f"{name} · {scores()[name].title}",
+        format_func=lambda name: name if name == SAME else f"{name} · {scores()[name].title}",
         help="\n\n".join(f"**{score.name}** ({score.source}): {score.description}" for score in scores().values()),
         width=290,
     )
+    prompts = row.selectbox(
+        f"{which}prompts" if like else "Prompts",
+        [*same, *choices()],
+        key=f"prompts{end}",
+        help=words.SCORED_PROMPTS,
+        width=290,
+    )
+    pooling = row.selectbox(
+        f"{which}read at" if like else "Read at",
+        [*same, *POOLINGS],
+        key=f"pooling{end}",
+        help=words.POOLING,
+        width=150,
+    )
+    if like:
+        name = like.score.name if name == SAME else name
+        prompts = like.prompts if prompts == SAME else prompts
+        pooling = like.request.pooling if pooling == SAME else pooling
     score = scores()[name]
-    prompts = row.selectbox("Prompts", choices(), key=f"prompts{end}", help=words.SCORED_PROMPTS, width=290)
-    pooling = row.selectbox("Read at", POOLINGS, key=f"pooling{end}", help=words.POOLING, width=120)
     given = {option.name: _option(row, score, option, end) for option in score.options}
     other = _other(choice, card) if score.needs_other else None
     request = ScoreRequest(
         name, card.fingerprint, chosen_classes(prompts), pooling, given, other.fingerprint if other else None
     )
-    return Wanted(card, other, request, f"{name} · {label(card)} · {prompts} · {pooling}")
+    return Wanted(card, other, request, prompts)
 
 
 def _other(choice: Choice, card: ModelCard) -> ModelCard:
@@ -97,15 +143,13 @@ def _other(choice: Choice, card: ModelCard) -> ModelCard:
 
 def _option(row: st.delta_generator.DeltaGenerator, score: Score, option: Option, end: str) -> Value:
     key = option_name(score.name, option.name, end)
+    title = f"Second: {option.title}" if end else option.title
     if option.choices:
-        return row.selectbox(option.title, option.choices, key=key, help=option.help, width=180)
-    whole = isinstance(option.default, int)
-    kind = int if whole else float
-    return row.number_input(
-        option.title,
-        *(kind(bound) for bound in option.bounds),
-        step=kind(option.step),
-        key=key,
-        help=option.help,
-        width=150,
-    )
+        return row.selectbox(title, option.choices, key=key, help=option.help, width=190)
+    kind = type(option.default)
+    low, high = (kind(bound) for bound in option.bounds)
+    return row.number_input(title, low, high, step=kind(option.step), key=key, help=option.help, width=190)
+
+
+def _written(options: dict[str, Value]) -> str:
+    return ", ".join(f"{name} {value}" for name, value in options.items())

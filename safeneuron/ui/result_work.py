@@ -1,4 +1,7 @@
-"""Getting a result: at once where it is kept, otherwise offered with its cost and computed in place."""
+"""Getting results: at once where they are kept, otherwise offered with their cost and computed in place."""
+
+from collections.abc import Sequence
+from contextlib import ExitStack
 
 import streamlit as st
 
@@ -11,7 +14,7 @@ from safeneuron.ui.work import long_work
 
 
 def result_of(wanted: Wanted, key: str) -> ScoreResult | None:
-    """Return a result, or offer to compute it and return None until the person asks for that.
+    """Return a result, or say what it is, offer to compute it, and return None until the person asks for that.
 
     Parameters
     ----------
@@ -21,25 +24,64 @@ def result_of(wanted: Wanted, key: str) -> ScoreResult | None:
     kept = resources.result_of(wanted.request)
     if kept is not None:
         return kept
+    st.info(
+        f"**{wanted.score.name}**, {wanted.score.title}, has not been computed yet for {wanted.card.title} on "
+        f"{wanted.prompts}. {wanted.score.description}",
+        icon=":material/query_stats:",
+    )
+    return kept_or_asked(wanted, f"Compute {wanted.score.name}", key, primary=True)
+
+
+def kept_or_asked(wanted: Wanted, words: str, key: str, primary: bool = False) -> ScoreResult | None:
+    """Return a result that is kept, or draw a button that computes it and return None until it is pressed.
+
+    Parameters
+    ----------
+    words : str
+        On the button, with the cost behind them.
+    """
+    kept = resources.result_of(wanted.request)
+    if kept is not None:
+        return kept
     fitting.require(wanted.card, SCORING)
     place = st.empty()
-    with place.container():
-        st.info(
-            f"**{wanted.label}** has not been computed yet ({pace.of_score(wanted.request, wanted.card)}). "
-            f"{wanted.score.description}",
-            icon=":material/query_stats:",
-        )
-        asked = st.button(f"Compute {wanted.score.name}", type="primary", key=key, icon=":material/play_arrow:")
-    if not asked:
-        return None
-    place.empty()
+    asked = place.button(
+        f"{words} ({pace.of_score(wanted.request, wanted.card)})",
+        type="primary" if primary else "secondary",
+        key=key,
+        icon=":material/play_arrow:",
+    )
+    if asked:
+        place.empty()
+        _compute([wanted], key)
+        st.rerun()
+    return None
+
+
+def offer_all(waiting: Sequence[Wanted], key: str) -> None:
+    """Draw a button that computes several results of one model, sharing their passes."""
+    fitting.require(waiting[0].card, SCORING)
+    names = ", ".join(wanted.score.name for wanted in waiting)
+    place = st.empty()
+    cost = pace.of_scores([wanted.request for wanted in waiting], waiting[0].card)
+    if place.button(f"Compute the others: {names} ({cost})", key=key, icon=":material/play_arrow:"):
+        place.empty()
+        _compute(waiting, key)
+        st.rerun()
+
+
+def _compute(waiting: Sequence[Wanted], key: str) -> None:
     from safeneuron.scoring import compute_scores
 
-    with pace.measured_score(wanted.request, wanted.card), long_work(f"Computing {wanted.label}", key) as progress:
+    first = waiting[0]
+    names = ", ".join(wanted.score.name for wanted in waiting)
+    with ExitStack() as stack:
+        if len(waiting) == 1:
+            stack.enter_context(pace.measured_score(first.request, first.card))
+        progress = stack.enter_context(long_work(f"Computing {names} of {first.card.title}", key))
         compute_scores(
-            [wanted.request],
-            lambda: opening.opened(wanted.card),
-            (lambda: opening.opened(wanted.other)) if wanted.other else None,
+            [wanted.request for wanted in waiting],
+            lambda: opening.opened(first.card),
+            (lambda: opening.opened(first.other)) if first.other else None,
             progress,
         )
-    st.rerun()

@@ -6,7 +6,8 @@ chart and tells it.
 
 import streamlit as st
 
-from safeneuron.ui.address import HIGHEST_THRESHOLD, threshold_name
+from safeneuron.scores.score import scores
+from safeneuron.ui.address import threshold_name
 
 AREA = "score_histogram_area"
 """Key of the container in which the histogram and the listener are."""
@@ -48,5 +49,5 @@ def listen(name: str) -> None:
 def _move(name: str) -> None:
     dragged = float(st.session_state[_LISTENER]["dragged"]["value"])
     # In the slider's steps, or the slider could not show it.
-    st.session_state[threshold_name(name)] = round(min(max(dragged, 0.0), HIGHEST_THRESHOLD), 1)
+    st.session_state[threshold_name(name)] = round(min(max(dragged, 0.0), scores()[name].highest_threshold), 1)
     st.session_state[_MOVED] = True

@@ -51,6 +51,24 @@ SCORED_PROMPTS = (
     "Which harmful and benign prompts the score compares. Safe twins share their words with the harmful prompts, so "
     "a neuron that still differs answers to the harm, not to the topic."
 )
+Q_VALUE = (
+    "q-value: among all neurons with q below 0.05, at most 5 % are expected to differ by chance alone. It comes from "
+    "handing the labels harmful and benign out at random many times. It says nothing of the size of the difference: "
+    "with many prompts a tiny one is significant."
+)
+SPEARMAN = (
+    "Spearman's rank correlation: 1 where two scores put the neurons in the same order, 0 where one says nothing of "
+    "the other, -1 where the orders are opposite."
+)
+JACCARD = "Jaccard index: of the neurons in either score's top, the share that is in both."
+SECOND_RESULT = (
+    "Another score, other prompts, another place to read the activations, or the model compared with: beside the first "
+    "result, or subtracted from it. Two scores have no common unit: of them, ranks are subtracted."
+)
+CLUSTER = (
+    "A neuron's index has no meaning, so each layer may be ordered by the score instead, or so that neurons that are "
+    "active on the same prompts stand side by side."
+)
 ABLATION = (
     "Ablation: the chosen neurons' activations are multiplied by 0 at every position, in memory only. "
     "Nothing is written to the model's weights."

@@ -1,0 +1,53 @@
+"""The results that the Neurons page shows: one, two side by side, or their difference."""
+
+import streamlit as st
+
+from safeneuron.neurons import NeuronSet
+from safeneuron.scores.score import identifying_scores
+from safeneuron.shown import Shown, shown_difference, shown_result
+from safeneuron.ui import result_menu, result_work
+from safeneuron.ui.address import DIFFERENCE, NOTHING, SIDE_BY_SIDE, threshold_name
+from safeneuron.ui.choice import Choice
+from safeneuron.ui.result_menu import Wanted
+
+
+def show_choice(choice: Choice, wanted: Wanted) -> tuple[Shown, Shown | None] | None:
+    """Draw what else is chosen, and return what the map shows, and the second map where there is one.
+
+    Returns
+    -------
+    tuple or None
+        None while a result has still to be computed; the page says so and offers it.
+    """
+    for note in wanted.request.classes.notes:
+        st.caption(f":material/info: {note}")
+    threshold = _threshold(wanted)
+    beside = result_menu.beside(choice)
+    other = result_menu.second(choice, wanted) if beside != NOTHING else None
+    if other and other.request.fingerprint == wanted.request.fingerprint:
+        st.caption(":material/info: Both results are the same one; choose what the second one has of its own.")
+        beside, other = NOTHING, None
+    first = result_work.result_of(wanted, "compute")
+    second = result_work.result_of(other, "compute_second") if other else None
+    if first is None or (other and second is None):
+        return None
+    if beside == DIFFERENCE:
+        return shown_difference(first, second, wanted.apart_from(other), other.apart_from(wanted)), None
+    shown = shown_result(first, wanted.apart_from(other), threshold)
+    if beside != SIDE_BY_SIDE:
+        return shown, None
+    return shown, shown_result(second, other.apart_from(wanted), st.session_state[threshold_name(second.name)])
+
+
+def above(choice: Choice, shown: Shown) -> NeuronSet | None:
+    """Return the neurons above the threshold of what is shown, where no set of that name exists already."""
+    if shown.threshold is None or shown.name in identifying_scores():
+        return None
+    return shown.selected(choice.card.fingerprint)
+
+
+def _threshold(wanted: Wanted) -> float:
+    """Return the threshold of the first result's score; those of ES and SAS have sliders of their own."""
+    if wanted.score.identifies:
+        return st.session_state[threshold_name(wanted.score.name)]
+    return result_menu.threshold(wanted.score)
