@@ -1,4 +1,4 @@
-"""The thresholds of ES and SAS, which decide the safety neurons: named presets, a slider each, the sizes of the sets."""
+"""The thresholds of ES and SAS, which decide the safety neurons: presets, a slider each, the sizes of the sets."""
 
 import streamlit as st
 

@@ -23,7 +23,7 @@ def show(choice: Choice, like: Wanted) -> None:
 
 def _say(neurons: NeuronSet, count: int, like: Wanted) -> None:
     st.markdown(
-        f"**{count:,} of the {len(neurons):,} neurons in hand have q < {LEVEL}** (effect size on {like.prompts}, read at "
-        f"{like.request.pooling}; permutation test, Benjamini-Hochberg over all neurons).",
+        f"**{count:,} of the {len(neurons):,} neurons in hand have q < {LEVEL}** (effect size on {like.prompts}, read "
+        f"at {like.request.pooling}; permutation test, Benjamini-Hochberg over all neurons).",
         help=words.Q_VALUE,
     )
