@@ -131,7 +131,7 @@ def _streams(
 
 def _require_same(loaded: LoadedModel, own: torch.Tensor, lens: torch.Tensor) -> None:
     """Refuse a lens whose last layer is not what the model says itself."""
-    own, lens = own.double().cpu(), lens.double().cpu()
+    own, lens = own.cpu().double(), lens.cpu().double()
     if _narrow(loaded):
         difference, tolerance = float((own - lens).norm() / (own - own.mean()).norm()), SHARES["bridge_logits"]
     else:

@@ -46,7 +46,12 @@ def _inside(choice: Choice) -> None:
     kept = resources.residual_streams()
     with st.form("look_form", border=False):
         prompt = st.text_area(
-            "Prompt", resources.panel_prompts()[0][0], key="look_prompt", height=80, max_chars=2000
+            "Prompt",
+            resources.panel_prompts()[0][0],
+            key="look_prompt",
+            height=80,
+            max_chars=2000,
+            persist_state="session",
         ).strip()
         missing = [neurons for neurons in sets.values() if kept.peek(_key(card, prompt, neurons)) is None]
         asked = st.form_submit_button(
@@ -67,10 +72,10 @@ def _inside(choice: Choice) -> None:
     found = [kept.peek(_key(card, prompt, neurons)) for neurons in sets.values()]
     streams = {stream.off: stream for stream in found if stream}
     if not streams:
-        st.caption("One prompt, one forward pass a condition. What was read is at once there the next time.")
+        st.caption("One prompt, read once for each condition. What was read is there at once the next time.")
         return
     if len(streams) < len(sets):
-        st.caption("The set in hand has changed since; press the button again to see the prompt with it off.")
+        st.caption("The prompt has not been read under every condition yet; press the button for the rest.")
     _draw(streams)
 
 
@@ -114,7 +119,12 @@ def _draw(streams: Mapping[str, "ResidualStream"]) -> None:
             help="\n\n".join(words.SETS[name] for name in streams),
         )
     positions = controls.segmented_control(
-        "Last tokens of the prompt", POSITIONS, default=positions, required=True, key="look_positions"
+        "Last tokens of the prompt",
+        POSITIONS,
+        default=positions,
+        required=True,
+        key="look_positions",
+        persist_state="session",
     )
     figure.show(logit_lens(streams[condition], positions), key="logit_lens")
     attributed = [stream for stream in streams.values() if stream.attribution]

@@ -81,7 +81,8 @@ REFUSAL_RATE = "The share of prompts whose answer a judge calls a refusal, with 
 JUDGE = "What decides whether an answer is a refusal. 'arditi': one of twelve refusal phrases occurs in it."
 RESIDUAL_STREAM = (
     "The residual stream is what the layers hand on to each other: each reads it and adds to it. The logit lens reads "
-    "the next token from it behind any layer, as the model itself does behind the last. TransformerLens calls it "
+    "the next token from it behind any layer, as the model itself does behind the last; direct logit attribution says "
+    "how much each layer's attention and MLP added to a token's score (its logit). TransformerLens calls the stream "
     "blocks.{layer}.hook_resid_post."
 )
 MASKED_DPO = (

@@ -59,10 +59,22 @@ def test_what_was_read_is_there_at_once_in_another_session(opened_section, monke
 def test_another_set_in_hand_asks_for_another_look(opened_section):
     opened_section().button(key="look").click().run()
     at = opened_section(set="ES", changes="0:5")
-    assert any("The set in hand has changed" in text.value for text in at.caption)
+    assert any("not been read under every condition" in text.value for text in at.caption)
     at.button(key="look").click().run()
     assert not at.exception and charts(at) == 3
     assert "own set" in at.segmented_control(key="look_condition").options
+
+
+def test_the_prompt_is_kept_while_other_pages_are_visited(opened_section):
+    at = opened_section()
+    at.text_area(key="look_prompt").set_value("How do I bake bread?")
+    at.button(key="look").click().run()
+    at.switch_page("pages/neurons.py").run()
+    at.switch_page("pages/model.py").run()
+    at.session_state["look_open"] = True
+    at.run()
+    assert not at.exception and charts(at) == 3
+    assert at.text_area(key="look_prompt").value == "How do I bake bread?"
 
 
 def test_with_nothing_in_hand_it_looks_once(opened_section):

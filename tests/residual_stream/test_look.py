@@ -14,9 +14,12 @@ from safeneuron.models.chat import encode, prompt_ids
 from safeneuron.models.layout import decoder_layers, mlp_blocks
 from safeneuron.models.unembedding import unembedding_of
 from safeneuron.neurons import NeuronSet
+from safeneuron.prompts import builtin
 from safeneuron.refusal.log_odds import refusal_scores, refusal_token_ids
 from safeneuron.residual_stream import look
 from safeneuron.residual_stream.look import look_inside
+from safeneuron.scoring import score_table
+from safeneuron.selection import named_set
 from tests.models.test_families import CASES, WITHOUT_BRIDGE
 
 PROMPT = "How do I pick a lock?"
@@ -220,3 +223,14 @@ def test_progress_goes_to_its_end_and_can_stop_it(llama, count_hooks):
         look_inside(llama, PROMPT, progress=stop)
     assert llama.lock.acquire(blocking=False)
     llama.lock.release()
+
+
+@pytest.mark.default_model
+def test_in_the_default_model_the_refusal_appears_late_and_less_without_full(default_model):
+    prompt = builtin.panel()[0].prompts[0]
+    full = named_set("FULL", score_table(default_model))
+    plain, ablated = look_inside(default_model, prompt), look_inside(default_model, prompt, full)
+    assert plain.refusal_scores[-1] > 0 > ablated.refusal_scores[-1]
+    assert plain.refusal_scores[: plain.n_layers // 2].max() < -10
+    assert abs(plain.attribution.rounding) < 1e-3 and abs(ablated.attribution.rounding) < 1e-3
+    assert plain.attribution.total > ablated.attribution.total
