@@ -1,7 +1,7 @@
 """What a score is, the registry of those there are, and the paper's scores of one model."""
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from math import isfinite
 from typing import TYPE_CHECKING, Any
 
@@ -143,6 +143,7 @@ class ScoreTable:
     model: str
     harmful: ActivationStatistics
     benign: ActivationStatistics
+    _selected: dict[tuple, dict[str, NeuronSet]] = field(default_factory=dict, init=False, repr=False, compare=False)
 
     @property
     def shape(self) -> tuple[int, int]:
@@ -166,6 +167,8 @@ class ScoreTable:
     def select(self, thresholds: Mapping[str, float] | None = None) -> dict[str, NeuronSet]:
         """Return one set per identifying score, and FULL, the union of them (paper.md 1.5).
 
+        Those selected last are kept: one run of a page asks for them several times.
+
         Parameters
         ----------
         thresholds : mapping, optional
@@ -175,6 +178,15 @@ class ScoreTable:
         chosen = {
             name: (thresholds or {}).get(name, score.default_threshold) for name, score in identifying_scores().items()
         }
+        key = tuple(chosen.items())
+        found = self._selected.get(key)
+        if found is None:
+            found = self._select(chosen)
+            self._selected.clear()
+            self._selected[key] = found
+        return dict(found)
+
+    def _select(self, chosen: Mapping[str, float]) -> dict[str, NeuronSet]:
         sets = {
             name: from_mask(name, self.model, self.values(name) > threshold, self._origin(name, threshold))
             for name, threshold in chosen.items()

@@ -13,6 +13,7 @@ from contextlib import contextmanager
 import streamlit as st
 
 from safeneuron.compute import shared_threads, threads
+from safeneuron.errors import UserError
 from safeneuron.progress import Progress
 from safeneuron.runs.store import list_runs
 
@@ -66,16 +67,21 @@ def long_work(label: str, key: str) -> Iterator[Progress]:
         Tells the Stop buttons of a page apart.
     """
     place = st.empty()
-    with place.container(border=True):
-        heading, stop = st.columns([4, 1], vertical_alignment="center")
-        heading.markdown(f"**{label}** …")
-        stop.button("Stop", key=f"stop_{key}", on_click=_note_stop, args=(label,), width="stretch")
-        steps = Steps()
-        if "torch" not in sys.modules:
-            steps("Starting PyTorch (once per start of the server)", 0.0)
-        with compute():
-            yield steps
-        steps.close()
+    try:
+        with place.container(border=True):
+            heading, stop = st.columns([4, 1], vertical_alignment="center")
+            heading.markdown(f"**{label}** …")
+            stop.button("Stop", key=f"stop_{key}", on_click=_note_stop, args=(label,), width="stretch")
+            steps = Steps()
+            if "torch" not in sys.modules:
+                steps("Starting PyTorch (once per start of the server)", 0.0)
+            with compute():
+                yield steps
+            steps.close()
+    except UserError:
+        # Nothing goes on any more that could be stopped; the sentence stands alone.
+        place.empty()
+        raise
     place.empty()
 
 

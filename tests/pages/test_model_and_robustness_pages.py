@@ -6,6 +6,8 @@ import shutil
 import pandas as pd
 import pytest
 
+from safeneuron.errors import UserError
+from safeneuron.models import parity
 from safeneuron.models.card import CARD
 from safeneuron.models.parity_report import TOLERANCES, ParityReport, keep_parity, kept_parity
 from safeneuron.refusal.rates import rate
@@ -23,6 +25,17 @@ def test_the_self_check_runs_and_turns_green(visit):
     assert "Passed" in at.success[0].value
     assert list(at.table[-1].value["verdict"]) == ["agrees"] * len(TOLERANCES)
     assert any(found.value == "A neuron of this model is silu(gate) × up, without biases." for found in at.caption)
+
+
+def test_work_that_is_refused_leaves_its_sentence_and_no_stop_button(visit, monkeypatch):
+    def refuse(loaded):
+        raise UserError("It cannot be checked; take another.")
+
+    monkeypatch.setattr(parity, "check_parity", refuse)
+    at = visit("model")
+    at.button(key="run_self_check").click().run()
+    assert not at.exception and [found.value for found in at.error] == ["It cannot be checked; take another."]
+    assert "Stop" not in [found.label for found in at.button]
 
 
 def test_what_was_not_compared_is_neither_green_nor_red(visit):

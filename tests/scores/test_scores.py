@@ -109,6 +109,17 @@ def test_a_threshold_left_out_is_the_scores_own(rows):
     assert table.select({"SAS": 1.0})["SAS"].neurons > table.select()["SAS"].neurons
 
 
+def test_sets_are_selected_once_while_the_thresholds_stay(rows, monkeypatch):
+    table, values, asked = ScoreTable("m", statistics(rows[0]), statistics(rows[1])), ScoreTable.values, []
+    monkeypatch.setattr(ScoreTable, "values", lambda table, name: asked.append(name) or values(table, name))
+    first = table.select({"ES": 0.5})
+    first.pop("FULL")
+    again = table.select({"ES": 0.5})
+    assert asked == ["ES", "SAS"] and list(again) == ["ES", "SAS", "FULL"] and again["ES"] is first["ES"]
+    assert table.select({"ES": 1.0})["ES"].neurons < again["ES"].neurons and len(asked) == 4
+    assert table == ScoreTable("m", table.harmful, table.benign)
+
+
 def test_the_threshold_itself_is_not_above_it(rows):
     table = ScoreTable("m", statistics(rows[0]), statistics(rows[1]))
     highest = float(table.values("ES").max())
