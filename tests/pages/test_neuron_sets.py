@@ -208,6 +208,7 @@ def test_a_file_is_uploaded_kept_and_in_hand(visit, metric):
     at.button(key="keep_upload").click().run()
     assert not at.exception and not at.error
     assert kept_set("theirs", "tiny") == found
+    assert at.selectbox(key="kept_set").value == "theirs"
     assert metric(at, "Set in hand: theirs") == "1 neurons"
 
 
