@@ -108,13 +108,14 @@ class Selection:
         UserError
             When a neuron does not exist in the model, or ``top`` asks for more than there are.
         """
+        if table is None and self.needs_scores:
+            raise ValueError(f"{self.text} needs the model's scores")
         known = {"ORI": NeuronSet("ORI", self.model, self.shape, frozenset()), **self.given}
-        if self.needs_scores:
-            if table is None:
-                raise ValueError(f"{self.text} needs the model's scores")
+        named = {part.name for part in parts(self.expression) if isinstance(part, Named)}
+        if named - known.keys():
             known |= table.select(thresholds)
-            if Named("RANDOM") in parts(self.expression):
-                known["RANDOM"] = random_like(known["FULL"], seed)
+        if "RANDOM" in named:
+            known["RANDOM"] = random_like(known["FULL"], seed)
         found = self._of(self.expression, known, table, seed)
         match self.expression:
             case Named() | File():

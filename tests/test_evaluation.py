@@ -69,6 +69,17 @@ def test_every_condition_has_its_rates_intervals_and_judge(llama, sets, classes,
     assert len({row["refusal_rate"] for row in rows.values()}) > 1
 
 
+def test_a_further_set_is_a_further_condition(llama, sets, classes, home):
+    mine = NeuronSet("mine", llama.fingerprint, llama.shape, frozenset({(1, 3), (0, 2)}))
+    table = evaluate(llama, sets | {"mine": mine}, classes, SETTINGS)
+    assert [result.condition for result in table.results] == [*CONDITIONS, "mine"]
+    assert table.rows()[:5] == evaluate(llama, sets, classes, SETTINGS).rows()
+    with ablate(llama, mine):
+        refused = [len(answer.text) % 2 == 0 for answer in generate(llama, classes.harmful.prompts, 7)]
+    assert table.rows()[5]["neurons"] == 2
+    assert table.rows()[5]["refusal_rate"] == pytest.approx(sum(refused) / len(refused))
+
+
 def test_every_answer_is_kept_with_what_decided_it(llama, sets, classes, home):
     answers = evaluate(llama, sets, classes, SETTINGS).answers
     assert list(answers) == ["condition", "draw", "kind", "prompt", "answer", "refused", "because"]

@@ -13,11 +13,12 @@ from pathlib import Path
 from safeneuron.errors import UserError
 from safeneuron.models.device import weights_of
 from safeneuron.neurons import NeuronSet
+from safeneuron.scores.score import scores
 from safeneuron.workspace import clear_disk_errors, workspace
 
 NAME = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9 ._-]{0,58}[A-Za-z0-9_-])?", re.ASCII)
-RESERVED = {"ori", "es", "sas", "full", "random", "top", "not", "in", "own set"}
-"""Names that mean something else in an expression or a menu, in small letters."""
+RESERVED = {"ori", "full", "random", "top", "not", "in", "own set"}
+"""Names that mean something else in an expression or a menu, beside those of the scores, in small letters."""
 _FOLDER = re.compile(r"\w[\w.-]*", re.ASCII)
 
 
@@ -139,7 +140,7 @@ def check_set_name(name: str) -> str:
     UserError
         When it is empty, too long, has other characters, or means something else.
     """
-    if name.lower() in RESERVED:
+    if name.lower() in RESERVED | {score.lower() for score in scores()}:
         raise UserError(f"The name {name} is taken by safeneuron itself; choose another for your set.")
     if not NAME.fullmatch(name) or name.lower().endswith(".json"):
         raise UserError(

@@ -52,10 +52,14 @@ def top_neurons(
         When there are fewer.
     """
     flat = values.ravel()
-    free = ~np.isnan(flat) if outside is None else ~np.isnan(flat) & ~outside.mask().ravel()
-    order = np.argsort(-flat, kind="stable")
-    order = order[free[order]]
-    if count > len(order):
-        raise UserError(f"{text!r} asks for {count:,} neurons and there are {len(order):,}; ask for fewer.")
-    layers, indices = np.unravel_index(order[:count], values.shape)
+    free = ~np.isnan(flat) if outside is None else ~(np.isnan(flat) | outside.mask().ravel())
+    places = np.flatnonzero(free)
+    if count > len(places):
+        raise UserError(f"{text!r} asks for {count:,} neurons and there are {len(places):,}; ask for fewer.")
+    # Sorting 2.3 million values takes a second; finding the lowest one that is taken does not.
+    found = flat[places]
+    lowest = np.partition(found, len(found) - count)[len(found) - count]
+    above = places[found > lowest]
+    equal = places[found == lowest][: count - len(above)]
+    layers, indices = np.unravel_index(np.concatenate([above, equal]), values.shape)
     return frozenset(zip(layers.tolist(), indices.tolist(), strict=True))

@@ -75,6 +75,7 @@ def _save(neurons: NeuronSet, model: str, replaced: str | None = None) -> None:
         st.session_state[_MISTAKE] = str(error)
     else:
         st.session_state[_DONE] = f"Kept {len(neurons):,} neurons as {name}."
+        st.session_state[set_upload.KEPT] = name
         hand.take(written(Named(name)))
 
 
@@ -91,7 +92,7 @@ def _kept(choice: Choice) -> None:
             "Kept sets",
             list(by_name),
             format_func=lambda name: f"{name} · {len(by_name[name]):,} neurons",
-            key="kept_set",
+            key=set_upload.KEPT,
             width=200,
         )
         st.button("Take in hand", key="take_kept", on_click=hand.take, args=(written(Named(name)),))

@@ -12,6 +12,8 @@ from safeneuron.sets.kept import keep_set
 from safeneuron.sets.origin import origin_words
 from safeneuron.ui import hand, words
 
+KEPT = "kept_set"
+"""Key of the menu of kept sets, which shows the one that was kept last."""
 _MISTAKE, _COUNT = "upload_mistake", "uploaded_sets"
 
 
@@ -45,6 +47,7 @@ def _keep(found: NeuronSet, name: str, model: str) -> None:
     except UserError as error:
         st.session_state[_MISTAKE] = str(error)
         return
+    st.session_state[KEPT] = name
     hand.take(written(Named(name)))
     # The next drawing has an empty uploader.
     st.session_state[_COUNT] = st.session_state.get(_COUNT, 0) + 1

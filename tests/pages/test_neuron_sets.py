@@ -181,15 +181,14 @@ def test_a_runs_model_is_offered_the_sets_of_the_one_it_was_trained_from(
 
 
 def test_a_set_that_the_next_model_does_not_have_is_said(visit, metric, mine, home, tiny_folder):
-    other = home / "other"
+    other = home / "models" / ("c" * 32)
     shutil.copytree(tiny_folder, other)
     facts = json.loads((other / CARD).read_text()) | {"fingerprint": "other"}
     (other / CARD).write_text(json.dumps(facts))
     write_sums(other)
     keep_statistics(home, "other")
     at = visit(set='"my set"')
-    at.session_state["model"] = str(other)
-    at.run()
+    at.sidebar.selectbox(key="model").set_value("run:cccccccc").run()
     assert not at.exception and not at.error
     assert "There is no set 'my set'" in at.warning[0].value
     assert metric(at, "Set in hand: FULL") == "5 neurons"
@@ -209,6 +208,7 @@ def test_a_file_is_uploaded_kept_and_in_hand(visit, metric):
     at.button(key="keep_upload").click().run()
     assert not at.exception and not at.error
     assert kept_set("theirs", "tiny") == found
+    assert at.selectbox(key="kept_set").value == "theirs"
     assert metric(at, "Set in hand: theirs") == "1 neurons"
 
 

@@ -180,6 +180,14 @@ def test_bars_show_rates_with_intervals_n_and_judge():
     assert [*bars.marker.color] == [palette.CONDITIONS[name] for name in RATES]
 
 
+def test_a_further_set_has_a_bar_and_is_explained():
+    figure = refusal_bars({"now": [*ROWS, ROWS[0] | {"condition": "mine"}]})
+    assert figure.plotly.data[0].x[-1] == "mine"
+    assert figure.plotly.data[0].marker.color[-1] == palette.CONDITIONS["own set"]
+    assert "and with the set mine." in figure.about
+    assert "and with the set" not in refusal_bars({"now": ROWS}).about
+
+
 def test_before_and_after_are_two_groups_of_bars():
     figure = refusal_bars({"before": ROWS, "after": ROWS}, "benign")
     assert [bars.name for bars in figure.plotly.data if bars.type == "bar"] == ["before", "after"]
