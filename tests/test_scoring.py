@@ -11,7 +11,7 @@ from safeneuron.compute import shared_threads, threads
 from safeneuron.neurons import NeuronSet
 from safeneuron.observations.moments import shipped_statistics
 from safeneuron.prompts.promptset import PromptSet
-from safeneuron.score_frames import score_frame, strongest_members, strongest_neurons, write_scores
+from safeneuron.score_frames import score_frame, strongest_members, write_scores
 from safeneuron.scores.score import ScoreTable, identifying_scores
 from safeneuron.scoring import kept_score_table, score_table
 from safeneuron.statistics import ActivationStatistics, statistics_fingerprint
@@ -72,17 +72,6 @@ def test_written_scores_hold_a_row_per_neuron_and_a_file_per_set(llama, classes,
     for name in ("ES", "SAS", "FULL"):
         assert NeuronSet.load(tmp_path / "new" / "out" / f"{name}.json") == sets[name]
     pd.testing.assert_frame_equal(frame, score_frame(table))
-
-
-def test_the_strongest_come_first_and_say_whether_they_are_in_the_set(llama, classes, home):
-    table = score_table(llama, *classes)
-    chosen = table.select({"ES": 0.8, "SAS": 1.5})["FULL"]
-    frame = strongest_neurons(table, chosen, "SAS", limit=30)
-    assert frame["SAS"].tolist() == sorted(table.values("SAS").ravel(), reverse=True)[:30]
-    pairs = list(zip(frame["layer"], frame["neuron"], strict=True))
-    assert [table.values("SAS")[pair] for pair in pairs] == frame["SAS"].tolist()
-    assert frame["in set"].tolist() == [pair in chosen.neurons for pair in pairs]
-    assert set(frame["in set"]) == {True, False}
 
 
 def jaccard(one, other):

@@ -1,0 +1,66 @@
+"""Rows of neurons: the strongest first, those that pass the filter and no others."""
+
+import numpy as np
+import pytest
+
+from safeneuron.neuron_rows import ALL, MEMBERS, OTHERS, RowFilter, matching, neuron_rows
+from safeneuron.neurons import NeuronSet
+from safeneuron.scores.score import ScoreTable
+from safeneuron.statistics import ActivationStatistics
+
+SHAPE = (3, 40)
+
+
+def made(seed):
+    generator = np.random.default_rng(seed)
+    classes = [
+        ActivationStatistics(20, generator.standard_normal(SHAPE), generator.uniform(0.5, 2, SHAPE), "last", name)
+        for name in ("harmful", "benign")
+    ]
+    return ScoreTable("m", *classes)
+
+
+TABLE, OTHER = made(0), made(1)
+CHOSEN = NeuronSet("own", "m", SHAPE, frozenset({(0, 3), (1, 30), (2, 39)}))
+
+
+def pairs(rows):
+    return list(zip(rows["layer"], rows["neuron"], strict=True))
+
+
+def test_the_strongest_come_first_with_their_numbers_and_whether_they_are_in_the_set():
+    values = TABLE.values("SAS")
+    rows = neuron_rows(TABLE, "SAS", CHOSEN, RowFilter())
+    assert len(rows) == matching(TABLE, "SAS", CHOSEN, RowFilter()) == 120
+    assert rows["SAS"].tolist() == sorted(values.ravel(), reverse=True)
+    assert [values[pair] for pair in pairs(rows)] == rows["SAS"].tolist()
+    assert [TABLE.harmful.mean[pair] for pair in pairs(rows)] == rows["mean harmful"].tolist()
+    assert {pair for pair, inside in zip(pairs(rows), rows["in set"], strict=True) if inside} == CHOSEN.neurons
+    assert pairs(neuron_rows(TABLE, "SAS", CHOSEN, RowFilter(), limit=7)) == pairs(rows)[:7]
+
+
+@pytest.mark.parametrize(
+    ("shown", "passes"),
+    [
+        (RowFilter(layers=(1, 2)), lambda neuron, value: neuron[0] in (1, 2)),
+        (RowFilter(membership=MEMBERS), lambda neuron, value: neuron in CHOSEN),
+        (RowFilter(membership=OTHERS), lambda neuron, value: neuron not in CHOSEN),
+        (RowFilter(above=0.5), lambda neuron, value: value > 0.5),
+        (RowFilter((1, 1), OTHERS, 0.5), lambda neuron, value: neuron[0] == 1 and neuron not in CHOSEN and value > 0.5),
+        (RowFilter(above=99.0), lambda neuron, value: False),
+    ],
+    ids=["layers", "members", "others", "above", "all of these", "nothing"],
+)
+def test_a_filter_lets_through_what_it_says(shown, passes):
+    values = TABLE.values("ES")
+    wanted = {neuron for neuron in np.ndindex(SHAPE) if passes(neuron, values[neuron])}
+    assert set(pairs(neuron_rows(TABLE, "ES", CHOSEN, shown))) == wanted
+    assert matching(TABLE, "ES", CHOSEN, shown) == len(wanted)
+
+
+def test_compared_with_another_model_the_largest_changes_come_first():
+    rows = neuron_rows(TABLE, "ES", CHOSEN, RowFilter(membership=ALL), 20, OTHER)
+    change = TABLE.change("ES", OTHER)
+    assert rows["change"].abs().tolist() == sorted(np.abs(change).ravel(), reverse=True)[:20]
+    assert [change[pair] for pair in pairs(rows)] == rows["change"].tolist()
+    assert [OTHER.values("ES")[pair] for pair in pairs(rows)] == rows["compared"].tolist()
