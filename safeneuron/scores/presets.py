@@ -31,7 +31,7 @@ class Preset:
     model_types: tuple[str, ...] = ()
 
 
-EMBEDDED = Preset(f"{DEFAULT_MODEL} and what was trained from it", {"ES": 2.0, "SAS": 6.0})
+EMBEDDED = Preset(f"{DEFAULT_MODEL}'s own", {"ES": 2.0, "SAS": 6.0})
 LLAMA = Preset("the paper's, Llama", {"ES": 2.0, "SAS": 2.0}, ("llama",))
 QWEN = Preset("the paper's, Qwen", {"ES": 3.0, "SAS": 2.0}, ("qwen2", "qwen3"))
 PRESETS = (EMBEDDED, LLAMA, QWEN)

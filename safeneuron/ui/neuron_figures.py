@@ -12,6 +12,7 @@ from safeneuron.plots.figure import Figure
 from safeneuron.plots.neuron_map import NeuronMap, neuron_map, reach
 from safeneuron.plots.per_layer import per_layer, per_layer_compared
 from safeneuron.plots.score_histogram import score_histogram
+from safeneuron.scores.score import scores
 from safeneuron.shown import Shown
 from safeneuron.ui import chosen_neuron, figure, hand, map_clicks, map_view, opening, resources, threshold_line
 from safeneuron.ui.choice import Choice, label
@@ -23,9 +24,10 @@ def meaning_of_colours(shown: Shown) -> str:
     """Say in a sentence what the colours of the map mean."""
     if shown.is_difference:
         return f"the redder, the higher its {shown.name} than in **{shown.difference_to}**; the bluer, the lower."
+    title = f"{scores()[shown.name].title} ({shown.name})"
     if shown.signed:
-        return f"the redder, the higher its {shown.name}; the bluer, the further below zero."
-    return f"the brighter, the higher its {shown.name}."
+        return f"the redder, the higher its {title}; the bluer, the further below zero."
+    return f"the brighter, the higher its {title}, harmful prompts against benign ones."
 
 
 def show(choice: Choice, wanted: Wanted, shown: Shown, second: Shown | None) -> None:

@@ -41,7 +41,7 @@ def show(choice: Choice) -> None:
         key=_MENU,
         on_change=_take,
         help=f"{preset_of(choice.card)[1]} {words.THRESHOLD}",
-        width=290,
+        width=200,
     )
     for name, score in identifying_scores().items():
         row.slider(
@@ -51,7 +51,7 @@ def show(choice: Choice) -> None:
             step=0.1,
             key=threshold_name(name),
             help=words.THRESHOLD,
-            width=210,
+            width=190,
         )
     for name, found in choice.sets.items():
         row.metric(name, f"{len(found):,}", help=words.SETS[name], width="content")
