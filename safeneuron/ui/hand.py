@@ -24,6 +24,7 @@ from safeneuron.ui.choice import card_of
 
 NAMED = SETS
 OWN = "own set"
+LONGEST_LABEL = 40
 
 
 def thresholds() -> dict[str, float]:
@@ -71,9 +72,11 @@ def names(card: ModelCard) -> list[str]:
 
 
 def label(text: str) -> str:
-    """Return an expression as a menu shows it: a kept set's name without quotation marks."""
+    """Return an expression as a menu or title shows it: a name without quotation marks, a long one cut short."""
     inner = text[1:-1]
-    return inner if text == f'"{inner}"' and '"' not in inner else text
+    if text == f'"{inner}"' and '"' not in inner:
+        return inner
+    return text if len(text) <= LONGEST_LABEL else f"{text[: LONGEST_LABEL - 1]}…"
 
 
 def take(name: str) -> None:

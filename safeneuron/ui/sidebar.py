@@ -94,7 +94,7 @@ def _set_in_hand(choice: Choice) -> None:
     st.metric(
         f"Set in hand: {hand.label(name)}",
         f"{len(choice.hand):,} neurons",
-        help=f"{words.SETS.get(name, words.KEPT)} {words.NEURON_SET}",
+        help=f"{words.SETS.get(name, f'`{name}` · {words.KEPT}')} {words.NEURON_SET}",
     )
     st.caption(f"{choice.hand.share:.2%} of the model's neurons")
     st.session_state[_MENU] = name

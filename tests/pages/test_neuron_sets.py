@@ -11,6 +11,7 @@ from safeneuron.neurons import NeuronSet
 from safeneuron.runs import store
 from safeneuron.sets.kept import keep_set, kept_names, kept_set
 from safeneuron.training import start
+from safeneuron.ui import address
 from tests.pages.conftest import PLANTED, keep_statistics
 
 PAGES = ("model", "neurons", "ablation", "training", "robustness")
@@ -79,6 +80,24 @@ def test_an_expression_stands_in_a_link(visit, metric, mine):
     at = visit(set="top(3, SAS, not in 0:1) | 2:39")
     assert not at.exception and not at.error
     assert metric(at, "Set in hand: top(3, SAS, not in 0:1) | 2:39") == "4 neurons"
+
+
+def test_a_long_expression_is_cut_short_in_titles_and_whole_in_the_help(visit, metric):
+    text = " | ".join(f"1:{index}" for index in range(30))
+    at = visit("ablation", set=text)
+    assert not at.exception and not at.error
+    shown = at.sidebar.metric[0]
+    assert (shown.label, shown.value) == (f"Set in hand: {text[:39]}…", "30 neurons")
+    assert f"`{text}`" in shown.proto.help
+    assert at.query_params["set"] == text
+
+
+def test_a_set_too_long_for_a_link_is_said(visit, metric, monkeypatch):
+    monkeypatch.setattr(address, "LONGEST", 10)
+    at = visit(set="ES | SAS | 1:5")
+    assert metric(at, "Set in hand: ES | SAS | 1:5") == "6 neurons"
+    assert "set" not in at.query_params
+    assert any("Too long for a link" in caption.value for caption in at.sidebar.caption)
 
 
 def test_asking_for_more_than_there_are_can_be_undone(visit, metric):
