@@ -13,7 +13,7 @@ with page("Neurons") as choice:
         opening.need_scores(choice.card)
     compared = resources.scores_of(choice.other) if choice.other else None
     st.markdown(
-        f"Each cell of the map is one MLP neuron of **{choice.card.title}**; "
+        f"The map shows every MLP neuron of **{choice.card.title}**: "
         f"{neuron_figures.meaning_of_colours(choice, compared)} The marked ones are the set in hand: switch them off "
         "and see whether the model still refuses.",
         help=words.NEURON,
