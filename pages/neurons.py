@@ -38,7 +38,7 @@ with page("Neurons") as choice:
         st.stop()
     shown, second = found
     intro.markdown(
-        f"Each cell of the map is one MLP neuron of **{choice.card.title}**; "
+        f"The map shows every MLP neuron of **{choice.card.title}**: "
         f"{neuron_figures.meaning_of_colours(shown)} The marked ones are the set in hand: switch them off and see "
         "whether the model still refuses.",
         help=words.NEURON,

@@ -75,7 +75,7 @@ def _place_is_rank(order: Order | None, cells: Cells) -> bool:
 
 def _hover(name: str, means: list[str], cells: Cells, order: Order | None, carried: Mapping[str, np.ndarray]) -> str:
     lines = [
-        f"layer %{{y}}, neuron %{{{'text' if 'text' in carried else 'x'}}}",
+        f"layer %{{y}}, neuron %{{{'text' if 'text' in carried else 'x:d'}}}",
         f"<b>{name} %{{z:.2f}}</b>",
         *(f"{label} %{{customdata[{number}]:.3g}}" for number, label in enumerate(means)),
     ]

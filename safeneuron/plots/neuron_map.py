@@ -195,6 +195,8 @@ def _axis(title: str, first: int, count: int, shown: tuple[float, float]) -> dic
         ends
         | {"range": shown, "autorangeoptions": ends}
         | {"title": title, "showgrid": False, "zeroline": False, "automargin": False}
+        # Whole numbers in full: 20,001 and not 20.001k.
+        | {"tickformat": ",d"}
     )
 
 

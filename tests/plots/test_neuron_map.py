@@ -79,7 +79,7 @@ def test_every_cell_carries_its_neurons_numbers():
     np.testing.assert_array_equal(cells.customdata, np.stack([*means.values()], axis=2).astype(np.float32))
     for layer, neuron in ((3, 77), (12, 700)):
         assert cells.hovertext[layer, neuron] == (values[layer] > values[layer, neuron]).sum() + 1
-    assert "layer %{y}, neuron %{x}" in cells.hovertemplate
+    assert "layer %{y}, neuron %{x:d}" in cells.hovertemplate
     assert "mean, benign %{customdata[1]:.3g}" in cells.hovertemplate
     assert "rank %{hovertext} of 1,536 in its layer" in cells.hovertemplate
 
@@ -140,7 +140,7 @@ def test_what_does_not_fit_is_left_out_of_the_hover_the_rank_first():
     figure = drawn(scores((30, 1536)), means=MEANS)
     cells = carrier(figure)
     assert cells.hovertext is None and "rank" not in cells.hovertemplate
-    assert cells.customdata is not None and "neuron %{x}" in cells.hovertemplate
+    assert cells.customdata is not None and "neuron %{x:d}" in cells.hovertemplate
     assert set(MEANS) | {"rank in layer"} <= set(figure.data.columns), "the download has all of it"
 
 
