@@ -48,7 +48,8 @@ def snip_importance(
         found = np.zeros(loaded.shape)
 
         def take(weight: nn.Parameter) -> None:
-            size = (_wide(weight.detach()) * _wide(weight.grad)).abs()
+            # In place: nobody else reads the gradient.
+            size = _wide(weight.grad).mul_(weight.detach()).abs_()
             weight.grad = None
             for layer, tensor in owned[weight]:
                 found[layer] += _neuron_sums(size, tensor, loaded.shape[1])

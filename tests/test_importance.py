@@ -184,3 +184,14 @@ def test_packed_weights_are_refused(models, monkeypatch):
     monkeypatch.setattr("safeneuron.importance.mlp_blocks", lambda model: [block])
     with pytest.raises(UserError, match="4 bits.*SAFENEURON_LOAD=bfloat16"):
         neuron_weights(models["gated"])
+
+
+@pytest.mark.parametrize("importance", [snip_importance, wanda_importance])
+def test_half_precision_loses_only_its_own_digits(importance, models, prompts):
+    """Products and sums are in float32; what is left is the rounding of weights and activations."""
+    exact = models["fused"]
+    half = replace(exact, model=copy.deepcopy(exact.model).bfloat16())
+    rounded = replace(exact, model=copy.deepcopy(half.model).double())
+    examples = examples_of(exact, prompts)
+    found, expected = importance(half, examples), importance(rounded, examples)
+    assert np.median(np.abs(found / expected - 1)) < 0.02

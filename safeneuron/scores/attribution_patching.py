@@ -6,6 +6,9 @@ The first-order estimate of how far the refusal score (Arditi et al., arXiv 2406
 the neuron's activation is set to the baseline b: its mean on benign prompts, or 0, which is the paper's
 ablation. Attribution patching: Nanda 2023; Kramár et al. 2024 (AtP*, arXiv 2403.00745). The score saturates
 at 18.4 nats, and where it does every gradient is 0.
+
+Cost, measured on the default model with 32 prompts of each class: 1.6 times a bare forward pass over them, of which
+0.5 is the benign mean, which the paper's scores may have left already.
 """
 
 from collections.abc import Mapping
@@ -63,12 +66,12 @@ SCORE = Score(
     description="By how much the log-odds of a refusal would fall, to first order, if the neuron's activation on "
     "harmful prompts were its mean on benign ones. Negative: the neuron works against the refusal. Needs gradients.",
     source="Nanda 2023; Kramár et al. 2024, arXiv 2403.00745; refusal score of Arditi et al., arXiv 2406.11717",
-    default_threshold=0.1,
+    default_threshold=0.03,
     compute=_compute,
     options=OPTIONS,
     observes=(),
     pools=False,
     signed=True,
     needs_model=True,
-    highest_threshold=1.0,
+    highest_threshold=2.0,
 )

@@ -8,6 +8,8 @@ same rule finds on benign prompts. What differs from them: the paper asks for Im
 never gives, so the top K of the original code stands for it; that code scores the up projection's output
 alone and here h is the whole activation, gate included, as in the paper; attention neurons are
 left out; foundation neurons come from the benign class and not from Wikipedia.
+
+Cost, measured on the default model with 32 prompts of each class: 1.1 times a bare forward pass over them.
 """
 
 from collections.abc import Mapping
