@@ -59,6 +59,10 @@ class MLPLayout:
         Config field with the number of neurons in a layer.
     widths : int
         How many times ``hidden_size`` that is where the config leaves it open.
+    final_norm : str
+        Dotted name of the norm between the last layer and the unembedding; some variants of a family have none.
+    projection : str or None
+        Dotted name of what follows that norm where the embeddings are narrower than the residual stream.
     bridge_errors : tuple of (str, str)
         Config fields under which TransformerBridge computes something else than the model, and what.
     """
@@ -72,6 +76,8 @@ class MLPLayout:
     transposed: bool = False
     d_mlp: str = "intermediate_size"
     widths: int = 4
+    final_norm: str = "model.norm"
+    projection: str | None = None
     bridge_errors: tuple[tuple[str, str], ...] = ()
 
     def shape(self, config: "PreTrainedConfig") -> tuple[int, int]:

@@ -8,6 +8,7 @@ LAYOUT = MLPLayout(
     up="mlp.dense_h_to_4h",
     down="mlp.dense_4h_to_h",
     d_mlp="ffn_hidden_size",
+    final_norm="transformer.ln_f",
     bridge_errors=(
         ("alibi", "TransformerLens 4.3 adds Falcon's ALiBi to the attention scores twice"),
         ("new_decoder_architecture", "TransformerLens 4.3 takes Falcon's grouped attention apart wrongly"),

@@ -4,4 +4,9 @@ from dataclasses import replace
 
 from safeneuron.models.families.llama import LAYOUT as LLAMA
 
-LAYOUT = replace(LLAMA, model_types=("gemma3",), layers="model.language_model.layers")
+LAYOUT = replace(
+    LLAMA,
+    model_types=("gemma3",),
+    layers="model.language_model.layers",
+    final_norm="model.language_model.norm",
+)

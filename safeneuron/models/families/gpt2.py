@@ -9,4 +9,5 @@ LAYOUT = MLPLayout(
     down="mlp.c_proj",
     transposed=True,
     d_mlp="n_inner",
+    final_norm="transformer.ln_f",
 )

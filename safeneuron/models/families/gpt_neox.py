@@ -7,4 +7,5 @@ LAYOUT = MLPLayout(
     layers="gpt_neox.layers",
     up="mlp.dense_h_to_4h",
     down="mlp.dense_4h_to_h",
+    final_norm="gpt_neox.final_layer_norm",
 )

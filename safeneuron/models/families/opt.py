@@ -8,4 +8,6 @@ LAYOUT = MLPLayout(
     up="fc1",
     down="fc2",
     d_mlp="ffn_dim",
+    final_norm="model.decoder.final_layer_norm",
+    projection="model.decoder.project_out",
 )
