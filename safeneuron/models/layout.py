@@ -63,6 +63,8 @@ class MLPLayout:
         Dotted name of the norm between the last layer and the unembedding; some variants of a family have none.
     projection : str or None
         Dotted name of what follows that norm where the embeddings are narrower than the residual stream.
+    mlp_norm : str or None
+        Name inside one layer of a norm between the down-projection and the residual stream.
     bridge_errors : tuple of (str, str)
         Config fields under which TransformerBridge computes something else than the model, and what.
     """
@@ -78,6 +80,7 @@ class MLPLayout:
     widths: int = 4
     final_norm: str = "model.norm"
     projection: str | None = None
+    mlp_norm: str | None = None
     bridge_errors: tuple[tuple[str, str], ...] = ()
 
     def shape(self, config: "PreTrainedConfig") -> tuple[int, int]:

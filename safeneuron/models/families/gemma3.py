@@ -4,4 +4,4 @@ from dataclasses import replace
 
 from safeneuron.models.families.llama import LAYOUT as LLAMA
 
-LAYOUT = replace(LLAMA, model_types=("gemma3_text",))
+LAYOUT = replace(LLAMA, model_types=("gemma3_text",), mlp_norm="post_feedforward_layernorm")

@@ -8,5 +8,6 @@ LAYOUT = replace(
     LLAMA,
     model_types=("gemma3",),
     layers="model.language_model.layers",
+    mlp_norm="post_feedforward_layernorm",
     final_norm="model.language_model.norm",
 )

@@ -4,4 +4,4 @@ from dataclasses import replace
 
 from safeneuron.models.families.llama import LAYOUT as LLAMA
 
-LAYOUT = replace(LLAMA, model_types=("olmo2",))
+LAYOUT = replace(LLAMA, model_types=("olmo2",), mlp_norm="post_feedforward_layernorm")
