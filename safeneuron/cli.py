@@ -6,6 +6,7 @@ from safeneuron.commands.ablation import ablate
 from safeneuron.commands.chat import models_chat
 from safeneuron.commands.evaluation import evaluate
 from safeneuron.commands.models import align, models_app
+from safeneuron.commands.neuron import neuron
 from safeneuron.commands.runs import runs_app, train
 from safeneuron.commands.scores import score
 from safeneuron.commands.speed import bench
@@ -17,6 +18,6 @@ app = typer.Typer(
 )
 models_app.command("chat")(models_chat)
 app.add_typer(models_app, name="models")
-for command in (align, score, ablate, evaluate, train, bench):
+for command in (align, score, neuron, ablate, evaluate, train, bench):
     app.command()(command)
 app.add_typer(runs_app, name="runs")

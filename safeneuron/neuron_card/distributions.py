@@ -7,6 +7,7 @@ import numpy as np
 from safeneuron.neuron_card.records import Records
 from safeneuron.neurons import Neuron
 from safeneuron.significance import cohens_d, effect_size_interval
+from safeneuron.statistics import ROUNDING
 
 
 @dataclass(frozen=True)
@@ -31,8 +32,14 @@ class Distributions:
 
 
 def distributions(records: Records, neuron: Neuron, seed: int = 0) -> Distributions:
-    """Return both distributions of a neuron's activation with d and its interval."""
+    """Return both distributions of a neuron's activation with d and its interval.
+
+    All three are 0 where the activation varies by rounding alone, see :data:`safeneuron.statistics.ROUNDING`.
+    """
     harmful, benign = (record.neuron(*neuron).astype(np.float64) for record in (records.harmful, records.benign))
+    both = np.concatenate([harmful, benign])
+    if np.ptp(both) <= ROUNDING * np.sqrt(np.mean(both**2)):
+        return Distributions(harmful, benign, 0.0, 0.0, 0.0)
     return Distributions(
         harmful, benign, float(cohens_d(harmful, benign)), *effect_size_interval(harmful, benign, seed)
     )

@@ -9,6 +9,7 @@ import numpy as np
 from safeneuron.neuron_card.records import Records
 from safeneuron.neurons import Neuron
 from safeneuron.progress import Progress, silent
+from safeneuron.statistics import ROUNDING
 
 if TYPE_CHECKING:
     from safeneuron.models.loaded import LoadedModel
@@ -71,11 +72,15 @@ def alike_in_output(
 
 
 def _standardised(values: np.ndarray) -> np.ndarray:
-    """Return columns ``[n, k]`` with mean 0 and length 1, so that products are correlations; constant ones as 0."""
-    values = values - values.mean(axis=0, dtype=np.float64).astype(values.dtype)
+    """Return columns ``[n, k]`` with mean 0 and length 1, so that products are correlations.
+
+    Those that vary by rounding alone are 0, see :data:`safeneuron.statistics.ROUNDING`.
+    """
     # Squares in float64: those of single neurons reach the end of float32.
+    size = np.sqrt(np.einsum("ij,ij->j", values, values, dtype=np.float64))
+    values = values - values.mean(axis=0, dtype=np.float64).astype(values.dtype)
     lengths = np.sqrt(np.einsum("ij,ij->j", values, values, dtype=np.float64))
-    return np.divide(values, lengths, out=np.zeros_like(values), where=lengths > 0, casting="same_kind")
+    return np.divide(values, lengths, out=np.zeros_like(values), where=lengths > ROUNDING * size, casting="same_kind")
 
 
 def _nearest(found: Iterator[tuple[int, np.ndarray]], neuron: Neuron, count: int) -> tuple[Neighbour, ...]:

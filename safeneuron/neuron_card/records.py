@@ -14,6 +14,7 @@ from safeneuron.observations.record import ActivationRecord
 from safeneuron.observations.residual import ResidualStatistics
 from safeneuron.progress import Progress, silent
 from safeneuron.prompts import builtin
+from safeneuron.scores.score import ACTIVATIONS
 from safeneuron.scoring import classes_of
 from safeneuron.statistics import Pooling
 from safeneuron.workspace import fingerprint
@@ -101,7 +102,9 @@ def read_records(loaded: "LoadedModel", pooling: Pooling = "last", progress: Pro
 
     for kind, target in card_targets(loaded.fingerprint, pooling).items():
         step = f"Reading activations on {'safe twins' if kind == 'twin' else f'{kind} prompts'}"
-        observe(loaded, target, _needed(kind), progress, step)
+        # In the same pass what the paper's scores are made of, if a model comes here that was never scored.
+        names = _needed(kind) if kind == "twin" else (*_needed(kind), ACTIVATIONS)
+        observe(loaded, target, names, progress, step)
     return kept_records(loaded.fingerprint, pooling)
 
 
