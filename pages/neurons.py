@@ -2,9 +2,10 @@
 
 import streamlit as st
 
+from safeneuron.neuron_card.standing import Ranking
 from safeneuron.plots.neuron_map import reach
 from safeneuron.scores.score import identifying_scores
-from safeneuron.ui import hand, map_clicks, neuron_figures, opening, resources, words
+from safeneuron.ui import hand, map_clicks, neuron_card, neuron_figures, opening, resources, words
 from safeneuron.ui.address import HIGHEST_THRESHOLD, threshold_name
 from safeneuron.ui.neuron_table import strongest
 from safeneuron.ui.page import page
@@ -85,4 +86,5 @@ with page("Neurons") as choice:
             help=words.SETS[label],
         )
 
+    neuron_card.show(choice, Ranking(name, choice.table.values(name)))
     strongest(choice.table, name, choice.hand, compared, choice.other.title if choice.other else None)

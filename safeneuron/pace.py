@@ -24,6 +24,8 @@ ROUGHLY = {
     "answer": 1.2,
     "bulk answer": 0.45,
     "scoring": 80.0,
+    "reading": 0.1,
+    "examination": 15.0,
     "run answer": 0.45,
     "run scoring": 80.0,
     "run reference": 0.8,
@@ -31,8 +33,9 @@ ROUGHLY = {
     "run opening": 30.0,
 }
 """Seconds of one idle core with the default model: per opening, per answer of 64 tokens (a few at a time, or
-32), per scoring on the 800 built-in prompts, per preference pair's reference log-probabilities, per pair of an
-optimiser step, per start of a run. A run has half of the cores, so that its paces are kept apart."""
+32), per scoring on the 800 built-in prompts, per prompt whose activations are kept, per neuron examined, per
+preference pair's reference log-probabilities, per pair of an optimiser step, per start of a run. A run has half of
+the cores, so that its paces are kept apart."""
 
 ROUGHLY_PARAMETERS = 134_000_000
 """Of the default model."""
@@ -92,6 +95,16 @@ def of_answers(count: int, card: ModelCard, bulk: bool = False) -> str:
 def of_scoring(card: ModelCard) -> str:
     """Say how long scoring a model on the built-in prompts takes."""
     return _words({"scoring": 1}, card)
+
+
+def of_reading(count: int, card: ModelCard) -> str:
+    """Say how long reading every neuron's activation on so many prompts takes."""
+    return _words({"reading": count}, card)
+
+
+def of_examination(card: ModelCard) -> str:
+    """Say how long examining one neuron takes."""
+    return _words({"examination": 1}, card)
 
 
 def of_opening(card: ModelCard) -> str:

@@ -21,7 +21,7 @@ def neuron(
     """Show all about one neuron: when it is active, what it writes, its neighbours, and what goes without it."""
     from safeneuron.neuron_card.card import activity, card_json, check_neuron, examine
     from safeneuron.neuron_card.records import read_records
-    from safeneuron.neuron_card.standing import standing
+    from safeneuron.neuron_card.standing import Ranking
     from safeneuron.prompts import builtin
     from safeneuron.scores.score import identifying_scores
     from safeneuron.scoring import score_table
@@ -42,7 +42,7 @@ def neuron(
         panel = Panel(loaded, harmful.prompts + benign.prompts)
         examined = examine(loaded, panel, place, records, progress)
         found = activity(records, place)
-        standings = {name: standing(table.values(name), place) for name in identifying_scores()}
+        standings = {name: Ranking(name, table.values(name)).standing(place) for name in identifying_scores()}
     result: dict[str, Any] = {"model": model, "pooling": pooling}
     result |= card_json(place, records, found, examined)
     result["scores"] = {name: {"value": one.value, "rank": one.rank, "of": one.of} for name, one in standings.items()}

@@ -27,22 +27,45 @@ class Standing:
     after: Neuron | None
 
 
-def standing(values: np.ndarray, neuron: Neuron) -> Standing:
-    """Return a neuron's place among scores ``[n_layers, d_mlp]``; linear in their number, without sorting."""
-    flat, place = values.ravel(), int(np.ravel_multi_index(neuron, values.shape))
-    own = flat[place]
-    higher, equal = flat > own, flat == own
-    twins = np.flatnonzero(equal)
-    earlier, later = twins[twins < place], twins[twins > place]
-    before = earlier[-1] if len(earlier) else _extreme(flat, higher, lowest=True)
-    after = later[0] if len(later) else _extreme(flat, flat < own, lowest=False)
-    rank = 1 + int(higher.sum()) + len(earlier)
-    return Standing(float(own), rank, flat.size, *(_neuron(values, one) for one in (before, after)))
+@dataclass(frozen=True)
+class Ranking:
+    """All neurons by one score.
 
+    Parameters
+    ----------
+    name : str
+        Of the score.
+    values : numpy.ndarray
+        ``[n_layers, d_mlp]``.
+    """
 
-def strongest(values: np.ndarray) -> Neuron:
-    """Return the neuron with the highest score."""
-    return _neuron(values, int(values.argmax()))
+    name: str
+    values: np.ndarray
+
+    def value(self, neuron: Neuron) -> float:
+        """Return a neuron's score."""
+        return float(self.values[neuron])
+
+    def first(self) -> Neuron:
+        """Return the neuron with the highest score."""
+        return self._neuron(int(self.values.argmax()))
+
+    def standing(self, neuron: Neuron) -> Standing:
+        """Return a neuron's place; linear in the number of neurons, without sorting them."""
+        flat, place = self.values.ravel(), int(np.ravel_multi_index(neuron, self.values.shape))
+        own = flat[place]
+        higher, equal = flat > own, np.flatnonzero(flat == own)
+        earlier, later = equal[equal < place], equal[equal > place]
+        before = earlier[-1] if len(earlier) else _extreme(flat, higher, lowest=True)
+        after = later[0] if len(later) else _extreme(flat, flat < own, lowest=False)
+        rank = 1 + int(higher.sum()) + len(earlier)
+        return Standing(float(own), rank, flat.size, self._neuron(before), self._neuron(after))
+
+    def _neuron(self, place: int | None) -> Neuron | None:
+        if place is None:
+            return None
+        layer, index = np.unravel_index(place, self.values.shape)
+        return int(layer), int(index)
 
 
 def _extreme(flat: np.ndarray, among: np.ndarray, lowest: bool) -> int | None:
@@ -53,10 +76,3 @@ def _extreme(flat: np.ndarray, among: np.ndarray, lowest: bool) -> int | None:
     if lowest:
         return places[::-1][flat[places[::-1]].argmin()]
     return places[flat[places].argmax()]
-
-
-def _neuron(values: np.ndarray, place: int | None) -> Neuron | None:
-    if place is None:
-        return None
-    layer, index = np.unravel_index(place, values.shape)
-    return int(layer), int(index)

@@ -78,6 +78,16 @@ def token_activations(
     )
 
 
+def common_start(rows: Sequence[TokenActivations]) -> int:
+    """Return how many tokens all rows begin with alike, which a chat format writes before every prompt."""
+    count = 0
+    for tokens in zip(*(row.tokens for row in rows), strict=False):
+        if len(set(tokens)) > 1:
+            break
+        count += 1
+    return count
+
+
 def spelled(tokenizer: "PreTrainedTokenizerBase", ids: Sequence[int]) -> tuple[tuple[str, ...], tuple[bool, ...]]:
     """Return each token's text with its spaces, and whether it is a special one."""
     # Decoded behind another token, since some tokenizers drop the space of a text's first one.

@@ -21,6 +21,10 @@ OUTLINE = "#7a7a7a"
 RUNS = ("#009988", "#ee3377", "#33bbee", "#997700", "#6699cc")
 """Colours of runs, given out in this order."""
 
+KINDS = {"harmful": "#d6604d", "benign": "#4393c3", "twin": "#8cc3de"}
+"""Colour of each kind of prompt: the red and blue sides of the scale of differences, apart in lightness from both
+backgrounds; twins, which are benign too, in a lighter blue."""
+
 SCORE_SCALE = "Cividis"
 
 DIFFERENCE_SCALE = (

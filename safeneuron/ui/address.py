@@ -27,7 +27,7 @@ def threshold_name(score: str) -> str:
 
 def defaults() -> dict[str, Any]:
     """Return every choice that stands in the address, with the value that is left out of it."""
-    chosen = {"model": DEFAULT_MODEL, "compare": NOTHING, "score": "SAS", "set": "FULL", "changes": ""}
+    chosen = {"model": DEFAULT_MODEL, "compare": NOTHING, "score": "SAS", "set": "FULL", "changes": "", "neuron": ""}
     return chosen | {threshold_name(name): score.default_threshold for name, score in identifying_scores().items()}
 
 

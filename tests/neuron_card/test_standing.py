@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from safeneuron.neuron_card.standing import standing, strongest
+from safeneuron.neuron_card.standing import Ranking
 
 
 @pytest.mark.parametrize("values", [np.random.default_rng(0).normal(size=(3, 5)), np.zeros((3, 4)), np.eye(4)])
@@ -13,8 +13,8 @@ def test_ranks_are_those_of_a_stable_sort(values):
         for place in np.argsort(-values, axis=None, kind="stable")
     ]
     for place, neuron in enumerate(order):
-        found = standing(values, neuron)
+        found = Ranking("SAS", values).standing(neuron)
         assert (found.rank, found.of, found.value) == (place + 1, values.size, values[neuron])
         assert found.before == (order[place - 1] if place else None)
         assert found.after == (order[place + 1] if place + 1 < len(order) else None)
-    assert strongest(values) == order[0]
+    assert Ranking("SAS", values).first() == order[0]
