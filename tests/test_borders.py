@@ -130,7 +130,7 @@ def loaded_after(code):
     [
         "import safeneuron.scoring, safeneuron.models.catalogue",
         "from safeneuron.models.catalogue import catalogue; catalogue()",
-        "from safeneuron.scoring import kept_score_table; kept_score_table('unknown')"
+        "from safeneuron.scoring import kept_score_table; kept_score_table('unknown')",
         "import safeneuron.robustness, safeneuron.prompts.answers, safeneuron.models.difference, safeneuron.pace",
         "import safeneuron.cli",
         "import safeneuron.prompts.builtin as b; b.harmful_prompts()",
