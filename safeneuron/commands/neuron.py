@@ -55,10 +55,11 @@ def _text(card: dict[str, Any]) -> str:
         f"{name} {one['value']:.2f} (rank {one['rank']:,} of {one['of']:,})" for name, one in card["scores"].items()
     )
     low, high = card["effect_size_interval"]
+    interval = f", 95 % interval {low:.2f} to {high:.2f}" if low is not None else ""
     cosine = weight["refusal_cosine"]
     summary = [
         f"Neuron {card['layer']}:{card['index']}: {scores}",
-        f"d {card['effect_size']:.2f}, 95 % interval {low:.2f} to {high:.2f}, {len(card['activations']['harmful'])} "
+        f"d {card['effect_size']:.2f}{interval}, {len(card['activations']['harmful'])} "
         f"harmful and {len(card['activations']['benign'])} benign prompts, {card['pooling']} pooling",
         f"Output weight: length {weight['norm']:.3f}"
         + (f", cosine with the refusal direction {cosine:+.3f}" if cosine is not None else ""),

@@ -74,6 +74,15 @@ class ActivationRecord:
             return tensors.get_slice("activations")[layer, :, index]
 
 
+def both_classes(harmful: ActivationRecord, benign: ActivationRecord, layer: int) -> np.ndarray:
+    """Return one layer's activations on all prompts ``[n_harmful + n_benign, d_mlp]``, float64, the harmful first.
+
+    Each class is in the order of the alphabet, so that nothing made of them depends on the order in a file.
+    """
+    ordered = (record.layer(layer)[np.argsort(record.prompts)] for record in (harmful, benign))
+    return np.concatenate(list(ordered)).astype(np.float64)
+
+
 class RecordObserver:
     """Writes each batch's activations where they will stay."""
 

@@ -7,6 +7,7 @@ import plotly.graph_objects as go
 
 from safeneuron.neuron_card.categories import CategoryMeans
 from safeneuron.plots import palette
+from safeneuron.plots.activation_distributions import HEIGHT
 from safeneuron.plots.figure import Figure, layout
 
 ROW_HEIGHT = 24
@@ -21,7 +22,7 @@ def activation_by_category(neuron: str, means: Sequence[CategoryMeans]) -> Figur
     figure = go.Figure(
         [_points(kind, ordered) for kind in KINDS],
         layout=layout(
-            max(300, 90 + ROW_HEIGHT * len(ordered)),
+            max(HEIGHT, 90 + ROW_HEIGHT * len(ordered)),
             margin={"l": 12, "r": 12, "t": 34, "b": 48},
             xaxis={"title": "mean activation", "zeroline": True, "zerolinewidth": 2, "zerolinecolor": "#888888"},
             yaxis={
@@ -35,7 +36,7 @@ def activation_by_category(neuron: str, means: Sequence[CategoryMeans]) -> Figur
     )
     return Figure(
         name=f"neuron-{neuron.replace(':', '-')}-categories",
-        title="Mean activation by category of harm",
+        title=f"Mean activation by category of harm (n = {_counts(ordered)})",
         about="The neuron's mean activation on the built-in harmful prompts of each category, and on their safe twins, "
         "which share their words and deserve an answer. Lines are 95 % intervals (Student's t). Where both marks of "
         "a row lie together, the neuron answers to the words; where they lie apart, to the harm.",
@@ -51,6 +52,11 @@ def activation_by_category(neuron: str, means: Sequence[CategoryMeans]) -> Figur
             ]
         ),
     )
+
+
+def _counts(means: Sequence[CategoryMeans]) -> str:
+    counts = sorted({mean.n for one in means for mean in (one.harmful, one.twin)})
+    return f"{counts[0]} each" if len(counts) == 1 else f"{counts[0]} to {counts[-1]}"
 
 
 def _points(kind: str, means: Sequence[CategoryMeans]) -> go.Scatter:

@@ -10,10 +10,17 @@ from safeneuron.plots import palette
 from safeneuron.plots.figure import Figure, layout
 
 BINS = 32
+HEIGHT = 330
+"""That of ten categories in the figure beside it."""
 
 
 def activation_distributions(
-    neuron: str, harmful: np.ndarray, benign: np.ndarray, effect_size: float, interval: tuple[float, float], pooled: str
+    neuron: str,
+    harmful: np.ndarray,
+    benign: np.ndarray,
+    effect_size: float,
+    interval: tuple[float, float] | None,
+    pooled: str,
 ) -> Figure:
     """Draw the share of prompts of each class by activation, and both means.
 
@@ -25,8 +32,8 @@ def activation_distributions(
         One activation a prompt, ``[n]``.
     effect_size : float
         Cohen's d.
-    interval : (float, float)
-        Its 95 % interval.
+    interval : (float, float) or None
+        Its 95 % interval, where there is one.
     pooled : str
         How one number a prompt was made, in words.
     """
@@ -37,7 +44,7 @@ def activation_distributions(
     figure = go.Figure(
         [_bars(kind, len(classes[kind]), shares[kind], edges) for kind in classes],
         layout=layout(
-            300,
+            HEIGHT,
             margin={"l": 56, "r": 12, "t": 34, "b": 48},
             barmode="overlay",
             bargap=0,
@@ -47,10 +54,10 @@ def activation_distributions(
     )
     for kind, values in classes.items():
         figure.add_vline(float(values.mean()), line={"color": palette.KINDS[kind], "width": 2, "dash": "dash"})
-    low, high = interval
+    between = f" [{interval[0]:.2f}, {interval[1]:.2f}]" if interval else ""
     return Figure(
         name=f"neuron-{neuron.replace(':', '-')}-activations",
-        title=f"Activation of neuron {neuron}: d = {effect_size:.2f} [{low:.2f}, {high:.2f}]",
+        title=f"Activation of neuron {neuron}: d = {effect_size:.2f}{between}",
         about="How many prompts of each class give the neuron which activation, in shares of the class. Dashed: the "
         "two means. d is the distance between them in pooled standard deviations (Cohen's d), with its 95 % interval "
         "from drawing the prompts again (bootstrap). The less the two overlap, the better this neuron alone "

@@ -6,7 +6,7 @@ import numpy as np
 
 from safeneuron.plots import palette
 
-STRONGEST = 0.6
+STRONGEST = 0.5
 """How opaque the end of the scale is; the page's own text stays readable on it."""
 
 

@@ -16,10 +16,15 @@ from safeneuron.statistics import ActivationStatistics, mean_shift
 
 def effect_size(harmful: ActivationStatistics, benign: ActivationStatistics) -> np.ndarray:
     """Return Cohen's d ``[n_layers, d_mlp]``; 0 where the activation does not vary beyond rounding."""
-    freedom = harmful.count + benign.count - 2
-    pooled = ((harmful.count - 1) * harmful.variance + (benign.count - 1) * benign.variance) / freedom
+    return cohens_d(mean_shift(harmful, benign), harmful.variance, harmful.count, benign.variance, benign.count)
+
+
+def cohens_d(
+    shift: np.ndarray, harmful_variance: np.ndarray, n_harmful: int, benign_variance: np.ndarray, n_benign: int
+) -> np.ndarray:
+    """Return shifts of means in pooled standard deviations; 0 where both sample variances are 0."""
+    pooled = ((n_harmful - 1) * harmful_variance + (n_benign - 1) * benign_variance) / (n_harmful + n_benign - 2)
     deviation = np.sqrt(pooled)
-    shift = mean_shift(harmful, benign)
     return np.divide(shift, deviation, out=np.zeros_like(shift), where=deviation > 0)
 
 

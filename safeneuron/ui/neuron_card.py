@@ -125,7 +125,15 @@ def _numbers(
         row.metric("Cosine with refusal", shown, help=words.REFUSAL_DIRECTION, width="content")
     if examined.effect:
         effect = examined.effect
-        row.metric("Refusal, off alone", str(effect.harmful), help=words.OFF_ALONE, width="content")
+        row.metric(
+            "Refusal log-odds, off alone",
+            str(effect.harmful),
+            f"{effect.benign.value:+.2f} on benign prompts",
+            delta_color="off",
+            delta_arrow="off",
+            help=words.OFF_ALONE,
+            width="content",
+        )
         ratio = effect.perplexity_ratio
         shown = "—" if ratio is None else f"× {ratio:.3f}"
         row.metric("Perplexity, off alone", shown, help=words.PERPLEXITY, width="content")

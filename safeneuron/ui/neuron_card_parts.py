@@ -39,7 +39,7 @@ def figures(found: Activity, neuron: Neuron) -> None:
                 shown.harmful,
                 shown.benign,
                 shown.effect_size,
-                (shown.low, shown.high),
+                (shown.low, shown.high) if shown.low is not None else None,
                 "at the last prompt token",
             ),
             key="card_distributions",
