@@ -22,13 +22,15 @@ def output_weights(loaded: LoadedModel, layer: int) -> torch.Tensor:
     block, layout = mlp_blocks(loaded.model)[layer], layout_of(loaded.model)
     weight, tensor = block.parameters[-1]
     if weight.is_floating_point():
-        found = weight if tensor.axis == 0 else weight.T
+        found = weight.detach().movedim(tensor.axis, 0)
         found = found.to(torch.promote_types(found.dtype, torch.float32))
     else:
         found = answers_to_single_neurons(block.down, block.d_mlp, loaded.model.dtype)
     if layout.mlp_norm:
         found = found * _gain(decoder_layers(loaded.model)[layer].get_submodule(layout.mlp_norm), found)
-    return found * getattr(loaded.model.config.get_text_config(), "residual_multiplier", 1.0)
+    share = getattr(loaded.model.config.get_text_config(), "residual_multiplier", 1.0)
+    # Not times 1: a layer of a large model takes a gigabyte, and would be copied for it.
+    return found if share == 1.0 else found * share
 
 
 def answers_to_single_neurons(down: nn.Module, d_mlp: int, dtype: torch.dtype) -> torch.Tensor:

@@ -156,7 +156,7 @@ def _tokens_from(row: dict[str, Any]) -> TokenActivations:
 
 def card_json(neuron: Neuron, records: Records, found: Activity, examined: Examination) -> dict[str, Any]:
     """Return every number of a complete card, as the command line prints it."""
-    shown, weight = found.distributions, examined.weight
+    shown, weight, (layers, width) = found.distributions, examined.weight, records.shape
     together = Neighbours(found.together, examined.together)
     return {
         "layer": neuron[0],
@@ -175,6 +175,10 @@ def card_json(neuron: Neuron, records: Records, found: Activity, examined: Exami
             "suppressed": [list(one) for one in weight.suppressed],
         },
         "nearest_by_correlation": asdict(together),
-        "nearest_by_output_weight": asdict(weight.alike),
+        "nearest_by_output_weight": asdict(weight.alike)
+        | {
+            "chance_in_layer": weight.chance_cosine(width - 1),
+            "chance_anywhere": weight.chance_cosine(layers * width - 1),
+        },
         "ablation": asdict(examined.effect) | {"perplexity_ratio": examined.effect.perplexity_ratio},
     }

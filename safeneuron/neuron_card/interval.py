@@ -3,7 +3,6 @@
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.stats import ttest_1samp
 
 
 @dataclass(frozen=True)
@@ -31,5 +30,8 @@ def mean_of(values: np.ndarray) -> Mean:
     centre = float(values.mean())
     if len(values) < 2 or np.ptp(values) == 0:
         return Mean(centre, centre, centre, len(values))
+    # Here, since importing it takes a second.
+    from scipy.stats import ttest_1samp
+
     found = ttest_1samp(values, centre).confidence_interval()
     return Mean(centre, float(found.low), float(found.high), len(values))

@@ -44,6 +44,16 @@ class OutputWeight:
         """Euclidean length of the vector."""
         return float(np.linalg.norm(self.vector))
 
+    def chance_cosine(self, count: int) -> float:
+        """Return the cosine that one of so many random directions of this width is expected to exceed.
+
+        The square of a random direction's cosine is distributed as Beta(1/2, (d_model - 1)/2).
+        """
+        from scipy.stats import beta
+
+        # The cosine is above zero in half of the cases, so one in `count` is the highest 2 / count of the squares.
+        return float(np.sqrt(beta.isf(2 / max(count, 2), 0.5, (len(self.vector) - 1) / 2)))
+
     def refusal_cosine(self, records: Records, layer: int) -> float | None:
         """Return the cosine with the refusal direction after the neuron's layer; None where either is zero."""
         direction = records.refusal_direction(layer)

@@ -46,6 +46,10 @@ class Ranking:
         """Return a neuron's score."""
         return float(self.values[neuron])
 
+    def others(self, neuron: Neuron, in_layer: bool) -> int:
+        """Return how many other neurons there are, in the neuron's layer or in all."""
+        return (self.values[neuron[0]] if in_layer else self.values).size - 1
+
     def first(self) -> Neuron:
         """Return the neuron with the highest score."""
         return self._neuron(int(self.values.argmax()))

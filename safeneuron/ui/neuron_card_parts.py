@@ -81,7 +81,12 @@ def neighbours(
         return
     st.markdown("**Nearest neurons** · click a row's box to open its card")
     where = st.segmented_control(
-        "In", (OWN_LAYER, ALL_LAYERS), default=OWN_LAYER, required=True, key="card_near", persist_state="session"
+        "Neurons of",
+        (OWN_LAYER, ALL_LAYERS),
+        default=OWN_LAYER,
+        required=True,
+        key="card_near",
+        persist_state="session",
     )
     together = (found.together if found else None) if where == OWN_LAYER else examined.together
     alike = examined.weight and (
@@ -96,6 +101,10 @@ def neighbours(
             st.caption(title, help=help_text)
             if near:
                 _table(near, neuron, measure, ranking, in_hand)
+                if measure == "cosine":
+                    count = ranking.others(neuron, where == OWN_LAYER)
+                    chance = examined.weight.chance_cosine(count)
+                    st.caption(f"Of {count:,} random directions the nearest would have a cosine of about {chance:.2f}.")
             else:
                 st.caption("Not measured yet." if near is None else "None: the neuron does not vary.")
 

@@ -46,7 +46,7 @@ def tokens_html(row: TokenActivations, end: float, start: int = 0, stop: int | N
 
 def legend_html(end: float) -> str:
     """Return the scale of the colours as HTML."""
-    steps = [share * end for share in (-1.0, -0.5, 0.0, 0.5, 1.0)]
+    steps = [share * end for share in (-1.0, -0.25, 0.0, 0.25, 1.0)]
     boxes = "".join(
         f'<span style="{_CHIP}background:{colour}">{value:+.2f}</span>'
         for value, colour in zip(steps, token_colours(steps, end), strict=True)

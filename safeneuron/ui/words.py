@@ -66,7 +66,7 @@ TOGETHER = (
 ALIKE = "Cosine of the output weights: 1 means that both write in the same direction."
 TOKENS = (
     "Red: the neuron's activation at that token is above zero. Blue: below. The stronger the colour, the farther from "
-    "zero; hover a token for the number. Boxed tokens are the chat format's own."
+    "zero (by the square root, see the scale); hover a token for the number. Boxed tokens are the chat format's own."
 )
 
 MASKED_DPO = (

@@ -14,6 +14,8 @@ from safeneuron.models.chat import encode, prompt_ids
 from safeneuron.models.layout import decoder_layers, mlp_blocks
 from safeneuron.models.output_weights import output_weights
 from safeneuron.neuron_card.card import activity, card_json, check_neuron, examine, kept_examination
+from safeneuron.neuron_card.neighbours import Neighbours
+from safeneuron.neuron_card.output_weight import OutputWeight
 from safeneuron.neuron_card.records import kept_records, prompts_to_read, read_records
 from safeneuron.neuron_card.tokens import token_activations
 from safeneuron.neurons import NeuronSet
@@ -168,6 +170,15 @@ def test_a_second_look_needs_no_model(card, loaded, monkeypatch):
     assert activity(again, NEURON).extremes == activity(records, NEURON).extremes
     assert kept_examination(loaded.fingerprint, (1, 8), again).weight is None
     assert kept_examination("another", NEURON, None).effect is None
+
+
+def test_the_cosine_of_chance_is_that_of_random_directions():
+    generator = np.random.default_rng(0)
+    weight = OutputWeight(tuple(np.eye(64)[0]), (), (), Neighbours((), ()))
+    draws = generator.normal(size=(200, 500, 64))
+    highest = (draws[..., 0] / np.linalg.norm(draws, axis=-1)).max(axis=1)
+    # One in 500 is above it on average, so a set of 500 has its highest above it in 1 - 1/e of the cases.
+    assert (highest > weight.chance_cosine(500)).mean() == pytest.approx(1 - np.exp(-1), abs=0.1)
 
 
 def test_without_records_there_are_still_weights_and_the_ablation(make_tiny, home):

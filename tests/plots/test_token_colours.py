@@ -27,7 +27,7 @@ def contrast(one, other):
 def test_sign_is_the_side_and_size_the_strength():
     strong, weak, none, below, beyond = token_colours([2.0, 0.5, 0.0, -2.0, 9.0], 2.0)
     assert strong.startswith(palette.DIFFERENCE_SCALE[-1][1]) and below.startswith(palette.DIFFERENCE_SCALE[0][1])
-    assert int(weak[7:], 16) == pytest.approx(int(strong[7:], 16) / 4, abs=1)
+    assert int(weak[7:], 16) == pytest.approx(int(strong[7:], 16) / 2, abs=1)
     assert none.endswith("00") and beyond == strong
 
 
