@@ -25,7 +25,7 @@ ROUGHLY = {
     "bulk answer": 0.45,
     "scoring": 80.0,
     "reading": 0.1,
-    "examination": 15.0,
+    "examination": 8.0,
     "run answer": 0.45,
     "run scoring": 80.0,
     "run reference": 0.8,

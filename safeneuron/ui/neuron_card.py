@@ -92,10 +92,8 @@ def _card(choice: Choice, neuron: Neuron, where: Standing, ranking: Ranking) -> 
     examined = kept_examination(card.fingerprint, neuron, records)
     activity = neuron_card_parts.activity_of(records, neuron) if records else None
     _numbers(choice.table, neuron, where, ranking.name, records, examined)
-    if records is None:
-        _offer_reading(card)
-    if not examined.complete(records):
-        _offer_examination(card, neuron, records)
+    # Filled last, so that all that is known stays to be read while something is measured.
+    offers = st.container()
     if activity:
         neuron_card_parts.figures(activity, neuron)
     if examined.weight:
@@ -103,6 +101,12 @@ def _card(choice: Choice, neuron: Neuron, where: Standing, ranking: Ranking) -> 
     neuron_card_parts.neighbours(activity, examined, neuron, ranking, choice.hand)
     if activity:
         neuron_card_parts.prompts(activity.extremes, examined.tokens)
+    with offers:
+        _alone(neuron)
+        if records is None:
+            _offer_reading(card)
+        if not examined.complete(records):
+            _offer_examination(card, neuron, records)
 
 
 def _numbers(
@@ -137,6 +141,19 @@ def _numbers(
         ratio = effect.perplexity_ratio
         shown = "—" if ratio is None else f"× {ratio:.3f}"
         row.metric("Perplexity, off alone", shown, help=words.PERPLEXITY, width="content")
+
+
+def _alone(neuron: Neuron) -> None:
+    """Offer to take this neuron alone to the Ablation page."""
+    if st.button(
+        "Switch off this neuron alone, and read the answers",
+        key="card_alone",
+        icon=":material/toggle_off:",
+        help=words.ABLATION,
+    ):
+        hand.take("ORI")
+        hand.change([neuron])
+        st.switch_page("pages/ablation.py")
 
 
 def _offer_reading(card: ModelCard) -> None:

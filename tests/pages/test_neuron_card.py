@@ -45,6 +45,14 @@ def test_it_goes_into_the_set_and_out(visit, metric):
     assert metric(at, "Set in hand: FULL") == "5 neurons"
 
 
+def test_it_alone_can_be_taken_to_the_ablation_page(visit, metric):
+    at = visit(neuron="1:5")
+    at.button(key="card_alone").click().run()
+    assert not at.exception and at.title[0].value == "Ablation"
+    assert metric(at, "Set in hand: own set") == "1 neurons"
+    assert at.query_params["changes"] == "1:5" and at.query_params["set"] == "ORI"
+
+
 @pytest.mark.parametrize(
     ("text", "sentence"),
     [("9:1", "Neuron 9:1 does not exist in this model"), ("0:40", "neurons 0 to 39"), ("<b>", "is not a neuron")],
