@@ -2,8 +2,10 @@
 
 import streamlit as st
 
+from safeneuron.neuron_card.standing import Ranking
 from safeneuron.ui import (
     method_agreement,
+    neuron_card,
     neuron_controls,
     neuron_figures,
     neuron_results,
@@ -48,6 +50,7 @@ with page("Neurons") as choice:
     neuron_controls.start_again(neuron_results.above(choice, shown))
     survivors.show(choice, wanted)
 
+    neuron_card.show(choice, Ranking(shown.name, shown.values))
     neuron_figures.show_spread(shown)
     strongest(choice.table, shown, choice.hand)
     neuron_sets.show(choice)

@@ -26,6 +26,8 @@ ROUGHLY = {
     "bulk answer": 0.45,
     "scoring": 80.0,
     "look": 3.0,
+    "reading": 0.1,
+    "examination": 8.0,
     "run answer": 0.45,
     "run scoring": 80.0,
     "run reference": 0.8,
@@ -33,9 +35,9 @@ ROUGHLY = {
     "run opening": 30.0,
 }
 """Seconds of one idle core with the default model: per opening, per answer of 64 tokens (a few at a time, or
-32), per scoring on the 800 built-in prompts, per look inside one prompt, per preference pair's reference
-log-probabilities, per pair of an optimiser step, per start of a run. A run has half of the cores, so that its paces
-are kept apart."""
+32), per scoring on the 800 built-in prompts, per prompt whose activations are kept, per neuron examined, per
+look inside one prompt, per preference pair's reference log-probabilities, per pair of an optimiser step, per start of
+a run. A run has half of the cores, so that its paces are kept apart."""
 
 BUILT_IN_PROMPTS = 800
 """How many the pace of scoring is of."""
@@ -134,6 +136,16 @@ def _score_kind(request: ScoreRequest) -> str:
 def of_looks(count: int, card: ModelCard) -> str:
     """Say how long looking inside a prompt so many times takes."""
     return _words({"look": count}, card)
+
+
+def of_reading(count: int, card: ModelCard) -> str:
+    """Say how long reading every neuron's activation on so many prompts takes."""
+    return _words({"reading": count}, card)
+
+
+def of_examination(card: ModelCard) -> str:
+    """Say how long examining one neuron takes."""
+    return _words({"examination": 1}, card)
 
 
 def of_opening(card: ModelCard) -> str:

@@ -74,6 +74,8 @@ class MLPLayout:
         Whether all heads share one key and one value where the config leaves it open.
     learned_positions : bool
         Whether positions are embedded by weights, and not rotary.
+    mlp_norm : str or None
+        Name inside one layer of a norm between the down-projection and the residual stream.
     bridge_errors : tuple of (str, str)
         Config fields under which TransformerBridge computes something else than the model, and what.
     """
@@ -94,6 +96,7 @@ class MLPLayout:
     tied: bool = False
     multi_query: bool = False
     learned_positions: bool = False
+    mlp_norm: str | None = None
     bridge_errors: tuple[tuple[str, str], ...] = ()
 
     def shape(self, config: "PreTrainedConfig") -> tuple[int, int]:

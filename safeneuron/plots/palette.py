@@ -24,6 +24,10 @@ RUNS = ("#009988", "#ee3377", "#33bbee", "#997700", "#6699cc")
 PARTS = {"attention": "#6699cc", "MLP": "#997700"}
 """The two parts of a layer; of Tol's "medium contrast", and apart in lightness too."""
 
+KINDS = {"harmful": "#d6604d", "benign": "#4393c3", "twin": "#8cc3de"}
+"""Colour of each kind of prompt: the red and blue sides of the scale of differences, apart in lightness from both
+backgrounds; twins, which are benign too, in a lighter blue."""
+
 SCORE_SCALE = "Cividis"
 
 DIFFERENCE_SCALE = (

@@ -24,6 +24,7 @@ from safeneuron.workspace import workspace
 
 if TYPE_CHECKING:
     from safeneuron.models.loaded import LoadedModel
+    from safeneuron.neuron_card.card import Activity
     from safeneuron.plots.figure import Figure
     from safeneuron.refusal.panel import Panel
     from safeneuron.residual_stream.reading import ResidualStream
@@ -151,6 +152,11 @@ def residual_streams() -> "Kept[ResidualStream]":
 def curve_figures() -> "Kept[Figure]":
     """Return the drawn curves of runs, by the runs and what they had logged by then."""
     return _kept("curve figures", 8)
+
+
+def neuron_activities() -> "Kept[Activity]":
+    """Return what kept activations tell of the neurons that were looked at last."""
+    return _kept("neuron activities", 64)
 
 
 def answers_of(model: str, neurons: NeuronSet) -> KeptAnswers:

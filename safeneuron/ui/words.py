@@ -85,6 +85,44 @@ RESIDUAL_STREAM = (
     "how much each layer's attention and MLP added to a token's score (its logit). TransformerLens calls the stream "
     "blocks.{layer}.hook_resid_post."
 )
+CARD = (
+    "All about one neuron: when it is active, what it writes, which neurons are like it, and what goes when it alone "
+    "is switched off. Open one by its layer and index, from a link, or from the map."
+)
+RANK = "1 is the neuron with the highest score of all. Previous and next go up and down these ranks."
+EFFECT_SIZE = (
+    "d: the distance between the means on harmful and benign prompts, in pooled standard deviations (Cohen's d). In "
+    "brackets its 95 % interval from drawing the prompts again (bootstrap)."
+)
+REFUSAL_DIRECTION = (
+    "Cosine of what the neuron writes with the refusal direction of its layer: the mean residual stream on harmful "
+    "prompts minus that on benign ones (Arditi et al.). +1: its activation pushes the model towards how it treats "
+    "harmful prompts; −1: away; 0: neither."
+)
+OFF_ALONE = (
+    "Change of the log-odds that the answer opens as a refusal when this neuron alone is switched off: the mean over "
+    "the refusal meter's harmful prompts with its 95 % interval. Below 0: the neuron was for refusing. One of many "
+    "neurons that do the same seldom changes much alone."
+)
+PERPLEXITY = (
+    "How unexpected the model finds its own benign answers with this neuron switched off, as a multiple of without. "
+    "1 means that nothing is lost; 1.02 is 2 % less fluent."
+)
+PROMOTES = (
+    "Tokens that the neuron's output weight makes likelier, and less likely, when it is active: the weight through the "
+    "final norm's gain and the unembedding (logit lens). A first-order reading: all later layers are passed over, so "
+    "it says more of late neurons than of early ones. If the activation is below zero, the two lists change places."
+)
+TOGETHER = (
+    "Correlation (Pearson's r) of the activations over all harmful and benign prompts. Neurons that tell the two "
+    "classes apart correlate by that alone."
+)
+ALIKE = "Cosine of the output weights: 1 means that both write in the same direction."
+TOKENS = (
+    "Red: the neuron's activation at that token is above zero. Blue: below. The stronger the colour, the farther from "
+    "zero (by the square root, see the scale); hover a token for the number. Boxed tokens are the chat format's own."
+)
+
 MASKED_DPO = (
     "Masked DPO: preference training in which the parameters of the safety neurons stay constant, "
     "so that the model must carry safety elsewhere too (SafeNeuron, Algorithm 1)."

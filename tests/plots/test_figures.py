@@ -7,8 +7,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from safeneuron.neuron_card.categories import CategoryMeans
+from safeneuron.neuron_card.interval import Mean
 from safeneuron.neurons import NeuronSet
 from safeneuron.plots import palette
+from safeneuron.plots.activation_by_category import activation_by_category
+from safeneuron.plots.activation_distributions import activation_distributions
 from safeneuron.plots.logit_attribution import logit_attribution
 from safeneuron.plots.logit_lens import logit_lens
 from safeneuron.plots.neuron_map import HEIGHT, neuron_map
@@ -70,7 +74,14 @@ STREAM = ResidualStream(
 )
 LOSS = {"loss": (np.array([1, 2]), np.array([0.7, 0.6]))}
 SPREAD = np.random.default_rng(0).standard_normal((3, 4000))
+HARMFUL, BENIGN = np.linspace(0, 8, 40), np.linspace(-2, 3, 20)
+CATEGORIES = [
+    CategoryMeans("fraud", Mean(2.0, 1.0, 3.0, 5), Mean(0.5, 0.0, 1.0, 5)),
+    CategoryMeans("theft_and_sabotage", Mean(4.0, 3.0, 5.0, 6), Mean(-0.5, -1.0, 0.0, 6)),
+]
 FIGURES = {
+    "distributions": lambda: activation_distributions("1:7", HARMFUL, BENIGN, 1.2, (0.8, 1.6), "at the last token"),
+    "categories": lambda: activation_by_category("1:7", CATEGORIES),
     "map": lambda: neuron_map(np.ones((3, 40)), "ES", "Cohen's d", SETS["FULL"], "a model"),
     "histogram": lambda: score_histogram(SPREAD, "ES", "Cohen's d", "a model", threshold=2.0),
     "histogram of a difference": lambda: score_histogram(SPREAD, "ES", "Cohen's d", "a model", difference_to="another"),
@@ -255,11 +266,32 @@ def test_each_run_has_its_colour_whatever_it_is_compared_with():
     assert [trace.name for trace in FIGURES["two runs"]().plotly.data if trace.showlegend] == ["another", "a run"]
 
 
+def test_distributions_are_shares_of_each_class_in_the_same_bins():
+    figure = FIGURES["distributions"]()
+    harmful, benign = figure.plotly.data
+    assert sum(harmful.y) == pytest.approx(100) and sum(benign.y) == pytest.approx(100)
+    assert harmful.x == benign.x and harmful.marker.color != benign.marker.color
+    assert [line.x0 for line in figure.plotly.layout.shapes] == pytest.approx([4.0, 0.5])
+    assert figure.title.endswith("d = 1.20 [0.80, 1.60]") and "(n = 40)" in harmful.name
+    assert len(figure.data) == 60
+    assert activation_distributions("1:7", HARMFUL, BENIGN, 0.0, None, "x").title.endswith("d = 0.00")
+
+
+def test_categories_stand_with_their_twins_and_intervals_the_highest_on_top():
+    figure = FIGURES["categories"]()
+    harmful, twins = figure.plotly.data
+    assert list(figure.plotly.layout.yaxis.ticktext) == ["fraud", "theft and sabotage"]
+    assert (list(harmful.x), list(twins.x)) == ([2.0, 4.0], [0.5, -0.5])
+    assert list(harmful.error_x.array) == [1.0, 1.0] and harmful.marker.symbol != twins.marker.symbol
+    assert "(n = 5 to 6)" in figure.title
+
+
 def test_figures_need_no_torch():
     code = (
         "import sys; import safeneuron.plots.neuron_map, safeneuron.plots.per_layer, safeneuron.plots.refusal_bars, "
         "safeneuron.plots.refusal_meter, safeneuron.plots.training_curves, safeneuron.plots.logit_lens, "
-        "safeneuron.plots.refusal_by_layer, safeneuron.plots.logit_attribution; "
+        "safeneuron.plots.refusal_by_layer, safeneuron.plots.logit_attribution, "
+        "safeneuron.plots.activation_by_category, safeneuron.plots.token_colours; "
         "assert not {'torch', 'transformers', 'streamlit'} & set(sys.modules)"
     )
     subprocess.run([sys.executable, "-c", code], check=True, cwd=Path(__file__).parents[2])

@@ -4,4 +4,11 @@ from dataclasses import replace
 
 from safeneuron.models.families.llama import LAYOUT as LLAMA
 
-LAYOUT = replace(LLAMA, model_types=("gemma3_text",), activation="hidden_activation", bias=False, tied=True)
+LAYOUT = replace(
+    LLAMA,
+    model_types=("gemma3_text",),
+    activation="hidden_activation",
+    bias=False,
+    tied=True,
+    mlp_norm="post_feedforward_layernorm",
+)

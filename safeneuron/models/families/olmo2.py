@@ -4,4 +4,4 @@ from dataclasses import replace
 
 from safeneuron.models.families.llama import LAYOUT as LLAMA
 
-LAYOUT = replace(LLAMA, model_types=("olmo2",), bias=False)
+LAYOUT = replace(LLAMA, model_types=("olmo2",), bias=False, mlp_norm="post_feedforward_layernorm")

@@ -1,0 +1,238 @@
+"""Every number of a neuron's card against a direct calculation over all activations at once."""
+
+import json
+from dataclasses import asdict
+
+import numpy as np
+import pytest
+import torch
+
+from safeneuron.ablation import ablate
+from safeneuron.errors import UserError
+from safeneuron.generation import Answer
+from safeneuron.models.chat import encode, prompt_ids
+from safeneuron.models.layout import decoder_layers, mlp_blocks
+from safeneuron.models.output_weights import output_weights
+from safeneuron.neuron_card.card import activity, card_json, check_neuron, examine, kept_examination
+from safeneuron.neuron_card.neighbours import Neighbours
+from safeneuron.neuron_card.output_weight import OutputWeight
+from safeneuron.neuron_card.records import kept_records, prompts_to_read, read_records
+from safeneuron.neuron_card.tokens import token_activations
+from safeneuron.neurons import NeuronSet
+from safeneuron.perplexity import perplexity
+from safeneuron.prompts import builtin
+from safeneuron.prompts.answers import KeptAnswers
+from safeneuron.refusal.log_odds import refusal_scores
+from safeneuron.refusal.panel import Panel
+from tests.conftest import PROMPTS
+
+NEURON = (1, 7)
+
+
+@torch.inference_mode()
+def directly(loaded, prompts):
+    """Return what goes into every down-projection and comes out of every layer at the last token, prompt by prompt."""
+    activations, streams = [], []
+    for prompt in prompts:
+        seen, after = [], []
+        handles = [
+            block.down.register_forward_pre_hook(
+                lambda module, inputs: seen.append(inputs[0].reshape(-1, loaded.shape[1])[-1])
+            )
+            for block in mlp_blocks(loaded.model)
+        ]
+        handles += [
+            layer.register_forward_hook(
+                lambda module, inputs, answer: after.append((answer[0] if isinstance(answer, tuple) else answer)[0, -1])
+            )
+            for layer in decoder_layers(loaded.model)
+        ]
+        loaded.model(**encode(loaded, [prompt]))
+        for handle in handles:
+            handle.remove()
+        activations.append(torch.stack(seen))
+        streams.append(torch.stack(after))
+    return torch.stack(activations).double().numpy(), torch.stack(streams).double().numpy()
+
+
+@pytest.fixture(params=["llama", "gpt2", "phi3", "gpt_neox", "opt", "gemma2"])
+def loaded(request, make_tiny, count_hooks):
+    found = make_tiny(request.param)
+    yield found
+    assert count_hooks(found) == 0, "a hook was left on the model"
+
+
+@pytest.fixture
+def card(loaded, home, few_prompts):
+    records = read_records(loaded)
+    harmful, benign = builtin.panel()
+    panel = Panel(loaded, harmful.prompts + benign.prompts)
+    return records, activity(records, NEURON), examine(loaded, panel, NEURON, records)
+
+
+def test_every_number_of_a_card(card, loaded, few_prompts):
+    rows, benign = few_prompts
+    records, found, examined = card
+    harmful = [row.prompt for row in rows]
+    activations, streams = directly(loaded, [*harmful, *benign])
+    own = activations[:, *NEURON]
+    count = len(harmful)
+    shown = found.distributions
+    np.testing.assert_allclose(shown.harmful, own[:count], rtol=1e-4, atol=1e-5)
+    np.testing.assert_allclose(shown.benign, own[count:], rtol=1e-4, atol=1e-5)
+    squares = sum(((part - part.mean()) ** 2).sum() for part in (own[:count], own[count:]))
+    d = (own[:count].mean() - own[count:].mean()) / np.sqrt(squares / (len(own) - 2))
+    assert shown.effect_size == pytest.approx(d, rel=1e-3)
+    assert shown.low < d < shown.high
+
+    prompts = np.array([*harmful, *benign])
+    order = np.argsort(own)
+    assert [one.prompt for one in found.extremes.most] == list(prompts[order[::-1][:4]])
+    assert [one.prompt for one in found.extremes.least] == list(prompts[order[:4]])
+    assert [one.kind for one in found.extremes.most] == [
+        "harmful" if row < count else "benign" for row in order[::-1][:4]
+    ]
+
+    twins, _ = directly(loaded, [row.twin for row in rows])
+    assert [one.category for one in found.categories] == ["cybercrime", "fraud"]
+    for part, one in zip((slice(0, 3), slice(3, 6)), found.categories, strict=True):
+        assert one.harmful.value == pytest.approx(own[:count][part].mean(), rel=1e-3, abs=1e-5)
+        assert one.twin.value == pytest.approx(twins[part, *NEURON].mean(), rel=1e-3, abs=1e-5)
+        assert one.harmful.low < one.harmful.value < one.harmful.high and one.harmful.n == one.twin.n == 3
+
+    correlations = np.corrcoef(activations.reshape(len(activations), -1).T)[np.ravel_multi_index(NEURON, loaded.shape)]
+    check_nearest(found.together, correlations.reshape(loaded.shape), [NEURON[0]])
+    check_nearest(examined.together, correlations.reshape(loaded.shape), range(loaded.shape[0]))
+
+    weights = torch.stack([output_weights(loaded, layer) for layer in range(loaded.shape[0])]).double().numpy()
+    vector = weights[NEURON]
+    cosines = weights @ vector / np.linalg.norm(weights, axis=-1) / np.linalg.norm(vector)
+    check_nearest(examined.weight.alike.in_layer, cosines, [NEURON[0]])
+    check_nearest(examined.weight.alike.anywhere, cosines, range(loaded.shape[0]))
+    assert examined.weight.norm == pytest.approx(np.linalg.norm(vector), rel=1e-5)
+    direction = streams[:count, NEURON[0]].mean(axis=0) - streams[count:, NEURON[0]].mean(axis=0)
+    cosine = vector @ direction / np.linalg.norm(vector) / np.linalg.norm(direction)
+    assert examined.weight.refusal_cosine(records, NEURON[0]) == pytest.approx(cosine, rel=1e-3, abs=1e-5)
+
+    json.dumps(card_json(NEURON, records, found, examined))
+
+
+def check_nearest(neighbours, values, layers):
+    values = values.copy()
+    values[NEURON] = -np.inf
+    among = np.full(values.shape, -np.inf)
+    among[list(layers)] = values[list(layers)]
+    among[~np.isfinite(among) | (among == 0)] = -np.inf
+    places = np.argsort(-among, axis=None)[: len(neighbours)]
+    np.testing.assert_allclose([one.nearness for one in neighbours], among.ravel()[places], rtol=1e-3, atol=1e-5)
+    assert len(neighbours) == 8
+    for one in neighbours:
+        assert values[one.layer, one.index] == pytest.approx(one.nearness, rel=1e-3, abs=1e-5)
+
+
+def test_the_single_ablation(card, loaded):
+    _, _, examined = card
+    harmful, benign = builtin.panel()
+    off = NeuronSet("x", loaded.fingerprint, loaded.shape, frozenset({NEURON}))
+    changes = []
+    for prompts in (harmful.prompts, benign.prompts):
+        whole = refusal_scores(loaded, prompts)
+        with ablate(loaded, off):
+            changes.append(refusal_scores(loaded, prompts) - whole)
+    for found, change in zip((examined.effect.harmful, examined.effect.benign), changes, strict=True):
+        assert (found.value, found.n) == (pytest.approx(change.mean(), rel=1e-3, abs=1e-5), 8)
+        width = 2.3646 * change.std(ddof=1) / np.sqrt(8)
+        assert found.high - found.value == pytest.approx(width, rel=1e-2, abs=1e-5)
+    assert examined.effect.perplexity > 1
+    assert examined.effect.perplexity_ratio == examined.effect.ablated_perplexity / examined.effect.perplexity != 1
+
+
+def test_every_token_has_its_activation_and_its_text(card, loaded):
+    _, found, examined = card
+    for row, pooled in zip(examined.tokens, (*found.extremes.most, *found.extremes.least), strict=True):
+        assert row.prompt == pooled.prompt
+        ids = prompt_ids(loaded, row.prompt)
+        assert "".join(row.tokens) == loaded.tokenizer.decode(ids)
+        assert row.special == tuple(one in loaded.tokenizer.all_special_ids for one in ids)
+        assert any(row.special) and not all(row.special)
+        # The pooling is that of the last token.
+        assert row.activations[-1] == pytest.approx(pooled.activation, rel=1e-3, abs=1e-5)
+        assert len(set(row.activations)) > 5
+
+
+def test_a_second_look_needs_no_model(card, loaded, monkeypatch):
+    records, _, examined = card
+    monkeypatch.setattr(type(loaded.model), "forward", lambda *of, **how: pytest.fail("the model was run"))
+    assert prompts_to_read(loaded.fingerprint) == 0
+    again = kept_records(loaded.fingerprint)
+    assert kept_examination(loaded.fingerprint, NEURON, again) == examined
+    assert examined.complete(again)
+    assert activity(again, NEURON).extremes == activity(records, NEURON).extremes
+    assert kept_examination(loaded.fingerprint, (1, 8), again).weight is None
+    assert kept_examination("another", NEURON, None).effect is None
+
+
+def test_the_cosine_of_chance_is_that_of_random_directions():
+    generator = np.random.default_rng(0)
+    weight = OutputWeight(tuple(np.eye(64)[0]), (), (), Neighbours((), ()))
+    draws = generator.normal(size=(200, 500, 64))
+    highest = (draws[..., 0] / np.linalg.norm(draws, axis=-1)).max(axis=1)
+    # One in 500 is above it on average, so a set of 500 has its highest above it in 1 - 1/e of the cases.
+    assert (highest > weight.chance_cosine(500)).mean() == pytest.approx(1 - np.exp(-1), abs=0.1)
+
+
+def test_without_records_there_are_still_weights_and_the_ablation(make_tiny, home):
+    loaded = make_tiny("llama")
+    harmful, benign = builtin.panel()
+    examined = examine(loaded, Panel(loaded, harmful.prompts + benign.prompts), NEURON, None)
+    assert examined.weight and examined.effect and examined.tokens is None and examined.together is None
+    assert examined.complete(None) and not examined.complete(object())
+
+
+def test_a_damaged_part_is_made_again(card, loaded, home):
+    records, _, examined = card
+    for path in (home / "neuron-cards").glob("*.json"):
+        path.write_text("{")
+    assert kept_examination(loaded.fingerprint, NEURON, records).weight is None
+    harmful, benign = builtin.panel()
+    again = examine(loaded, Panel(loaded, harmful.prompts + benign.prompts), NEURON, records)
+    assert asdict(again)["weight"] == asdict(examined)["weight"]
+
+
+def test_a_neuron_that_does_not_exist_is_one_sentence(make_tiny, home):
+    with pytest.raises(UserError, match="Neuron 3:0 does not exist in this model: it has layers 0 to 2"):
+        check_neuron((3, 0), (3, 40))
+    with pytest.raises(UserError, match="with neurons 0 to 39"):
+        check_neuron((0, 40), (3, 40))
+
+
+def test_perplexity_is_of_the_models_own_kept_answers(make_tiny, home):
+    loaded = make_tiny("llama")
+    harmful, benign = builtin.panel()
+    answers = [
+        Answer(prompt, text, tuple(loaded.tokenizer(text)["input_ids"]), finished)
+        for prompt, text, finished in zip(benign.prompts, PROMPTS + ("Yes.",), [True, False] * 4, strict=True)
+    ]
+    KeptAnswers(loaded.fingerprint, None).keep(answers)
+    examined = examine(loaded, Panel(loaded, harmful.prompts + benign.prompts), NEURON, None)
+    assert examined.effect.perplexity == pytest.approx(perplexity(loaded, answers), rel=1e-5)
+    with ablate(loaded, NeuronSet("x", loaded.fingerprint, loaded.shape, frozenset({NEURON}))):
+        assert examined.effect.ablated_perplexity == pytest.approx(perplexity(loaded, answers), rel=1e-5)
+
+
+def test_what_varies_by_rounding_alone_has_no_effect_size_and_no_neighbours(make_tiny, home, few_prompts):
+    """In GPT-NeoX the first MLP sees the last token alone, which is the same in every prompt."""
+    loaded = make_tiny("gpt_neox")
+    found = activity(read_records(loaded), (0, 7))
+    assert np.ptp(found.distributions.harmful) <= 1e-5
+    assert (found.distributions.effect_size, found.distributions.low, found.distributions.high) == (0.0, None, None)
+    assert found.together == ()
+
+
+def test_tokens_do_not_depend_on_the_batch(make_tiny, prompts):
+    loaded = make_tiny("llama")
+    together = token_activations(loaded, NEURON, prompts)
+    alone = [token_activations(loaded, NEURON, [prompt], batch_size=1)[0] for prompt in prompts]
+    for one, other in zip(together, alone, strict=True):
+        assert one.tokens == other.tokens
+        np.testing.assert_allclose(one.activations, other.activations, rtol=1e-4, atol=1e-5)
