@@ -71,6 +71,7 @@ SCORE = Score(
     options=OPTIONS,
     observes=(),
     pools=False,
+    passes=1.6,
     signed=True,
     needs_model=True,
     highest_threshold=2.0,

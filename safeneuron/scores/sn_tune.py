@@ -93,6 +93,7 @@ SCORE = Score(
     options=OPTIONS,
     observes=(TOKEN_NORMS,),
     pools=False,
+    passes=1.1,
     needs_model=True,
     highest_threshold=100.0,
 )

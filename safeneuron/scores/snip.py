@@ -37,6 +37,7 @@ SCORE = Score(
     options=OPTIONS,
     observes=(),
     pools=False,
+    passes=6.5,
     needs_model=True,
     highest_threshold=100.0,
 )

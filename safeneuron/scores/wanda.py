@@ -37,6 +37,7 @@ SCORE = Score(
     options=OPTIONS,
     observes=(),
     pools=False,
+    passes=1.8,
     needs_model=True,
     highest_threshold=100.0,
 )

@@ -4,8 +4,6 @@ import streamlit as st
 
 from safeneuron.errors import UserError
 from safeneuron.neurons import Neuron, parse_neurons
-from safeneuron.scores.score import ScoreTable, identifying_scores
-from safeneuron.ui import words
 
 KEY = "neuron"
 """Name of the choice in the session and in the address, as ``?neuron=15:766``."""
@@ -24,22 +22,3 @@ def chosen(shape: tuple[int, int]) -> Neuron | None:
         # A link that somebody mistyped.
         return None
     return next(((layer, index) for layer, index in found if layer < shape[0] and index < shape[1]), None)
-
-
-def numbers(table: ScoreTable) -> None:
-    """Show the chosen neuron's scores and means in a line, if one is chosen."""
-    neuron = chosen(table.shape)
-    if neuron is None:
-        return
-    layer, index = neuron
-    row = st.container(horizontal=True, vertical_alignment="bottom", gap="medium")
-    row.metric("Neuron framed on the map", f"{layer}:{index}", help=words.NEURON, width="content")
-    for name, score in identifying_scores().items():
-        row.metric(f"{name}, {score.unit}", f"{table.values(name)[neuron]:.2f}", width="content")
-    for label, statistics in (("harmful", table.harmful), ("benign", table.benign)):
-        row.metric(
-            f"mean, {label}",
-            f"{statistics.mean[neuron]:.3g}",
-            help=f"Mean activation over {statistics.count} {label} prompts.",
-            width="content",
-        )

@@ -11,7 +11,7 @@ from safeneuron.neuron_card.records import Records, kept_records, prompts_to_rea
 from safeneuron.neuron_card.standing import Ranking, Standing
 from safeneuron.neurons import Neuron, NeuronSet, parse_neurons
 from safeneuron.scores.score import ScoreTable, identifying_scores
-from safeneuron.selection import written
+from safeneuron.sets.expression import written_neurons
 from safeneuron.ui import fitting, hand, neuron_card_parts, opening, resources, words
 from safeneuron.ui.choice import Choice
 from safeneuron.ui.work import long_work
@@ -57,7 +57,7 @@ def show(choice: Choice, ranking: Ranking) -> None:
 
 
 def _open(neuron: Neuron | None) -> None:
-    st.session_state["neuron"] = written([neuron]) if neuron else ""
+    st.session_state["neuron"] = written_neurons([neuron]) if neuron else ""
 
 
 def _buttons(place, neuron: Neuron, where: Standing, name: str, in_hand: NeuronSet) -> None:
@@ -178,7 +178,7 @@ def _offer_reading(card: ModelCard) -> None:
 
 
 def _offer_examination(card: ModelCard, neuron: Neuron, records: Records | None) -> None:
-    name = written([neuron])
+    name = written_neurons([neuron])
     asked = st.button(
         f"Examine {name}: its weights, its tokens, and the model without it ({pace.of_examination(card)})",
         key="card_examine",

@@ -16,7 +16,7 @@ from safeneuron.plots.activation_by_category import activation_by_category
 from safeneuron.plots.activation_distributions import activation_distributions
 from safeneuron.plots.token_colours import reach
 from safeneuron.plots.tokens import LEGEND
-from safeneuron.selection import written
+from safeneuron.sets.expression import written_neurons
 from safeneuron.ui import figure, resources, token_strip, words
 
 OWN_LAYER, ALL_LAYERS = "its own layer", "all layers"
@@ -30,7 +30,7 @@ def activity_of(records: Records, neuron: Neuron) -> Activity:
 
 def figures(found: Activity, neuron: Neuron) -> None:
     """Draw both distributions of the activation, and its means by category of harm."""
-    shown, name = found.distributions, written([neuron])
+    shown, name = found.distributions, written_neurons([neuron])
     left, right = st.columns(2, gap="medium")
     with left:
         figure.show(
@@ -112,7 +112,7 @@ def neighbours(
 def _table(near: Sequence[Neighbour], neuron: Neuron, measure: str, ranking: Ranking, in_hand: NeuronSet) -> None:
     rows = [
         {
-            "neuron": written([(one.layer, one.index)]),
+            "neuron": written_neurons([(one.layer, one.index)]),
             measure: one.nearness,
             ranking.name: ranking.value((one.layer, one.index)),
             "in set": (one.layer, one.index) in in_hand,
@@ -120,7 +120,7 @@ def _table(near: Sequence[Neighbour], neuron: Neuron, measure: str, ranking: Ran
         for one in near
     ]
     # With the neuron in the key, so that another one's table has no row chosen yet.
-    key = f"card_{measure}_{written([neuron])}"
+    key = f"card_{measure}_{written_neurons([neuron])}"
 
     def open_chosen() -> None:
         chosen = st.session_state[key]["selection"]["rows"]
