@@ -190,3 +190,21 @@ def make_record(tmp_path: Path) -> Callable[..., Any]:
         return ActivationRecord.load(folder)
 
     return make
+
+
+@pytest.fixture
+def few_prompts(monkeypatch: pytest.MonkeyPatch) -> tuple[list, tuple[str, ...]]:
+    """Let neuron cards be of few prompts; return the harmful rows, of two categories, and the benign prompts."""
+    from safeneuron.neuron_card import records
+    from safeneuron.prompts import builtin
+    from safeneuron.prompts.classes import PromptClasses
+    from safeneuron.prompts.promptset import PromptSet
+
+    train = [row for row in builtin.harmful_prompts() if row.part == "train"]
+    chosen = [row for name in ("cybercrime", "fraud") for row in [one for one in train if one.category == name][:3]]
+    benign = builtin.benign("train").prompts[:7]
+    classes = PromptClasses(PromptSet("harmful", tuple(row.prompt for row in chosen)), PromptSet("benign", benign))
+    monkeypatch.setattr(records, "classes_of", lambda: classes)
+    twins = PromptSet("twins", tuple(row.twin for row in chosen))
+    monkeypatch.setattr(records.builtin, "twins", lambda part: twins)
+    return chosen, benign

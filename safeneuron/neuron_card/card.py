@@ -12,7 +12,7 @@ from safeneuron.neuron_card.keeping import keep_part, kept_part
 from safeneuron.neuron_card.neighbours import Neighbour, Neighbours, correlated
 from safeneuron.neuron_card.output_weight import OutputWeight, output_weight
 from safeneuron.neuron_card.records import Records
-from safeneuron.neuron_card.tokens import TokenActivations, token_activations
+from safeneuron.neuron_card.tokens import TokenActivations, extreme_tokens, token_activations
 from safeneuron.neurons import Neuron
 from safeneuron.progress import Progress, silent
 from safeneuron.prompts import builtin
@@ -64,6 +64,11 @@ class Examination:
         """Return whether all is there that can be had, with the records or while there are none."""
         own = self.weight is not None and self.effect is not None
         return own and (records is None or (self.tokens is not None and self.together is not None))
+
+
+def name_of(neuron: Neuron) -> str:
+    """Return a neuron as people write it, such as 15:766."""
+    return f"{neuron[0]}:{neuron[1]}"
 
 
 def check_neuron(neuron: Neuron, shape: tuple[int, int]) -> None:
@@ -168,6 +173,7 @@ def card_json(neuron: Neuron, records: Records, found: Activity, examined: Exami
         "most_active": [asdict(one) for one in found.extremes.most],
         "least_active": [asdict(one) for one in found.extremes.least],
         "tokens": [asdict(row) for row in examined.tokens],
+        "extreme_tokens": asdict(extreme_tokens(examined.tokens)),
         "output_weight": {
             "norm": weight.norm,
             "refusal_cosine": weight.refusal_cosine(records, neuron[0]),

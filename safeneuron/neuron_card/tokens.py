@@ -15,6 +15,10 @@ if TYPE_CHECKING:
     from safeneuron.models.loaded import LoadedModel
 
 
+TOKENS = 8
+"""How many tokens are named at either end."""
+
+
 @dataclass(frozen=True)
 class TokenActivations:
     """A templated prompt, token by token.
@@ -86,6 +90,26 @@ def common_start(rows: Sequence[TokenActivations]) -> int:
             break
         count += 1
     return count
+
+
+@dataclass(frozen=True)
+class ExtremeTokens:
+    """Tokens and the neuron's activation at them, the outermost first."""
+
+    most: tuple[tuple[str, float], ...]
+    least: tuple[tuple[str, float], ...]
+
+
+def extreme_tokens(rows: Sequence[TokenActivations], count: int = TOKENS) -> ExtremeTokens:
+    """Return the tokens with the highest and the lowest activations in some prompts, each text once at either end."""
+    found = sorted(
+        (pair for row in rows for pair in zip(row.tokens, row.activations, strict=True)), key=lambda pair: -pair[1]
+    )
+    most, least = dict(reversed(found)), dict(found)
+    return ExtremeTokens(
+        tuple(sorted(most.items(), key=lambda pair: -pair[1])[:count]),
+        tuple(sorted(least.items(), key=lambda pair: pair[1])[:count]),
+    )
 
 
 def spelled(tokenizer: "PreTrainedTokenizerBase", ids: Sequence[int]) -> tuple[tuple[str, ...], tuple[bool, ...]]:

@@ -6,12 +6,11 @@ from safeneuron import pace
 from safeneuron.errors import UserError
 from safeneuron.models.card import ModelCard
 from safeneuron.models.fit import SCORING
-from safeneuron.neuron_card.card import Examination, check_neuron, kept_examination
+from safeneuron.neuron_card.card import Examination, check_neuron, kept_examination, name_of
 from safeneuron.neuron_card.records import Records, kept_records, prompts_to_read
 from safeneuron.neuron_card.standing import Ranking, Standing
 from safeneuron.neurons import Neuron, NeuronSet, parse_neurons
 from safeneuron.scores.score import ScoreTable, identifying_scores
-from safeneuron.sets.expression import written_neurons
 from safeneuron.ui import fitting, hand, neuron_card_parts, opening, resources, words
 from safeneuron.ui.choice import Choice
 from safeneuron.ui.work import long_work
@@ -49,6 +48,7 @@ def show(choice: Choice, ranking: Ranking) -> None:
             (neuron,) = parse_neurons([text])
             check_neuron(neuron, choice.table.shape)
         except UserError as error:
+            _close(place)
             st.error(str(error), icon=":material/error:")
             return
         where = ranking.standing(neuron)
@@ -57,10 +57,12 @@ def show(choice: Choice, ranking: Ranking) -> None:
 
 
 def _open(neuron: Neuron | None) -> None:
-    st.session_state["neuron"] = written_neurons([neuron]) if neuron else ""
+    st.session_state["neuron"] = name_of(neuron) if neuron else ""
 
 
-def _buttons(place, neuron: Neuron, where: Standing, name: str, in_hand: NeuronSet) -> None:
+def _buttons(
+    place: st.delta_generator.DeltaGenerator, neuron: Neuron, where: Standing, name: str, in_hand: NeuronSet
+) -> None:
     for label, other, icon in (
         ("Previous", where.before, ":material/arrow_upward:"),
         ("Next", where.after, ":material/arrow_downward:"),
@@ -83,6 +85,10 @@ def _buttons(place, neuron: Neuron, where: Standing, name: str, in_hand: NeuronS
         args=([neuron],),
         help=words.NEURON_SET,
     )
+    _close(place)
+
+
+def _close(place: st.delta_generator.DeltaGenerator) -> None:
     place.button("Close", key="card_close", icon=":material/close:", on_click=_open, args=(None,))
 
 
@@ -178,7 +184,7 @@ def _offer_reading(card: ModelCard) -> None:
 
 
 def _offer_examination(card: ModelCard, neuron: Neuron, records: Records | None) -> None:
-    name = written_neurons([neuron])
+    name = name_of(neuron)
     asked = st.button(
         f"Examine {name}: its weights, its tokens, and the model without it ({pace.of_examination(card)})",
         key="card_examine",

@@ -4,19 +4,18 @@ from collections.abc import Sequence
 
 import streamlit as st
 
-from safeneuron.neuron_card.card import Activity, Examination, activity
+from safeneuron.neuron_card.card import Activity, Examination, activity, name_of
 from safeneuron.neuron_card.extremes import Extremes
 from safeneuron.neuron_card.neighbours import Neighbour
 from safeneuron.neuron_card.output_weight import OutputWeight
 from safeneuron.neuron_card.records import Records
 from safeneuron.neuron_card.standing import Ranking
-from safeneuron.neuron_card.tokens import TokenActivations, common_start
+from safeneuron.neuron_card.tokens import TokenActivations, common_start, extreme_tokens
 from safeneuron.neurons import Neuron, NeuronSet
 from safeneuron.plots.activation_by_category import activation_by_category
 from safeneuron.plots.activation_distributions import activation_distributions
 from safeneuron.plots.token_colours import reach
 from safeneuron.plots.tokens import LEGEND
-from safeneuron.sets.expression import written_neurons
 from safeneuron.ui import figure, resources, token_strip, words
 
 OWN_LAYER, ALL_LAYERS = "its own layer", "all layers"
@@ -30,7 +29,7 @@ def activity_of(records: Records, neuron: Neuron) -> Activity:
 
 def figures(found: Activity, neuron: Neuron) -> None:
     """Draw both distributions of the activation, and its means by category of harm."""
-    shown, name = found.distributions, written_neurons([neuron])
+    shown, name = found.distributions, name_of(neuron)
     left, right = st.columns(2, gap="medium")
     with left:
         figure.show(
@@ -112,7 +111,7 @@ def neighbours(
 def _table(near: Sequence[Neighbour], neuron: Neuron, measure: str, ranking: Ranking, in_hand: NeuronSet) -> None:
     rows = [
         {
-            "neuron": written_neurons([(one.layer, one.index)]),
+            "neuron": name_of((one.layer, one.index)),
             measure: one.nearness,
             ranking.name: ranking.value((one.layer, one.index)),
             "in set": (one.layer, one.index) in in_hand,
@@ -120,7 +119,7 @@ def _table(near: Sequence[Neighbour], neuron: Neuron, measure: str, ranking: Ran
         for one in near
     ]
     # With the neuron in the key, so that another one's table has no row chosen yet.
-    key = f"card_{measure}_{written_neurons([neuron])}"
+    key = f"card_{measure}_{name_of(neuron)}"
 
     def open_chosen() -> None:
         chosen = st.session_state[key]["selection"]["rows"]
@@ -151,8 +150,16 @@ def prompts(ends: Extremes, tokens: Sequence[TokenActivations] | None) -> None:
         st.html(token_strip.legend_html(end))
         with st.expander(f"The {start} tokens that every prompt begins with"):
             st.html(beginning)
-    for column, title, found in zip(
-        st.columns(2, gap="medium"), ("Most active", "Least active"), (ends.most, ends.least), strict=True
+    named = extreme_tokens(list(rows.values()))
+    for column, title, found, strongest in zip(
+        st.columns(2, gap="medium"),
+        ("Most active", "Least active"),
+        (ends.most, ends.least),
+        (named.most, named.least),
+        strict=True,
     ):
         column.caption(title)
         column.html("".join(token_strip.prompt_html(one, rows.get(one.prompt), end, start) for one in found))
+        if strongest:
+            column.caption(f"{title} tokens of all these prompts")
+            column.html(token_strip.chips_html(strongest, end))

@@ -6,10 +6,9 @@ from safeneuron.models.catalogue import open_model
 from safeneuron.neuron_card.card import kept_examination
 from safeneuron.neuron_card.records import kept_records
 from safeneuron.scoring import score_table
-from tests.neuron_card.conftest import few_prompts  # noqa: F401
 
 
-def test_every_number_of_the_card(home, model_folder, few_prompts, call, call_json, monkeypatch):  # noqa: F811
+def test_every_number_of_the_card(home, model_folder, few_prompts, call, call_json, monkeypatch):
     found = call_json("neuron", "1:7", "--model", model_folder)
     loaded = open_model(str(model_folder))
     kept = kept_records(loaded.fingerprint)

@@ -17,13 +17,15 @@ from safeneuron.neuron_card.card import activity, card_json, check_neuron, exami
 from safeneuron.neuron_card.neighbours import Neighbours
 from safeneuron.neuron_card.output_weight import OutputWeight
 from safeneuron.neuron_card.records import kept_records, prompts_to_read, read_records
-from safeneuron.neuron_card.tokens import token_activations
+from safeneuron.neuron_card.standing import Ranking
+from safeneuron.neuron_card.tokens import TokenActivations, common_start, extreme_tokens, token_activations
 from safeneuron.neurons import NeuronSet
 from safeneuron.perplexity import perplexity
 from safeneuron.prompts import builtin
 from safeneuron.prompts.answers import KeptAnswers
 from safeneuron.refusal.log_odds import refusal_scores
 from safeneuron.refusal.panel import Panel
+from safeneuron.scoring import kept_score_table
 from tests.conftest import PROMPTS
 
 NEURON = (1, 7)
@@ -229,6 +231,17 @@ def test_what_varies_by_rounding_alone_has_no_effect_size_and_no_neighbours(make
     assert found.together == ()
 
 
+def test_the_outermost_tokens_stand_once_at_either_end():
+    rows = [
+        TokenActivations("x", ("a", "b", "a"), (False,) * 3, (1.0, -2.0, 3.0)),
+        TokenActivations("y", ("a", "c"), (False,) * 2, (-1.0, 0.0)),
+    ]
+    found = extreme_tokens(rows, 2)
+    assert found.most == (("a", 3.0), ("c", 0.0)) and found.least == (("b", -2.0), ("a", -1.0))
+    assert common_start(rows) == 1 and common_start([]) == 0
+    assert extreme_tokens([]).most == ()
+
+
 def test_tokens_do_not_depend_on_the_batch(make_tiny, prompts):
     loaded = make_tiny("llama")
     together = token_activations(loaded, NEURON, prompts)
@@ -236,3 +249,14 @@ def test_tokens_do_not_depend_on_the_batch(make_tiny, prompts):
     for one, other in zip(together, alone, strict=True):
         assert one.tokens == other.tokens
         np.testing.assert_allclose(one.activations, other.activations, rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.default_model
+def test_the_neuron_with_the_highest_sas_carries_refusals(default_model, home):
+    """Of the default model; switched off alone it makes refusals less likely and costs no fluency."""
+    neuron = Ranking("SAS", kept_score_table(default_model.fingerprint).values("SAS")).first()
+    harmful, benign = builtin.panel()
+    panel = Panel(default_model, harmful.prompts + benign.prompts)
+    examined = examine(default_model, panel, neuron, None)
+    assert examined.effect.harmful.high < 0 and abs(examined.effect.benign.value) < 0.5
+    assert examined.effect.perplexity_ratio == pytest.approx(1.0, abs=0.01)

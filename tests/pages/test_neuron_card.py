@@ -5,7 +5,6 @@ import pytest
 from safeneuron.neuron_card.extremes import PromptActivation
 from safeneuron.neuron_card.tokens import TokenActivations
 from safeneuron.ui import token_strip
-from tests.neuron_card.conftest import few_prompts  # noqa: F401
 
 
 def keys(at):
@@ -61,9 +60,11 @@ def test_a_neuron_that_there_is_not_is_one_sentence_and_the_page_stays(visit, te
     at = visit(neuron=text)
     assert len(at.error) == 1 and sentence in at.error[0].value
     assert not at.exception and len(at.dataframe) == 1
+    at.button(key="card_close").click().run()
+    assert not at.error and "neuron" not in at.query_params
 
 
-def test_what_costs_is_offered_done_once_and_kept(visit, metric, few_prompts, monkeypatch):  # noqa: F811
+def test_what_costs_is_offered_done_once_and_kept(visit, metric, few_prompts, monkeypatch):
     at = visit(neuron="1:30")
     assert "on 19 prompts" in at.button(key="card_read").label
     at.button(key="card_examine").click().run()
