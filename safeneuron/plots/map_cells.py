@@ -13,7 +13,8 @@ from safeneuron.neurons import Neuron
 from safeneuron.ordering import Order
 from safeneuron.plots.pooling import Pooled, pool
 
-MAX_BINS = 512
+MAX_BINS = 256
+"""No more than the map has pixels on a window of 800: browsers leave out cells narrower than a pixel."""
 MAX_CELLS = 47_000
 OVERVIEW_CELLS = 38_000
 """Fewer, since each also carries which neuron it stands for; both keep the figure below a megabyte."""

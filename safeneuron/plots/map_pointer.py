@@ -1,4 +1,4 @@
-"""What the neuron map answers the mouse: a heatmap that is not seen, whose cells carry their neurons' numbers.
+"""What the neuron map answers the mouse: a heatmap whose cells carry their neurons' exact numbers.
 
 A cell's text is its neuron where its place is not, its hover text is the neuron's rank, its custom data
 are the means. The numbers are exact; what does not fit into a megabyte is left out, the rank first.
@@ -11,6 +11,7 @@ import pandas as pd
 import plotly.graph_objects as go
 
 from safeneuron.ordering import Order, ranks
+from safeneuron.plots.colour_scale import ColourScale
 from safeneuron.plots.figure import written_size
 from safeneuron.plots.map_cells import Cells
 
@@ -33,12 +34,20 @@ def numbers_of(
 
 
 def pointed_at(
-    numbers: pd.DataFrame, name: str, means: list[str], cells: Cells, order: Order | None, room: int
+    numbers: pd.DataFrame,
+    name: str,
+    means: list[str],
+    cells: Cells,
+    order: Order | None,
+    scale: ColourScale,
+    room: int,
 ) -> go.Heatmap:
-    """Draw what answers the mouse: cells that are not seen and carry their neurons' numbers, as far as there is room.
+    """Draw the cells that answer the mouse, with their neurons' numbers as far as there is room.
 
     Parameters
     ----------
+    numbers : pandas.DataFrame
+        Of :func:`numbers_of`.
     room : int
         Characters that these may take. The score always has a place, then the means, then the rank.
     """
@@ -62,7 +71,10 @@ def pointed_at(
         z=score,
         x0=cells.middle,
         dx=cells.width,
-        opacity=0.0,
+        zmin=scale.low,
+        zmax=scale.high,
+        zsmooth=False,
+        colorscale=scale.colours,
         showscale=False,
         hovertemplate=_hover(name, means if "customdata" in carried else [], cells, order, carried),
         **carried,
@@ -81,7 +93,7 @@ def _hover(name: str, means: list[str], cells: Cells, order: Order | None, carri
     ]
     if "hovertext" in carried or _place_is_rank(order, cells):
         rank = "hovertext" if "hovertext" in carried else "x"
-        lines.append(f"rank %{{{rank}}} of {cells.shape[1]:,} in its layer")
+        lines.append(f"rank %{{{rank}:,d}} of {cells.shape[1]:,} in its layer")
     if cells.width > 1:
         lines.append(f"the strongest of {cells.width} neurons here")
     return "<br>".join(lines) + "<extra></extra>"

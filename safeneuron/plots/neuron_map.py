@@ -1,8 +1,9 @@
 """The neuron map: one score of every neuron, layers × neurons, with the set in hand marked.
 
-Browsers draw a heatmap cell narrower than a pixel or leave it out, so the colours of a whole map are
-max-pooled: a bin shows its strongest neuron and no outlier disappears. What is pointed at is told by
-another heatmap that is not seen (:mod:`safeneuron.plots.map_pointer`).
+Browsers leave out heatmap cells narrower than a pixel, so the colours of a whole map are max-pooled: a
+bin shows its strongest neuron and no outlier disappears. This overview lies over the exact cells, which
+answer the mouse (:mod:`safeneuron.plots.map_pointer`), and whoever shows the figure hides it once they
+are wide enough (:data:`COVER`); where only a part of a large model has exact cells, it lies below.
 """
 
 from collections.abc import Mapping
@@ -17,8 +18,11 @@ from safeneuron.plots import palette
 from safeneuron.plots.colour_scale import COLOUR_LEVELS, ColourScale, colour_scale
 from safeneuron.plots.figure import Figure, layout
 from safeneuron.plots.map_cells import Cells, View, cells_of, columns_in_part, first_place, overview
+from safeneuron.plots.map_marks import framed, members_marked
 from safeneuron.plots.map_pointer import numbers_of, pointed_at
 
+COVER = "cover"
+"""Plotly's ``meta`` of the overview where it lies over cells that have a pixel each once they are looked at closely."""
 LARGEST = 995_000
 """Characters of JSON that a map may have, less than a megabyte by what a trace's own settings take."""
 MAX_MARKERS = 10_000
@@ -99,18 +103,17 @@ def neuron_map(
     numbers = numbers_of(values, strength, name, means or {}, cells)
 
     first = first_place(order)
-    figure = go.Figure(layout=_layout(values.shape, view, _AXES[order and order.name], first))
-    middle = first + (pooled.width - 1) / 2
-    figure.add_trace(_colours(whole, middle, pooled.width, scale, f"{name}, {unit}", threshold))
-    if cells.part:
-        part = np.take_along_axis(values, cells.neurons, axis=1)
-        figure.add_trace(_colours(part, cells.start, 1, scale))
-    shown_members = _members(members)
-    places = _places(shown_members, order)
-    figure.add_trace(_markers(places, shown_members, palette.MEMBER_ON_DIFFERENCE if signed else palette.MEMBER))
-    figure.add_trace(_chosen(chosen, order))
-    room = LARGEST - len(figure.to_json())
-    figure.add_trace(pointed_at(numbers, name, list(means or {}), cells, order, room))
+    base = _layout(values.shape, view, _AXES[order and order.name], first)
+    coarse = _overview(whole, first + (pooled.width - 1) / 2, pooled.width, scale, f"{name}, {unit}", threshold)
+    marks = [
+        members_marked(members, MAX_MARKERS, order, palette.MEMBER_ON_DIFFERENCE if signed else palette.MEMBER),
+        framed(chosen, order),
+    ]
+    room = LARGEST - len(go.Figure([coarse, *marks], layout=base).to_json())
+    exact = pointed_at(numbers, name, list(means or {}), cells, order, scale, room)
+    if cells.width < pooled.width and not cells.part:
+        coarse.meta = COVER
+    heatmaps = [coarse, exact] if cells.part else [exact, coarse]
     return NeuronMap(
         name=f"neuron-map-{name}",
         title=_title(name, model, difference_to),
@@ -118,7 +121,7 @@ def neuron_map(
         caveat="A high score says that a neuron behaves differently on harmful prompts than on benign ones. It does "
         "not say that the neuron causes refusals: switch it off to see. The scores depend on the prompts and on "
         "where in the prompt the activations are read.",
-        plotly=figure,
+        plotly=go.Figure([*heatmaps, *marks], layout=base),
         data=numbers,
         cells=cells,
     )
@@ -157,7 +160,10 @@ def _about(
         f"{name} ({unit})."
     ]
     if width > 1 and not cells.part:
-        sentences.append(f"A cell's colour is that of the strongest of {width} neighbouring neurons.")
+        sentences.append(
+            f"Seen whole, a cell's colour is that of the strongest of {width} neighbouring neurons; look at a part of "
+            "it, and each neuron has its own."
+        )
     if threshold is not None:
         sentences.append(f"On the colour scale, τ = {threshold:.1f} is marked.")
     sentences.append("Circles mark the set in hand.")
@@ -200,8 +206,8 @@ def _axis(title: str, first: int, count: int, shown: tuple[float, float]) -> dic
     )
 
 
-def _colours(
-    values: np.ndarray, x0: float, width: int, scale: ColourScale, title: str = "", threshold: float | None = None
+def _overview(
+    values: np.ndarray, x0: float, width: int, scale: ColourScale, title: str, threshold: float | None
 ) -> go.Heatmap:
     return go.Heatmap(
         z=scale.levels(values),
@@ -212,45 +218,5 @@ def _colours(
         zsmooth=False,
         hoverinfo="skip",
         colorscale=scale.colours,
-        showscale=bool(title),
-        colorbar=scale.bar(title, threshold) if title else None,
-    )
-
-
-def _members(members: NeuronSet) -> np.ndarray:
-    """Return the neurons to mark ``[n, 2]``."""
-    return np.array(sorted(members.neurons)[:MAX_MARKERS], dtype=np.uint16).reshape(-1, 2)
-
-
-def _places(neurons: np.ndarray, order: Order | None) -> np.ndarray:
-    """Return where on the axis some neurons ``[n, 2]`` stand."""
-    if order is None:
-        return neurons[:, 1]
-    return (order.places()[neurons[:, 0], neurons[:, 1]] + first_place(order)).astype(np.uint16)
-
-
-def _markers(x: np.ndarray, shown: np.ndarray, colour: str) -> go.Scattergl:
-    return go.Scattergl(
-        x=x,
-        y=shown[:, 0],
-        mode="markers",
-        marker={"size": 6, "symbol": "circle-open", "color": colour, "line": {"width": 1.5}},
-        hoverinfo="skip",
-    )
-
-
-def _chosen(neuron: Neuron | None, order: Order | None) -> go.Scattergl:
-    """Point out one neuron; where there is none, a point that is not seen.
-
-    Plotly offers box and lasso only where there is a point to choose, and heatmaps have none.
-    """
-    at = np.array([neuron]) if neuron else np.empty((0, 2), dtype=int)
-    place = [int(_places(at, order)[0])] if neuron else [-1]
-    return go.Scattergl(
-        x=place,
-        y=[neuron[0] if neuron else -1],
-        mode="markers",
-        marker={"size": 15, "symbol": "square-open", "color": palette.CHOSEN, "line": {"width": 3}}
-        | {"opacity": 1.0 if neuron else 0.0},
-        hoverinfo="skip",
+        colorbar=scale.bar(title, threshold),
     )

@@ -13,6 +13,7 @@ from typing import Any
 import streamlit as st
 
 from safeneuron.plots.map_cells import TOOLS, Cells, View
+from safeneuron.plots.neuron_map import COVER
 from safeneuron.ui import map_clicks
 
 AREA = "neuron_map_area"
@@ -61,6 +62,17 @@ export default function ({ data, setStateValue }) {
       if (now !== told) area.tellView(JSON.parse(now))
       told = now
     })
+    // The overview is drawn over the exact cells, for as long as those are narrower than a pixel.
+    const sharpen = () => {
+      const traces = chart.data.filter(({ type }) => type === "heatmap")
+      const cover = chart.querySelectorAll(".heatmaplayer > .hm")[traces.findIndex(({ meta }) => meta === data.cover)]
+      if (!cover) return
+      const [left, right] = chart.layout.xaxis.range
+      const pixels = chart.querySelector(".nsewdrag").getBoundingClientRect().width
+      cover.style.display = right - left <= pixels ? "none" : ""
+    }
+    sharpen()
+    chart.on("plotly_afterplot", sharpen)
     // A double click shows the whole map and is no click on a neuron, but Plotly tells of both of its clicks.
     let waiting, doubled = 0
     chart.on("plotly_click", ({ points: [point], event }) => {
@@ -106,7 +118,7 @@ def listen(cells: Cells, order: str) -> None:
     listener = st.components.v2.component("safeneuron_map_listener", js=_LISTEN)
     listener(
         key=_LISTENER,
-        data={"area": AREA},
+        data={"area": AREA, "cover": COVER},
         height=1,
         on_view_change=lambda: _keep(cells.shape, order),
         on_clicks_change=lambda: map_clicks.hear(st.session_state[_LISTENER]["clicks"]),

@@ -28,10 +28,10 @@ def test_a_small_model_has_a_cell_per_neuron_whatever_is_looked_at():
 def test_a_large_model_has_bins_until_few_enough_columns_are_looked_at():
     whole = cells(LARGE)
     assert whole.width > 1 and not whole.all_neurons and not whole.part
-    assert whole.suits(None) and whole.suits(view(0, 5000)) and not whole.suits(view(20000, 20400))
-    part = cells(LARGE, view=view(19900.3, 20300.8))
+    assert whole.suits(None) and whole.suits(view(0, 5000)) and not whole.suits(view(20000, 20200))
+    part = cells(LARGE, view=view(19900.3, 20100.8))
     assert part.part and part.width == 1 and part.neurons.shape == (80, MAX_BINS)
-    assert part.suits(view(19900.3, 20300.8)) and not part.suits(None) and not part.suits(view(0, 300))
+    assert part.suits(view(19900.3, 20100.8)) and not part.suits(None) and not part.suits(view(0, 200))
     np.testing.assert_array_equal(part.neurons[0], part.start + np.arange(MAX_BINS))
 
 

@@ -8,7 +8,7 @@ from safeneuron.neurons import NeuronSet, from_mask
 from safeneuron.ordering import Order, by_score
 from safeneuron.plots.figure import written_size
 from safeneuron.plots.map_cells import MAX_BINS, View
-from safeneuron.plots.neuron_map import neuron_map
+from safeneuron.plots.neuron_map import COVER, neuron_map
 from safeneuron.plots.pooling import pool
 
 SHAPES = [(12, 3072), (30, 1536), (24, 4096), (32, 14336), (80, 28672)]
@@ -23,6 +23,16 @@ def scores(shape, seed=0):
 def drawn(values, members=None, difference_to=None, **options):
     members = members or NeuronSet("empty", "m", values.shape, frozenset())
     return neuron_map(values, "ES", "Cohen's d", members, "a model", difference_to=difference_to, **options)
+
+
+def carrier(figure):
+    """The heatmap of exact cells, which answers the mouse."""
+    return next(trace for trace in figure.plotly.data if trace.type == "heatmap" and trace.hovertemplate)
+
+
+def overview(figure):
+    """The heatmap of bins."""
+    return next(trace for trace in figure.plotly.data if trace.type == "heatmap" and trace.hoverinfo == "skip")
 
 
 @pytest.mark.parametrize("ordered", [None, "score", "cluster"])
@@ -40,7 +50,7 @@ def test_any_map_is_at_most_a_megabyte(shape, looked_at, ordered):
 
 @pytest.mark.parametrize("shape", SHAPES, ids=str)
 def test_a_neuron_far_above_all_others_is_never_pooled_away(shape):
-    colours = drawn(scores(shape)).plotly.data[0]
+    colours = overview(drawn(scores(shape)))
     levels = np.asarray(colours.z)
     assert levels.shape[1] <= MAX_BINS
     assert levels[3, 77 // colours.dx] == levels.max() == 255
@@ -62,11 +72,6 @@ def test_pooling_a_difference_keeps_the_largest_in_magnitude_with_its_sign():
     np.testing.assert_array_equal(pool(values, 2, by_magnitude=True).values, [[-3.0, 2.0]])
 
 
-def carrier(figure):
-    """The heatmap that is not seen and answers the mouse."""
-    return next(trace for trace in figure.plotly.data if trace.type == "heatmap" and trace.opacity == 0.0)
-
-
 MEANS = {"mean, harmful": scores((30, 1536), 1), "mean, benign": scores((30, 1536), 2)}
 
 
@@ -81,18 +86,18 @@ def test_every_cell_carries_its_neurons_numbers():
         assert cells.hovertext[layer, neuron] == (values[layer] > values[layer, neuron]).sum() + 1
     assert "layer %{y}, neuron %{x:d}" in cells.hovertemplate
     assert "mean, benign %{customdata[1]:.3g}" in cells.hovertemplate
-    assert "rank %{hovertext} of 1,536 in its layer" in cells.hovertemplate
+    assert "rank %{hovertext:,d} of 1,536 in its layer" in cells.hovertemplate
 
 
 def test_in_an_overview_each_cell_carries_its_strongest_neuron():
     values = scores((80, 28672))
     figure = drawn(values)
-    colours, cells = figure.plotly.data[0], carrier(figure)
+    colours, cells = overview(figure), carrier(figure)
     neuron = np.asarray(cells.text).astype(int)
     assert neuron[3, 77 // cells.dx] == 77
     np.testing.assert_array_equal(cells.z, np.take_along_axis(values, neuron, axis=1).astype(np.float32))
     assert (cells.x0, cells.dx) == (colours.x0, colours.dx) and cells.dx > 1
-    for layer, column in ((0, 0), (41, 300), (79, neuron.shape[1] - 1)):
+    for layer, column in ((0, 0), (41, 200), (79, neuron.shape[1] - 1)):
         start = column * cells.dx
         assert neuron[layer, column] == start + values[layer, start : start + cells.dx].argmax()
     assert "neuron %{text}" in cells.hovertemplate and f"the strongest of {cells.dx} neurons" in cells.hovertemplate
@@ -101,13 +106,24 @@ def test_in_an_overview_each_cell_carries_its_strongest_neuron():
 def test_a_part_of_a_large_map_shows_its_true_neurons():
     values = scores((80, 28672))
     whole, part = drawn(values), drawn(values, view=View((20000.5, 20200.5), (10.0, 30.0), "zoom"))
-    cells, sharp = carrier(part), part.plotly.data[1]
-    assert cells.dx == sharp.dx == 1 and cells.x0 == sharp.x0 == part.cells.start
+    cells = carrier(part)
+    assert cells.dx == 1 and cells.x0 == part.cells.start
+    assert part.plotly.data[1] is cells and overview(part).meta is None, "the exact cells lie over the overview"
     there = values[:, part.cells.start : part.cells.start + cells.z.shape[1]]
     np.testing.assert_array_equal(cells.z, there.astype(np.float32))
-    backdrop = [figure.plotly.data[0] for figure in (whole, part)]
+    backdrop = [overview(figure) for figure in (whole, part)]
     np.testing.assert_array_equal(backdrop[0].z, backdrop[1].z)
     assert backdrop[0].colorbar.ticktext == backdrop[1].colorbar.ticktext, "a colour means the same in both"
+    assert (cells.zmin, cells.zmax) == (carrier(whole).zmin, carrier(whole).zmax)
+
+
+def test_the_overview_of_a_small_map_covers_the_exact_cells_in_the_same_colours():
+    figure = drawn(scores((30, 1536)), threshold=3.0)
+    exact, cover = figure.plotly.data[:2]
+    assert exact is carrier(figure) and cover is overview(figure) and cover.meta == COVER
+    assert exact.colorscale == cover.colorscale
+    texts = cover.colorbar.ticktext
+    assert (f"≤ {exact.zmin:.1f}", f"≥ {exact.zmax:.1f}") == (texts[0], next(text for text in texts if "≥" in text))
 
 
 @pytest.mark.parametrize("shape", [(30, 1536), (80, 28672)], ids=str)
@@ -117,7 +133,7 @@ def test_in_another_order_marks_and_cells_stand_at_their_places(shape, looked_at
     order = by_score(values)
     members = NeuronSet("own", "m", shape, frozenset({(3, 77), (15, 766), (29, 1535)}))
     figure = drawn(values, members, order=order, view=looked_at, chosen=(15, 766))
-    marks, chosen = figure.plotly.data[-3:-1]
+    marks, chosen = figure.plotly.data[-2:]
     found = {(layer, int(order.neurons[layer, place - 1])) for layer, place in zip(marks.y, marks.x, strict=True)}
     assert found == members.neurons and marks.x[0] == 1, "3:77 is the highest of its layer"
     assert (chosen.y[0], int(order.neurons[15, chosen.x[0] - 1])) == (15, 766)
@@ -132,7 +148,7 @@ def test_in_another_order_marks_and_cells_stand_at_their_places(shape, looked_at
 def test_by_score_the_place_is_the_rank():
     values = scores((30, 1536))
     cells = carrier(drawn(values, order=by_score(values)))
-    assert cells.hovertext is None and "rank %{x} of 1,536" in cells.hovertemplate
+    assert cells.hovertext is None and "rank %{x:,d} of 1,536" in cells.hovertemplate
 
 
 def test_what_does_not_fit_is_left_out_of_the_hover_the_rank_first():
@@ -152,23 +168,23 @@ def test_the_size_of_an_array_in_json_is_foreseen(kind):
 
 
 def test_a_bin_is_drawn_over_its_own_neurons():
-    heatmap = drawn(scores((30, 1536))).plotly.data[0]
-    # Bins of three: the first covers neurons 0, 1, 2, so its middle is neuron 1 and it ends at 2.5.
-    assert (heatmap.x0, heatmap.dx) == (1.0, 3)
+    heatmap = overview(drawn(scores((30, 1536))))
+    # Bins of six: the first covers neurons 0 to 5, so its middle is at 2.5 and it ends at 5.5.
+    assert (heatmap.x0, heatmap.dx) == (2.5, 6)
 
 
 def test_the_set_in_hand_is_marked_where_it_is():
     members = NeuronSet("own", "m", (30, 1536), frozenset({(0, 5), (29, 1535), (15, 766)}))
-    markers = drawn(scores((30, 1536)), members).plotly.data[1]
+    markers = drawn(scores((30, 1536)), members).plotly.data[-2]
     assert set(zip(markers.y, markers.x, strict=True)) == members.neurons
 
 
 def test_differences_are_centred_on_zero():
     values = scores((30, 1536))
     figure = drawn(values, difference_to="the parent")
-    bar = figure.plotly.data[0].colorbar
+    bar = overview(figure).colorbar
     assert bar.ticktext[2] == "0.0" and "against the parent" in figure.title
-    levels = np.asarray(drawn(np.zeros((3, 40)), difference_to="x").plotly.data[0].z)
+    levels = np.asarray(overview(drawn(np.zeros((3, 40)), difference_to="x")).z)
     assert set(levels.ravel().tolist()) <= {127, 128}
 
 
@@ -185,7 +201,7 @@ def test_the_map_is_drawn_in_the_part_and_with_the_tool_that_were_looked_at():
 
 
 def test_one_neuron_is_pointed_out_and_without_one_nothing_is_seen():
-    framed, nothing = (drawn(scores((30, 1536)), chosen=neuron).plotly.data[2] for neuron in ((15, 766), None))
+    framed, nothing = (drawn(scores((30, 1536)), chosen=neuron).plotly.data[-1] for neuron in ((15, 766), None))
     assert (framed.x[0], framed.y[0], framed.marker.opacity) == (766, 15, 1.0)
     assert len(nothing.x) == 1 and nothing.marker.opacity == 0.0, "box and lasso are only there with a point"
 
@@ -194,7 +210,7 @@ def test_one_neuron_is_pointed_out_and_without_one_nothing_is_seen():
 def test_the_colour_scale_reaches_past_the_threshold_and_marks_it(threshold):
     values = scores((30, 1536))
     values[0, 0], values[0, 30] = threshold + 0.2, threshold * 1.2 + 0.3
-    heatmap = drawn(values, threshold=threshold).plotly.data[0]
+    heatmap = overview(drawn(values, threshold=threshold))
     ticks = dict(zip(heatmap.colorbar.ticktext, heatmap.colorbar.tickvals, strict=True))
     mark = ticks[f"<b>τ {threshold:.1f}</b>"]
     assert mark < 255 and "≥" in heatmap.colorbar.ticktext[-2]
@@ -203,13 +219,13 @@ def test_the_colour_scale_reaches_past_the_threshold_and_marks_it(threshold):
 
 def test_a_map_of_differences_has_no_threshold():
     figure = drawn(scores((30, 1536)), difference_to="the parent", threshold=6.0)
-    assert not any("τ" in text for text in figure.plotly.data[0].colorbar.ticktext) and "τ" not in figure.about
+    assert not any("τ" in text for text in overview(figure).colorbar.ticktext) and "τ" not in figure.about
 
 
 def test_a_score_whose_sign_matters_is_centred_on_zero_and_keeps_its_threshold():
     figure = drawn(scores((30, 1536)), signed=True, threshold=2.0)
-    assert "<b>τ 2.0</b>" in figure.plotly.data[0].colorbar.ticktext and "Change" not in figure.title
-    levels = np.asarray(drawn(np.zeros((3, 40)), signed=True).plotly.data[0].z)
+    assert "<b>τ 2.0</b>" in overview(figure).colorbar.ticktext and "Change" not in figure.title
+    levels = np.asarray(overview(drawn(np.zeros((3, 40)), signed=True)).z)
     assert set(levels.ravel().tolist()) <= {127, 128}
     values = np.zeros((3, 40))
     values[1, 5] = -7.0
