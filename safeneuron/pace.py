@@ -104,26 +104,24 @@ def of_scoring(card: ModelCard) -> str:
 
 def of_score(request: ScoreRequest, card: ModelCard) -> str:
     """Say how long computing one score takes: as it took before, or from the passes that it costs."""
-    kind, prompts = _score_kind(request), len(request.classes.harmful) + len(request.classes.benign)
+    kind = _score_kind(request)
     if card.fingerprint in _known().get(kind, {}):
-        return _words({kind: prompts}, card)
+        return _words({kind: request.n_prompts}, card)
     seconds, note = _reckoned({"scoring": 1}, card)
-    return f"{_duration(seconds * request.score.passes * prompts / BUILT_IN_PROMPTS)}, {note}"
+    return f"{_duration(seconds * request.score.passes * request.n_prompts / BUILT_IN_PROMPTS)}, {note}"
 
 
 def of_scores(requests: Sequence[ScoreRequest], card: ModelCard) -> str:
     """Say how long computing several scores takes: at most, since those on the same prompts share their passes."""
     seconds, note = _reckoned({"scoring": 1}, card)
-    shares = [len(request.classes.harmful) + len(request.classes.benign) for request in requests]
-    passes = sum(request.score.passes * share for request, share in zip(requests, shares, strict=True))
-    return f"at most {_duration(seconds * passes / BUILT_IN_PROMPTS)}, {note}"
+    prompts = sum(request.score.passes * request.n_prompts for request in requests)
+    return f"at most {_duration(seconds * prompts / BUILT_IN_PROMPTS)}, {note}"
 
 
 @contextmanager
 def measured_score(request: ScoreRequest, card: ModelCard) -> Iterator[None]:
     """Time the block, which computes one score, for the next estimate."""
-    prompts = len(request.classes.harmful) + len(request.classes.benign)
-    with measured(_score_kind(request), prompts, card):
+    with measured(_score_kind(request), request.n_prompts, card):
         yield
 
 

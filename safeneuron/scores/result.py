@@ -1,6 +1,7 @@
 """One score of every neuron: what was asked for, and what came out, kept under a fingerprint of all of it."""
 
 import json
+import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -123,6 +124,13 @@ class ScoreRequest:
     @property
     def _pooling(self) -> Pooling | None:
         return self.pooling if self.score.pools else None
+
+    @property
+    def n_prompts(self) -> int:
+        """How many prompts of both classes are read: all, or as many of each as the option ``prompts`` says."""
+        most = self.options.get("prompts", sys.maxsize)
+        classes = [self.classes.harmful] if self.score.harmful_only else [self.classes.harmful, self.classes.benign]
+        return sum(min(len(prompts), most) for prompts in classes)
 
     @property
     def folder(self) -> Path:
