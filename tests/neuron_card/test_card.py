@@ -18,7 +18,7 @@ from safeneuron.neuron_card.neighbours import Neighbours
 from safeneuron.neuron_card.output_weight import OutputWeight
 from safeneuron.neuron_card.records import bytes_to_keep, kept_records, prompts_to_read, read_records
 from safeneuron.neuron_card.standing import Ranking
-from safeneuron.neuron_card.tokens import TokenActivations, common_start, extreme_tokens, token_activations
+from safeneuron.neuron_card.tokens import TokenActivations, common_start, extreme_tokens
 from safeneuron.neurons import NeuronSet
 from safeneuron.perplexity import perplexity
 from safeneuron.prompts import builtin
@@ -250,15 +250,6 @@ def test_the_outermost_tokens_stand_once_at_either_end():
     assert found.most == (("a", 3.0), ("c", 0.0)) and found.least == (("b", -2.0), ("a", -1.0))
     assert common_start(rows) == 1 and common_start([]) == 0
     assert extreme_tokens([]).most == ()
-
-
-def test_tokens_do_not_depend_on_the_batch(make_tiny, prompts):
-    loaded = make_tiny("llama")
-    together = token_activations(loaded, NEURON, prompts)
-    alone = [token_activations(loaded, NEURON, [prompt], batch_size=1)[0] for prompt in prompts]
-    for one, other in zip(together, alone, strict=True):
-        assert one.tokens == other.tokens
-        np.testing.assert_allclose(one.activations, other.activations, rtol=1e-4, atol=1e-5)
 
 
 @pytest.mark.default_model
