@@ -78,6 +78,11 @@ def prompts_to_read(model: str, pooling: Pooling = "last") -> int:
     return sum(len(target.prompts) for kind, target in card_targets(model, pooling).items() if _missing(kind, target))
 
 
+def bytes_to_keep(prompts: int, shape: tuple[int, int]) -> int:
+    """Return what so many prompts take on disk, in a model of this shape ``(n_layers, d_mlp)``."""
+    return prompts * shape[0] * shape[1] * np.dtype(np.float32).itemsize
+
+
 def kept_records(model: str, pooling: Pooling = "last") -> Records | None:
     """Return the records of the model with this fingerprint if all were made before; needs no model in memory."""
     targets, known = card_targets(model, pooling), observations()

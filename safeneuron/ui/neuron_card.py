@@ -5,9 +5,9 @@ import streamlit as st
 from safeneuron import pace
 from safeneuron.errors import UserError
 from safeneuron.models.card import ModelCard
-from safeneuron.models.fit import SCORING
+from safeneuron.models.fit import SCORING, gigabytes
 from safeneuron.neuron_card.card import Examination, check_neuron, kept_examination, name_of
-from safeneuron.neuron_card.records import Records, kept_records, prompts_to_read
+from safeneuron.neuron_card.records import Records, bytes_to_keep, kept_records, prompts_to_read
 from safeneuron.neuron_card.standing import Ranking, Standing
 from safeneuron.neurons import Neuron, NeuronSet, parse_neurons
 from safeneuron.scores.score import ScoreTable, identifying_scores
@@ -170,7 +170,8 @@ def _offer_reading(card: ModelCard) -> None:
         icon=":material/query_stats:",
         type="primary",
         disabled=not fitting.allowed(card, SCORING),
-        help="For distributions, categories, prompts, and neurons that are active together.",
+        help="For distributions, categories, prompts, and neurons that are active together. They take "
+        f"{gigabytes(bytes_to_keep(count, card.shape))} on disk.",
     )
     if not _wanted(asked, f"read {card.fingerprint}"):
         return

@@ -27,6 +27,13 @@ def test_every_number_of_the_card(home, model_folder, few_prompts, call, call_js
     assert text.startswith("Neuron 1:7: ES ") and "Switched off alone: refusal log-odds" in text
 
 
+def test_the_pooling_decides_which_prompts_come_first(home, model_folder, few_prompts, call_json):
+    found = call_json("neuron", "1:7", "--model", model_folder, "--pooling", "max")
+    for pooled, row in zip(found["most_active"], found["tokens"], strict=False):
+        assert row["prompt"] == pooled["prompt"]
+        assert max(row["activations"]) == pytest.approx(pooled["activation"], rel=1e-3)
+
+
 @pytest.mark.parametrize(
     ("text", "sentence"),
     [("15", "write layer:index"), ("1:40", "with neurons 0 to 39"), ("9:1", "has layers 0 to 2"), ("a:b", "15:766")],
