@@ -5,7 +5,6 @@ import plotly.graph_objects as go
 
 from safeneuron.neurons import Neuron, NeuronSet
 from safeneuron.ordering import Order
-from safeneuron.plots import palette
 from safeneuron.plots.map_cells import first_place
 
 
@@ -22,7 +21,7 @@ def members_marked(members: NeuronSet, most: int, order: Order | None, colour: s
     )
 
 
-def framed(neuron: Neuron | None, order: Order | None) -> go.Scattergl:
+def framed(neuron: Neuron | None, order: Order | None, colour: str) -> go.Scattergl:
     """Frame one neuron; where there is none, a point that is not seen.
 
     Plotly offers box and lasso only where there is a point to choose, and heatmaps have none.
@@ -32,7 +31,7 @@ def framed(neuron: Neuron | None, order: Order | None) -> go.Scattergl:
         x=_places(at, order),
         y=at[:, 0],
         mode="markers",
-        marker={"size": 15, "symbol": "square-open", "color": palette.CHOSEN, "line": {"width": 3}}
+        marker={"size": 15, "symbol": "square-open", "color": colour, "line": {"width": 3}}
         | {"opacity": 1.0 if neuron else 0.0},
         hoverinfo="skip",
     )

@@ -94,30 +94,29 @@ def neuron_map(
     """
     signed = signed or difference_to is not None
     threshold = None if difference_to is not None else threshold
+    score = name if difference_to is None else f"change of {name}"
     strength = np.abs(values) if signed else values
     pooled = overview(strength, order)
     cells = cells_of(pooled, values.shape, order, view)
     shown = pooled.index if order is None else np.take_along_axis(order.neurons, pooled.index, axis=1)
     whole = np.take_along_axis(values, shown, axis=1)
     scale = colour_scale(whole, signed, threshold)
-    numbers = numbers_of(values, strength, name, means or {}, cells)
+    numbers = numbers_of(values, strength, score, means or {}, cells)
 
     first = first_place(order)
     base = _layout(values.shape, view, _AXES[order and order.name], first)
-    coarse = _overview(whole, first + (pooled.width - 1) / 2, pooled.width, scale, f"{name}, {unit}", threshold)
-    marks = [
-        members_marked(members, MAX_MARKERS, order, palette.MEMBER_ON_DIFFERENCE if signed else palette.MEMBER),
-        framed(chosen, order),
-    ]
+    coarse = _overview(whole, first + (pooled.width - 1) / 2, pooled.width, scale, f"{score}, {unit}", threshold)
+    circles, frame = (palette.MEMBER_ON_DIFFERENCE,) * 2 if signed else (palette.MEMBER, palette.CHOSEN)
+    marks = [members_marked(members, MAX_MARKERS, order, circles), framed(chosen, order, frame)]
     room = LARGEST - len(go.Figure([coarse, *marks], layout=base).to_json())
-    exact = pointed_at(numbers, name, list(means or {}), cells, order, scale, room)
+    exact = pointed_at(numbers, score, list(means or {}), cells, order, scale, room)
     if cells.width < pooled.width and not cells.part:
         coarse.meta = COVER
     heatmaps = [coarse, exact] if cells.part else [exact, coarse]
     return NeuronMap(
         name=f"neuron-map-{name}",
         title=_title(name, model, difference_to),
-        about=_about(values.shape, name, unit, pooled.width, cells, order, threshold, len(members)),
+        about=_about(values.shape, score, unit, pooled.width, cells, order, threshold, len(members)),
         caveat="A high score says that a neuron behaves differently on harmful prompts than on benign ones. It does "
         "not say that the neuron causes refusals: switch it off to see. The scores depend on the prompts and on "
         "where in the prompt the activations are read.",
@@ -201,8 +200,8 @@ def _axis(title: str, first: int, count: int, shown: tuple[float, float]) -> dic
         ends
         | {"range": shown, "autorangeoptions": ends}
         | {"title": title, "showgrid": False, "zeroline": False, "automargin": False}
-        # Whole numbers in full: 20,001 and not 20.001k.
-        | {"tickformat": ",d"}
+        # In full: 20,001 and not 20.001k.
+        | {"tickformat": ","}
     )
 
 

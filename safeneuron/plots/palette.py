@@ -42,7 +42,7 @@ MEMBER = "#ff4b2b"
 """Markers of the set in hand on a neuron map; apart from Cividis in hue and from both its ends in lightness."""
 
 MEMBER_ON_DIFFERENCE = "#1f1f1f"
-"""The same on a map of differences, whose cells are red themselves."""
+"""The same on a map of differences, whose cells are red themselves; the frame of the neuron shown, too."""
 
 
 CHOSEN = "#00e5c8"

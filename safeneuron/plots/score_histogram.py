@@ -39,14 +39,13 @@ def score_histogram(
     counts, edges = np.histogram(values, BINS)
     frame = pd.DataFrame({"from": edges[:-1], "to": edges[1:], "neurons": counts})
     bars = [_bars(frame, "neurons", palette.OUTLINE, "all")]
-    title = f"Spread of {name} over {values.size:,} neurons"
+    score = name if difference_to is None else f"change of {name}"
+    against = "" if difference_to is None else f" against {difference_to}"
+    title = f"Spread of {name if difference_to is None else f'the {score}'} over {values.size:,} neurons"
     about = (
-        f"How many neurons of {model} have which {name} ({unit}), in {BINS} bins of equal width. The count's axis is "
-        "logarithmic, or the few neurons far out could not be seen beside the many near zero."
+        f"How many neurons of {model} have which {score} ({unit}){against}, in {BINS} bins of equal width. The "
+        "count's axis is logarithmic, or the few neurons far out could not be seen beside the many near zero."
     )
-    if difference_to is not None:
-        title = f"Spread of the change of {name} over {values.size:,} neurons"
-        about = about.replace(f"{name} ({unit})", f"change of {name} ({unit}) against {difference_to}")
     if threshold is not None:
         above = values > threshold
         frame = frame.assign(above=np.histogram(values[above], edges)[0])
@@ -59,7 +58,7 @@ def score_histogram(
         about=about,
         caveat="Where the threshold should be does not follow from the spread: it is a choice, not a significance "
         "level.",
-        plotly=go.Figure(bars, layout=_layout(f"{name}, {unit}", values, threshold)),
+        plotly=go.Figure(bars, layout=_layout(f"{score}, {unit}", values, threshold)),
         data=frame,
     )
 

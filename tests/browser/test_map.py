@@ -116,6 +116,9 @@ def test_on_a_small_map_every_pick_finds_its_neurons(visitor: Page, dashboard: s
     text = map_.hover_text(500, 15)
     assert "layer 15, neuron 500" in text and "mean, harmful" in text and re.search(r"rank \d+ of 1,536", text)
 
+    covers = f"[...document.querySelectorAll('{AREA} .heatmaplayer > .hm')].map((image) => image.style.display)"
+    assert visitor.evaluate(covers) == ["", "none"], "seen closely, no bins lie over the neurons"
+
     map_.click(500, 15)
     map_.expect_changes("15:500")
     screenshot("map-small-clicked")
@@ -147,6 +150,7 @@ def test_on_a_small_map_every_pick_finds_its_neurons(visitor: Page, dashboard: s
     visitor.wait_for_timeout(4 * SECOND)
     assert map_.axes() == [[-0.5, 1535.5], [-0.5, 29.5]]
     map_.expect_changes("13:508,14:505,14:515")
+    assert visitor.evaluate(covers) == ["", ""], "seen whole, no cell is narrower than a pixel"
     assert visitor.locator(".stException").count() == 0
 
 
@@ -191,3 +195,20 @@ def test_the_line_in_the_histogram_moves_the_threshold(visitor: Page, dashboard:
     expect(visitor.get_by_text(re.compile(f"neurons have SAS above τ = {moved:.1f}"))).to_be_visible()
     slider = visitor.get_by_role("slider", name=re.compile("τ of SAS"))
     expect(slider).to_have_value(f"{moved:g}")
+
+
+def test_a_ticked_row_frames_its_neuron_on_the_map(visitor: Page, dashboard: str) -> None:
+    visitor.goto(dashboard)
+    table = visitor.locator("[data-testid=stDataFrame]").first
+    expect(table).to_be_visible(timeout=120 * SECOND)
+    table.scroll_into_view_if_needed()
+    visitor.wait_for_timeout(3 * SECOND)
+    box = table.bounding_box()
+    visitor.mouse.click(box["x"] + 15, box["y"] + 36 + 17)
+    visitor.wait_for_function("new URL(location.href).searchParams.has('neuron')", timeout=60 * SECOND)
+    neuron = parse_qs(urlsplit(visitor.url).query)["neuron"][0]
+    expect(visitor.locator("[data-testid=stMetric]").filter(has_text="Neuron framed")).to_contain_text(neuron)
+    layer, index = map(int, neuron.split(":"))
+    visitor.wait_for_timeout(3 * SECOND)
+    frame = visitor.evaluate(f"(({{ x, y, marker }}) => [x[0], y[0], marker.opacity])({CHART}._fullData.at(-1))")
+    assert frame == [index, layer, 1]

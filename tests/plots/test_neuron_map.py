@@ -184,6 +184,7 @@ def test_differences_are_centred_on_zero():
     figure = drawn(values, difference_to="the parent")
     bar = overview(figure).colorbar
     assert bar.ticktext[2] == "0.0" and "against the parent" in figure.title
+    assert bar.title.text == "change of ES, Cohen's d" and "<b>change of ES %{z" in carrier(figure).hovertemplate
     levels = np.asarray(overview(drawn(np.zeros((3, 40)), difference_to="x")).z)
     assert set(levels.ravel().tolist()) <= {127, 128}
 
