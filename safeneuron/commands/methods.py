@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
+from itertools import combinations
 from typing import Annotated, Any
 
 import typer
@@ -110,17 +111,52 @@ def described(methods: Sequence[Method], found: Sequence[ScoreResult]) -> dict[s
     return described
 
 
+def agreement_of(found: Sequence[ScoreResult]) -> dict[str, Any]:
+    """Return what the page draws of the agreement of several scores: rank correlations, and shared tops by size."""
+    from safeneuron.agreement import agreement
+
+    compared = agreement(found)
+    pairs = list(combinations(range(len(found)), 2))
+    return {
+        "spearman": [
+            {"first": found[i].name, "second": found[j].name, "correlation": float(compared.spearman[i, j])}
+            for i, j in pairs
+        ],
+        "top_sizes": compared.sizes.tolist(),
+        "chance_jaccard": compared.chance.tolist(),
+        "jaccard": [
+            {"first": found[i].name, "second": found[j].name, "values": compared.jaccard[i, j].tolist()}
+            for i, j in pairs
+        ],
+    }
+
+
+def written_methods(described: Mapping[str, Mapping[str, Any]], agreement: Mapping[str, Any] | None) -> str:
+    """Return the scores' strongest neurons, and how far the scores agree, as tables."""
+    strongest = [
+        {"score": name, "neuron": f"{row['layer']}:{row['index']}", "value": row["value"]}
+        for name, facts in described.items()
+        for row in facts["strongest"][:5]
+    ]
+    tables = [terminal.table(strongest, ["score", "neuron", "value"])]
+    if agreement:
+        rows = [row | {"rank correlation": row["correlation"]} for row in agreement["spearman"]]
+        tables.append(terminal.table(rows, ["first", "second", "rank correlation"]))
+    return "\n\n".join(tables)
+
+
 def _names(names: str | None, second: str | None) -> list[str]:
     known = scores()
     if names == "all":
-        return [name for name, score in known.items() if second or not score.needs_other]
+        return [name for name, score in known.items() if not score.identifies and (second or not score.needs_other)]
     chosen = list(dict.fromkeys(name.strip() for name in (names or "").split(",") if name.strip()))
     for name in chosen:
         if name not in known:
             raise UserError(f"There is no score {name!r}; choose among: {', '.join(known)}.")
         if known[name].needs_other and not second:
             raise UserError(f"{name} compares two models; name the second one with --second.")
-    return chosen
+    # ES and SAS are there anyway.
+    return [name for name in chosen if not known[name].identifies]
 
 
 def _split(text: str, form: str) -> tuple[str, str]:

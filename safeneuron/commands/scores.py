@@ -7,7 +7,17 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from safeneuron import terminal
-from safeneuron.commands.methods import Method, MethodNames, Options, Second, Taus, described, parsed
+from safeneuron.commands.methods import (
+    Method,
+    MethodNames,
+    Options,
+    Second,
+    Taus,
+    agreement_of,
+    described,
+    parsed,
+    written_methods,
+)
 from safeneuron.commands.options import (
     Benign,
     Column,
@@ -27,7 +37,7 @@ from safeneuron.models.fit import SCORING, require_fit
 from safeneuron.progress import Progress
 from safeneuron.prompts.classes import PromptClasses
 from safeneuron.scores.result import ScoreRequest, ScoreResult
-from safeneuron.scores.score import ScoreTable
+from safeneuron.scores.score import ScoreTable, identifying_scores
 from safeneuron.statistics import Pooling, check_pooling, check_prompts
 
 if TYPE_CHECKING:
@@ -54,6 +64,7 @@ def score(
     from safeneuron.comparison import require_same_shape, write_difference
     from safeneuron.score_frames import check_target, write_scores
     from safeneuron.scoring import classes_of, score_table
+    from safeneuron.significance import LEVEL, significant
 
     with terminal.command() as progress:
         # Files and names first: a wrong one should not take seconds to be refused.
@@ -73,7 +84,7 @@ def score(
             require_fit(card, SCORING)
         both = classes_of(*classes)
         # Each model goes as soon as it is scored, so that one at a time is in memory.
-        table, found = _scored(opened(model, progress), both, pooling, wanted, cards.get(second), progress)
+        table, identified, found = _scored(opened(model, progress), both, pooling, wanted, cards.get(second), progress)
         other = score_table(opened(compare, progress), *classes, pooling, progress) if compare else None
         sets = table.select(chosen)
         sets |= {method.name: result.select(method.threshold) for method, result in zip(wanted, found, strict=True)}
@@ -97,6 +108,15 @@ def score(
     text = "\n".join([*both.notes, terminal.table(rows, ["set", "neurons", "share of all"])])
     if wanted:
         result["methods"] = described(wanted, found)
+        result["agreement"] = agreement_of([*identified, *found])
+        text += "\n\n" + written_methods(result["methods"], result["agreement"])
+        for tested in (tested for tested in found if tested.name == "Significance"):
+            for name, members in sets.items():
+                result["sets"][name]["significant"] = significant(members, tested)
+            counts = ", ".join(
+                f"{row['significant']} of {row['count']} in {name}" for name, row in result["sets"].items()
+            )
+            text += f"\n\nq < {LEVEL} for the effect size: {counts}"
     if other:
         from safeneuron.comparison import largest_changes, score_difference, set_changes
 
@@ -115,18 +135,16 @@ def _scored(
     wanted: Sequence[Method],
     second: ModelCard | None,
     progress: Progress,
-) -> tuple[ScoreTable, list[ScoreResult]]:
-    """Return the paper's scores of a model, and the others asked for, from one pass over each class."""
+) -> tuple[ScoreTable, list[ScoreResult], list[ScoreResult]]:
+    """Return the paper's scores of a model, as a table and as results, and the others asked for, from shared passes."""
     from safeneuron.scoring import compute_scores, score_table
 
     other = second.fingerprint if second else None
-    # ES among them, since its means and variances come from the same pass.
-    requests = [ScoreRequest("ES", loaded.fingerprint, classes, pooling)]
-    requests += [
-        ScoreRequest(method.name, loaded.fingerprint, classes, pooling, method.options, other) for method in wanted
-    ]
-    found = compute_scores(requests, lambda: loaded, lambda: opened(second, progress), progress)
-    return score_table(loaded, classes.harmful, classes.benign, pooling, progress), found[1:]
+    own = [ScoreRequest(name, loaded.fingerprint, classes, pooling) for name in identifying_scores()]
+    more = [ScoreRequest(method.name, loaded.fingerprint, classes, pooling, method.options, other) for method in wanted]
+    found = compute_scores([*own, *more], lambda: loaded, lambda: opened(second, progress), progress)
+    table = score_table(loaded, classes.harmful, classes.benign, pooling, progress)
+    return table, found[: len(own)], found[len(own) :]
 
 
 def _difference_text(result: dict[str, Any]) -> str:

@@ -14,7 +14,6 @@ from safeneuron.errors import UserError
 from safeneuron.registry import discover
 
 if TYPE_CHECKING:
-    import torch
     from torch import nn
     from transformers import PreTrainedConfig
 
@@ -173,22 +172,6 @@ class MLPBlock:
     down: "nn.Module"
     d_mlp: int
     parameters: "tuple[tuple[nn.Parameter, NeuronTensor], ...]"
-
-    def output_weights(self) -> "torch.Tensor":
-        """Return W_out ``[d_mlp, d_model]``: what each neuron adds to the residual stream, per unit of activation.
-
-        Raises
-        ------
-        UserError
-            When the weights are packed into fewer bits.
-        """
-        weight, tensor = self.parameters[-1]
-        if not weight.is_floating_point():
-            raise UserError(
-                "This needs the weights themselves, which are packed into 4 bits; load the model with "
-                "SAFENEURON_LOAD=bfloat16."
-            )
-        return weight.detach().movedim(tensor.axis, 0)
 
 
 def layout_of(model: "nn.Module") -> MLPLayout:

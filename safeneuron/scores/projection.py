@@ -12,9 +12,10 @@ that of one layer for all neurons. Above 0 the neuron writes towards the harmful
 away from it; ``written`` is that times how much more active the neuron is on harmful prompts, so two
 signs make a plus. The residual stream is read at the last prompt token, whatever the pooling is.
 
-In Gemma 2 and 3 and OLMo 2 a norm follows the MLP before the stream is added to, and weighs the
-coordinates; that is left out. A neuron without output weight scores 0, and so do all where the means
-of the two classes differ by no more than rounding. Constant activations make only ``written`` 0.
+In Gemma 2 and 3 and OLMo 2 a norm follows the MLP before the stream is added to: its gain is counted
+in, its dividing by a scale is not (:mod:`safeneuron.models.output_weights`). A neuron without output
+weight scores 0, and so do all where the means of the two classes differ by no more than rounding.
+Constant activations make only ``written`` 0.
 """
 
 from collections.abc import Mapping
@@ -77,24 +78,16 @@ def projections(loaded: "LoadedModel", directions: np.ndarray, cosine: bool) -> 
         ``[n_layers, d_model]``.
     cosine : bool
         Whether of the output weight's direction, instead of the weight itself.
-
-    Raises
-    ------
-    UserError
-        When the weights are packed into fewer bits.
     """
-    import torch
-
-    from safeneuron.models.layout import mlp_blocks
+    from safeneuron.models.output_weights import output_weights
 
     found = np.empty(loaded.shape)
-    with torch.inference_mode():
-        for layer, block in enumerate(mlp_blocks(loaded.model)):
-            weights = block.output_weights().float().cpu().double().numpy()
-            found[layer] = weights @ directions[layer]
-            if cosine:
-                length = np.linalg.norm(weights, axis=1)
-                found[layer] = np.divide(found[layer], length, out=np.zeros_like(length), where=length > 0)
+    for layer in range(len(found)):
+        weights = output_weights(loaded, layer).cpu().double().numpy()
+        found[layer] = weights @ directions[layer]
+        if cosine:
+            length = np.linalg.norm(weights, axis=1)
+            found[layer] = np.divide(found[layer], length, out=np.zeros_like(length), where=length > 0)
     return found
 
 

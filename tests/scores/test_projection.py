@@ -6,7 +6,6 @@ import numpy as np
 import pytest
 import torch
 
-from safeneuron.errors import UserError
 from safeneuron.models.chat import prompt_ids
 from safeneuron.models.layout import mlp_blocks
 from safeneuron.observations.residual import ResidualStatistics
@@ -127,10 +126,3 @@ def test_it_comes_out_of_a_pass_over_prompts(loaded, prompts, home):
         expected = written_by(loaded, layer, 3) @ direction / np.linalg.norm(direction)
         assert found.values[layer, 3] == pytest.approx(expected, rel=1e-4, abs=1e-6)
     assert len(found.select(0.0)) == (found.values > 0).sum() > 0
-
-
-def test_packed_weights_are_refused(make_tiny, prompts):
-    block = mlp_blocks(make_tiny("llama").model)[0]
-    packed = torch.nn.Parameter(torch.zeros(40, dtype=torch.uint8), requires_grad=False)
-    with pytest.raises(UserError, match="SAFENEURON_LOAD=bfloat16"):
-        replace(block, parameters=((packed, block.parameters[-1][1]),)).output_weights()
