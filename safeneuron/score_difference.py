@@ -24,14 +24,11 @@ class ScoreDifference:
         ``[n_layers, d_mlp]``.
     name, unit : str
         For axes and titles.
-    in_ranks : bool
-        Whether ranks were subtracted, not values.
     """
 
     values: np.ndarray
     name: str
     unit: str
-    in_ranks: bool
 
 
 def score_difference(first: ScoreResult, second: ScoreResult) -> ScoreDifference:
@@ -48,9 +45,9 @@ def score_difference(first: ScoreResult, second: ScoreResult) -> ScoreDifference
             f"{second.values.shape[0]} of {second.values.shape[1]}; choose two models of one shape."
         )
     if first.name == second.name:
-        return ScoreDifference(first.values - second.values, first.name, first.score.unit, False)
+        return ScoreDifference(first.values - second.values, first.name, first.score.unit)
     values = percentile_ranks(first.values) - percentile_ranks(second.values)
-    return ScoreDifference(values, f"{first.name} − {second.name}", "points of rank", True)
+    return ScoreDifference(values, f"{first.name} − {second.name}", "points of rank")
 
 
 def percentile_ranks(values: np.ndarray) -> np.ndarray:

@@ -90,10 +90,6 @@ CARD = (
     "is switched off. Open one by its layer and index, from a link, or from the map."
 )
 RANK = "1 is the neuron with the highest score of all. Previous and next go up and down these ranks."
-EFFECT_SIZE = (
-    "d: the distance between the means on harmful and benign prompts, in pooled standard deviations (Cohen's d). In "
-    "brackets its 95 % interval from drawing the prompts again (bootstrap)."
-)
 REFUSAL_DIRECTION = (
     "Cosine of what the neuron writes with the refusal direction of its layer: the mean residual stream on harmful "
     "prompts minus that on benign ones (Arditi et al.). +1: its activation pushes the model towards how it treats "
