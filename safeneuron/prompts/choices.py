@@ -7,26 +7,33 @@ answer to a topic; against safe twins, which share their words with the harmful 
 from safeneuron.errors import UserError
 from safeneuron.prompts import builtin
 from safeneuron.prompts.classes import PromptClasses, prompt_classes
+from safeneuron.prompts.own_classes import own_classes, own_names
 from safeneuron.prompts.promptset import PromptSet
 
 BUILT_IN = "built-in prompts"
 TWINS = "harmful prompts and their safe twins"
-_CATEGORY = "category: "
+_CATEGORY, _OWN = "category: ", "own: "
 
 
 def choices() -> tuple[str, ...]:
     """Return the names of all pairs, the one that safety neurons are identified with first."""
-    return BUILT_IN, TWINS, *(f"{_CATEGORY}{category}" for category in builtin.categories())
+    categories = (f"{_CATEGORY}{category}" for category in builtin.categories())
+    return BUILT_IN, TWINS, *(own_choice(name) for name in own_names()), *categories
+
+
+def own_choice(name: str) -> str:
+    """Return what a kept pair of the person's own is called here."""
+    return f"{_OWN}{name}"
 
 
 def chosen_classes(name: str) -> PromptClasses:
-    """Return a pair of classes, all of the ``train`` part.
+    """Return a pair of classes; of built-in prompts the ``train`` part.
 
     Parameters
     ----------
     name : str
         :data:`BUILT_IN`: harmful and benign prompts; :data:`TWINS`: harmful prompts and their safe twins;
-        "category: ..." one category's harmful prompts and all benign ones.
+        "category: ..." one category's harmful prompts and all benign ones; "own: ..." the person's own.
 
     Raises
     ------
@@ -38,6 +45,8 @@ def chosen_classes(name: str) -> PromptClasses:
         return prompt_classes(harmful, benign)
     if name == TWINS:
         return prompt_classes(harmful, builtin.twins("train"))
+    if name.startswith(_OWN):
+        return own_classes(name.removeprefix(_OWN))
     category = name.removeprefix(_CATEGORY)
     found = tuple(row.prompt for row in builtin.harmful_prompts() if row.part == "train" and row.category == category)
     if not found:

@@ -14,7 +14,7 @@ from safeneuron.scores.option import Option, Value
 from safeneuron.scores.result import ScoreRequest
 from safeneuron.scores.score import Score, scores
 from safeneuron.statistics import POOLINGS
-from safeneuron.ui import words
+from safeneuron.ui import own_prompts, words
 from safeneuron.ui.address import BESIDE, DIFFERENCE, NOTHING, SAME, SECOND, option_name, threshold_name
 from safeneuron.ui.choice import Choice, label
 
@@ -123,6 +123,8 @@ def _menus(choice: Choice, card: ModelCard, like: Wanted | None) -> Wanted:
         help=words.POOLING,
         width=150,
     )
+    if not like:
+        own_prompts.show(row)
     if like:
         name = like.score.name if name == SAME else name
         prompts = like.prompts if prompts == SAME else prompts

@@ -61,6 +61,11 @@ SPEARMAN = (
     "the other, -1 where the orders are opposite."
 )
 JACCARD = "Jaccard index: of the neurons in either score's top, the share that is in both."
+OWN_PROMPTS = (
+    "Two files with your harmful and your benign prompts: JSONL, JSON, CSV or TXT, in a column prompt, instruction, "
+    "goal, behavior, question or text. They stay in the workspace. Each prompt counts once; one in both classes is "
+    "left out of both."
+)
 SECOND_RESULT = (
     "Another score, other prompts, another place to read the activations, or the model compared with: beside the first "
     "result, or subtracted from it. Two scores have no common unit: of them, ranks are subtracted."

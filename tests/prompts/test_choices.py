@@ -5,6 +5,8 @@ import pytest
 from safeneuron.errors import UserError
 from safeneuron.prompts import builtin
 from safeneuron.prompts.choices import BUILT_IN, TWINS, choices, chosen_classes
+from safeneuron.prompts.own_classes import keep_classes
+from safeneuron.prompts.promptset import PromptSet
 from safeneuron.scoring import classes_of
 
 
@@ -17,6 +19,34 @@ def test_twins_stand_against_the_prompts_that_they_resemble():
     found = chosen_classes(TWINS)
     assert found.harmful == builtin.harmful("train")
     assert set(found.benign.prompts) == set(builtin.twins("train").prompts)
+
+
+def test_own_prompts_are_kept_under_their_name(home):
+    keep_classes("mine", PromptSet("bad", ("a", "b", "x")), PromptSet("good", ("x", "c", "d")))
+    assert choices()[2] == "own: mine"
+    found = chosen_classes("own: mine")
+    assert (found.harmful, found.benign.prompts) == (PromptSet("bad", ("a", "b")), ("c", "d"))
+    assert "in both classes" in found.notes[0]
+    with pytest.raises(UserError, match="called mine already"):
+        keep_classes("mine", PromptSet("bad", ("a", "b")), PromptSet("good", ("c", "d")))
+    with pytest.raises(UserError, match="no prompts called 'yours'"):
+        chosen_classes("own: yours")
+    (home / "prompts" / "mine.json").write_text("{")
+    with pytest.raises(UserError, match="bring the prompts again"):
+        chosen_classes("own: mine")
+
+
+@pytest.mark.parametrize("name", ["", "../up", "a/b", "x" * 61, ".hidden"])
+def test_what_cannot_name_prompts(home, name):
+    with pytest.raises(UserError, match="cannot name prompts"):
+        keep_classes(name, PromptSet("bad", ("a", "b")), PromptSet("good", ("c", "d")))
+    assert not list(home.rglob("*.json"))
+
+
+def test_too_few_prompts_are_not_kept(home):
+    with pytest.raises(UserError, match="at least two"):
+        keep_classes("mine", PromptSet("bad", ("a",)), PromptSet("good", ("c", "d")))
+    assert choices()[2].startswith("category: ")
 
 
 def test_the_categories_share_the_harmful_prompts_among_them():
