@@ -34,20 +34,37 @@ export default function ({ data, setStateValue }) {
   }
   // Each click makes the page draw a new chart, which hears nothing until it is there. So the clicks made
   // while Shift is held are kept together until it is let go.
-  let shift = false
-  let held = []
-  const take = (click) => {
-    if (shift) held.push(click)
+  area.held ??= []
+  area.takeClick = (click) => {
+    if (area.shift) area.held.push(click)
     else area.tellClicks([click])
   }
   const released = ({ key }) => {
     if (key !== undefined && key !== "Shift") return
-    shift = false
-    if (held.length) area.tellClicks(held.splice(0))
+    area.shift = false
+    if (area.held.length) area.tellClicks(area.held.splice(0))
   }
   document.addEventListener("keyup", released)
   window.addEventListener("blur", released)
+  // The overview is drawn over the exact cells, for as long as those are narrower than a pixel. On a second
+  // map beside the first, too.
+  const sharpened = (chart) => {
+    if (!chart.on || chart.isSharpened) return
+    chart.isSharpened = true
+    const sharpen = () => {
+      const traces = (chart.data ?? []).filter(({ type }) => type === "heatmap")
+      const cover = chart.querySelectorAll(".heatmaplayer > .hm")[traces.findIndex(({ meta }) => meta === data.cover)]
+      if (!cover) return
+      const [left, right] = chart.layout.xaxis.range
+      const pixels = chart.querySelector(".nsewdrag").getBoundingClientRect().width
+      cover.style.display = right - left <= pixels ? "none" : ""
+    }
+    sharpen()
+    chart.on("plotly_afterplot", sharpen)
+  }
+  const page = area.closest("[data-testid='stMain']") ?? document.body
   const listen = () => {
+    page.querySelectorAll(".js-plotly-plot").forEach(sharpened)
     const chart = area.querySelector(".js-plotly-plot")
     if (!chart?.on || chart.isHeard) return
     chart.isHeard = true
@@ -62,24 +79,13 @@ export default function ({ data, setStateValue }) {
       if (now !== told) area.tellView(JSON.parse(now))
       told = now
     })
-    // The overview is drawn over the exact cells, for as long as those are narrower than a pixel.
-    const sharpen = () => {
-      const traces = chart.data.filter(({ type }) => type === "heatmap")
-      const cover = chart.querySelectorAll(".heatmaplayer > .hm")[traces.findIndex(({ meta }) => meta === data.cover)]
-      if (!cover) return
-      const [left, right] = chart.layout.xaxis.range
-      const pixels = chart.querySelector(".nsewdrag").getBoundingClientRect().width
-      cover.style.display = right - left <= pixels ? "none" : ""
-    }
-    sharpen()
-    chart.on("plotly_afterplot", sharpen)
     // A double click shows the whole map and is no click on a neuron, but Plotly tells of both of its clicks.
     let waiting, doubled = 0
     chart.on("plotly_click", ({ points: [point], event }) => {
       if (event.timeStamp - doubled < 100) return
       const click = { layer: point.y, neuron: Number(point.text ?? point.x), shift: event.shiftKey }
-      shift = event.shiftKey
-      waiting = setTimeout(() => take(click), 300)
+      area.shift = event.shiftKey
+      waiting = setTimeout(() => area.takeClick(click), 300)
     })
     chart.on("plotly_doubleclick", () => {
       clearTimeout(waiting)
@@ -88,7 +94,7 @@ export default function ({ data, setStateValue }) {
   }
   listen()
   const observer = new MutationObserver(listen)
-  observer.observe(area, { childList: true, subtree: true })
+  observer.observe(page, { childList: true, subtree: true })
   return () => {
     observer.disconnect()
     document.removeEventListener("keyup", released)

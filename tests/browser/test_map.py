@@ -181,8 +181,10 @@ def test_the_line_in_the_histogram_moves_the_threshold(visitor: Page, dashboard:
     visitor.goto(dashboard)
     line = visitor.locator(".st-key-score_histogram_area .shapelayer path").first
     expect(line).to_be_attached(timeout=120 * SECOND)
-    line.scroll_into_view_if_needed()
+    # The chart is drawn once more when it learns its width; its container stays.
     visitor.wait_for_timeout(3 * SECOND)
+    visitor.locator(".st-key-score_histogram_area").scroll_into_view_if_needed()
+    visitor.wait_for_timeout(2 * SECOND)
     box = line.bounding_box()
     x, y = box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
     visitor.mouse.move(x, y)
