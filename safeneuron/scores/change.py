@@ -66,5 +66,6 @@ SCORE = Score(
     needs_other=True,
     harmful_only=True,
     pools=False,
+    passes=6.4,
     highest_threshold=2.0,
 )

@@ -37,7 +37,7 @@ SCORE = Score(
     options=OPTIONS,
     observes=(),
     pools=False,
-    passes=6.5,
+    passes=6.6,
     needs_model=True,
     highest_threshold=100.0,
 )
