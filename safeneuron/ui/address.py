@@ -16,6 +16,7 @@ from safeneuron.prompts.choices import BUILT_IN, choices
 from safeneuron.scores.option import Option
 from safeneuron.scores.score import scores
 from safeneuron.statistics import POOLINGS
+from safeneuron.threshold_steps import in_steps
 
 NOTHING = "nothing"
 SETS = ("ORI", "ES", "SAS", "FULL", "RANDOM")
@@ -115,14 +116,14 @@ def _parsed(name: str, text: str, default: Any) -> Any:
                 return option.checked(text)
             except UserError:
                 return default
-    highest = {threshold_name(score.name): score.highest_threshold for score in scores().values()}.get(name)
-    if highest is None:
+    score = {threshold_name(score.name): score for score in scores().values()}.get(name)
+    if score is None:
         return text
     try:
         value = float(text)
     except ValueError:
         return default
-    return round(value, 1) if 0.0 <= value <= highest else default
+    return in_steps(score, value) if 0.0 <= value <= score.highest_threshold else default
 
 
 def _allowed(name: str) -> Collection[str] | None:

@@ -14,6 +14,7 @@ from safeneuron.neurons import Neuron
 from safeneuron.plots.map_cells import Cells
 from safeneuron.scores.score import ScoreTable
 from safeneuron.shown import Shown
+from safeneuron.threshold_steps import threshold_words
 from safeneuron.ui import chosen_neuron, hand
 
 CHANGES, SHOWS = "changes the set", "shows its card"
@@ -88,8 +89,8 @@ def _drawn(table: ScoreTable, outlines: Sequence[Mapping[str, Any]], cells: Cell
         picked = shown.above(picked)
         if not picked:
             return (
-                f"No neuron in there has {shown.name} above {shown.threshold:.1f}; lower the threshold or let it add "
-                "all."
+                f"No neuron in there has {shown.name} above {threshold_words(shown.threshold)}; lower the threshold or "
+                "let it add all."
             )
     if not picked:
         return "There is no neuron in there; draw over the middle of a cell."

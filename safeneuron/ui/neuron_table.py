@@ -47,7 +47,7 @@ def strongest(table: ScoreTable, shown: Shown, members: NeuronSet) -> None:
         st.column_config.NumberColumn(shown.name, width=90, format="%.3g", help=f"{shown.name}, {shown.unit}."),
     )
     if shown.is_difference:
-        title, order = f"Neurons whose {shown.name} differs most from {shown.difference_to}", list(PARTS)
+        title, order = f"Neurons with the largest {shown.name}", list(PARTS)
         columns |= PARTS
     st.markdown(f"**{title}**", help=getattr(words, shown.name, None))
     passing = _filter(table, shown)

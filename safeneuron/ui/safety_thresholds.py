@@ -41,7 +41,7 @@ def show(choice: Choice) -> None:
         key=_MENU,
         on_change=_take,
         help=f"{preset_of(choice.card)[1]} {words.THRESHOLD}",
-        width=200,
+        width=240,
     )
     for name, score in identifying_scores().items():
         row.slider(

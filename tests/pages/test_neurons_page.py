@@ -254,7 +254,7 @@ def test_the_difference_of_two_models(visit, home, tiny_folder):
     keep_statistics(home, "trained", planted={(1, 1)})
     at = visit(compare="run:aaaaaaaa")
     assert not at.exception and not at.warning and not at.info
-    assert any("Change of SAS" in text.value and "tiny, trained" in text.value for text in at.markdown)
+    assert any("Difference of SAS" in text.value and "tiny, trained" in text.value for text in at.markdown)
     texts = " ".join(text.value for text in at.markdown)
     assert "the brighter" not in texts and "the redder" in texts and "FULL per layer, both models" in texts
     shown = at.dataframe[0].value
