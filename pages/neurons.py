@@ -53,7 +53,10 @@ with page("Neurons") as choice:
     survivors.show(choice, wanted)
 
     neuron_card.show(choice, Ranking(shown.name, shown.values))
-    neuron_figures.show_spread(shown)
-    strongest(choice.table, shown, choice.hand)
+    left, right = st.columns([3, 2], gap="medium")
+    with left:
+        strongest(choice.table, shown, choice.hand)
+    with right:
+        neuron_figures.show_spread(shown)
     neuron_sets.show(choice)
     method_agreement.show(choice, wanted)

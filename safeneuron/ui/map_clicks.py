@@ -65,17 +65,17 @@ def apply(table: ScoreTable) -> None:
     if outlines:
         st.session_state["map_clicks"] = st.session_state.get("map_clicks", 0) + 1
         said.append(_drawn(table, outlines, st.session_state[CELLS]))
-    for text in filter(None, said):
+    for text in said:
         st.toast(text, icon=":material/touch_app:")
 
 
-def _clicked(table: ScoreTable, click: Mapping[str, Any]) -> str | None:
+def _clicked(table: ScoreTable, click: Mapping[str, Any]) -> str:
     neuron = int(click["layer"]), int(click["neuron"])
     chosen_neuron.choose(neuron)
     if click["shift"]:
         return hand.pick(table, {neuron}, "add")
     if st.session_state.get(ACTION_KEY, CHANGES) == SHOWS:
-        return None
+        return f"The card of neuron {neuron[0]}:{neuron[1]} is open below the map."
     return hand.pick(table, {neuron}, "toggle")
 
 

@@ -11,7 +11,7 @@ from safeneuron.neuron_card.records import Records, bytes_to_keep, kept_records,
 from safeneuron.neuron_card.standing import Ranking, Standing
 from safeneuron.neurons import Neuron, NeuronSet, parse_neurons
 from safeneuron.scores.score import ScoreTable, identifying_scores
-from safeneuron.ui import fitting, hand, neuron_card_parts, opening, resources, words
+from safeneuron.ui import chosen_neuron, fitting, hand, neuron_card_parts, opening, resources, words
 from safeneuron.ui.choice import Choice
 from safeneuron.ui.work import begun, long_work, wanted
 
@@ -26,7 +26,7 @@ def show(choice: Choice, ranking: Ranking) -> None:
     ranking : Ranking
         By the score that is shown.
     """
-    with st.container(key="neuron_card"):
+    with st.container(key=chosen_neuron.CARD_AREA):
         st.subheader("Neuron card", anchor=False, help=words.CARD)
         place = st.container(horizontal=True, vertical_alignment="bottom", gap="small")
         place.text_input(
@@ -52,6 +52,7 @@ def show(choice: Choice, ranking: Ranking) -> None:
         where = ranking.standing(neuron)
         _buttons(place, neuron, where, ranking.name, choice.hand)
         _card(choice, neuron, where, ranking)
+        chosen_neuron.bring_into_view()
 
 
 def _open(neuron: Neuron | None) -> None:

@@ -25,7 +25,7 @@ def meaning_of_colours(shown: Shown) -> str:
     """Say in a sentence what the colours of the map mean."""
     if shown.is_difference:
         if not shown.difference_to:
-            return f"the redder, the higher its rank by the first score than by the second ({shown.name}); the bluer, the lower."
+            return f"the redder, the higher its rank by the first score than by the second ({shown.name}); blue: lower."
         return (
             f"the redder, the higher its score in **{shown.subject}** against **{shown.difference_to}** "
             f"({shown.name}); the bluer, the lower."

@@ -5,6 +5,7 @@ import streamlit as st
 from safeneuron.models.card import ModelCard
 from safeneuron.scores.presets import PRESETS, Preset, preset_of
 from safeneuron.scores.score import identifying_scores
+from safeneuron.threshold_steps import threshold_step
 from safeneuron.ui import hand, words
 from safeneuron.ui.address import PRESET, threshold_name
 from safeneuron.ui.choice import Choice
@@ -48,7 +49,7 @@ def show(choice: Choice) -> None:
             f"τ of {name}, {score.unit}",
             0.0,
             score.highest_threshold,
-            step=0.1,
+            step=threshold_step(score),
             key=threshold_name(name),
             help=words.THRESHOLD,
             width=190,

@@ -105,7 +105,8 @@ def test_a_click_can_open_a_neurons_card_and_leave_the_set_alone(visit, metric):
     assert at.text_input(key="neuron").value == ""
     at.segmented_control(key="click_does").set_value("shows its card").run()
     at = click(at, (2, 7))
-    assert metric(at, "Set in hand: FULL") == "5 neurons" and not at.toast
+    assert metric(at, "Set in hand: FULL") == "5 neurons"
+    assert at.toast[0].value == "The card of neuron 2:7 is open below the map."
     assert at.text_input(key="neuron").value == "2:7" == at.query_params["neuron"]
     at = click(at, (1, 5), shift=True)
     assert metric(at, "Set in hand: own set") == "6 neurons"
