@@ -23,6 +23,7 @@ SETS = ("ORI", "ES", "SAS", "FULL", "RANDOM")
 ORDERS = ("index", "score", "cluster")
 SIDE_BY_SIDE, DIFFERENCE = "side by side", "difference"
 BESIDE = (NOTHING, SIDE_BY_SIDE, DIFFERENCE)
+FIRST_SCORE = "SAS"
 SAME = "the same"
 """What a second result has of the first."""
 SECOND = "2"
@@ -47,8 +48,9 @@ def option_name(score: str, option: str, end: str = "") -> str:
 def defaults() -> dict[str, Any]:
     """Return every choice that stands in the address, with the value that is left out of it."""
     chosen = {"model": DEFAULT_MODEL, "compare": NOTHING, "set": "FULL", "changes": "", "neuron": ""}
-    chosen |= {"order": ORDERS[0], "beside": NOTHING}
-    chosen |= {"score": "SAS", "prompts": BUILT_IN, "pooling": POOLINGS[0]}
+    alone = st.session_state.get("compare", NOTHING) == NOTHING
+    chosen |= {"order": ORDERS[0], "beside": NOTHING if alone else DIFFERENCE}
+    chosen |= {"score": FIRST_SCORE, "prompts": BUILT_IN, "pooling": POOLINGS[0]}
     chosen |= {f"{name}{SECOND}": SAME for name in ("score", "prompts", "pooling")}
     for end in ("", SECOND):
         chosen |= {name: option.default for name, option in _options(end).items()}

@@ -22,7 +22,7 @@ def show_choice(choice: Choice, wanted: Wanted) -> tuple[Shown, Shown | None] | 
     """
     for note in wanted.request.classes.notes:
         st.caption(f":material/info: {note}")
-    beside = result_menu.beside(choice, wanted)
+    beside = result_menu.beside(wanted)
     other = result_menu.second(choice, wanted) if beside != NOTHING else None
     if other and wanted.score.needs_other and st.session_state[f"score{SECOND}"] == SAME:
         st.caption(f":material/info: {wanted.score.name} compares both models by itself, so it is shown alone.")

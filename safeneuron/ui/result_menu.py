@@ -16,11 +16,11 @@ from safeneuron.scores.score import Score, scores
 from safeneuron.statistics import POOLINGS
 from safeneuron.threshold_steps import threshold_step
 from safeneuron.ui import words
-from safeneuron.ui.address import BESIDE, DIFFERENCE, NOTHING, SAME, SECOND, option_name, threshold_name
+from safeneuron.ui.address import BESIDE, DIFFERENCE, FIRST_SCORE, NOTHING, SAME, SECOND, option_name, threshold_name
 from safeneuron.ui.choice import Choice, label
 
 _FOR = "beside_for"
-"""The session's model compared with for which a difference was drawn last without being asked for."""
+"""The session's model compared with for which the choices were settled last."""
 
 
 @dataclass(frozen=True)
@@ -76,22 +76,40 @@ def title(score: Score) -> str:
     return words if score.name.lower() in words.lower() else f"{score.name} · {score.title}"
 
 
+def settle(compared: str | None) -> None:
+    """Settle what depends on there being a model to compare with, before the address is written.
+
+    Parameters
+    ----------
+    compared : str or None
+        Its name.
+    """
+    if _FOR not in st.session_state:
+        # A link may say otherwise.
+        changed = compared is not None and "beside" not in st.query_params
+    else:
+        changed = compared != st.session_state[_FOR]
+    if changed:
+        # Who chooses a model to compare with wants to see the difference.
+        st.session_state["beside"] = DIFFERENCE if compared else NOTHING
+    st.session_state[_FOR] = compared
+    for name, default in (("score", FIRST_SCORE), (f"score{SECOND}", SAME)):
+        chosen = scores().get(st.session_state[name])
+        if chosen and chosen.needs_other and not compared:
+            st.session_state[name] = default
+
+
 def first(choice: Choice) -> Wanted:
     """Draw the menus of the result that the map shows, and return it."""
     return _menus(choice, choice.card, None)
 
 
-def beside(choice: Choice, like: Wanted) -> str:
+def beside(like: Wanted) -> str:
     """Draw the choice of what stands beside the first result, and return it: one of ``BESIDE``.
 
     The threshold of the first result's score stands in the same row, where it is of use: those of ES and SAS have
     sliders of their own, and a difference has none.
     """
-    other = choice.other.fingerprint if choice.other else None
-    if other != st.session_state.get(_FOR):
-        # Who chooses a model to compare with wants to see the difference.
-        st.session_state["beside"] = DIFFERENCE if other else NOTHING
-        st.session_state[_FOR] = other
     row = st.container(horizontal=True, vertical_alignment="top", gap="medium")
     chosen = row.segmented_control("A second result", BESIDE, key="beside", required=True, help=words.SECOND_RESULT)
     if chosen != DIFFERENCE and not like.score.identifies:
@@ -117,8 +135,6 @@ def _menus(choice: Choice, card: ModelCard, like: Wanted | None) -> Wanted:
     end, same = (SECOND, [SAME]) if like else ("", [])
     row = st.container(horizontal=True, vertical_alignment="bottom", gap="small")
     offered = [name for name, score in scores().items() if choice.other or not score.needs_other]
-    if st.session_state[f"score{end}"] not in same + offered:
-        st.session_state[f"score{end}"] = (same + offered)[0]
     which = "Second: " if like else ""
     name = row.selectbox(
         f"{which}score" if like else "Score",
