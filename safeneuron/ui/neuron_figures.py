@@ -123,13 +123,13 @@ def _cluster_order(wanted: Wanted) -> Order | None:
         asked = st.button("Order by cluster", type="primary", key="make_clusters", icon=":material/play_arrow:")
     if not wanted_work(asked, f"clusters {request.fingerprint}"):
         return None
-    place.empty()
-    if not activations_kept(request.targets):
-        opening.opened(wanted.card)
     from safeneuron.cluster_orders import make_cluster_order
 
+    with place.container():
+        if not activations_kept(request.targets):
+            opening.opened(wanted.card)
     begun()
-    with long_work("Ordering the neurons by cluster", "clusters") as progress:
+    with place.container(), long_work("Ordering the neurons by cluster", "clusters") as progress:
         order = make_cluster_order(
             lambda: opening.opened(wanted.card), request.model, request.classes, request.pooling, progress
         )

@@ -33,9 +33,10 @@ def show_choice(choice: Choice, wanted: Wanted) -> tuple[Shown, Shown | None] | 
     first = result_work.result_of(wanted, "compute")
     if first is None:
         return None
-    second = result_work.result_of(other, "compute_second") if other else None
+    second = result_work.result_of(other, "compute_second", needed=False) if other else None
     if other and second is None:
-        return None
+        # Until it is computed, the first one stands alone.
+        beside, other = NOTHING, None
     if beside == DIFFERENCE:
         return shown_difference(first, second, wanted.apart_from(other), other.apart_from(wanted, False)), None
     shown = shown_result(first, wanted.apart_from(other), _threshold(first))

@@ -142,14 +142,14 @@ def _menus(choice: Choice, card: ModelCard, like: Wanted | None) -> Wanted:
         key=f"score{end}",
         format_func=lambda name: name if name == SAME else title(scores()[name]),
         help="\n\n".join(f"**{score.name}** ({score.source}): {score.description}" for score in scores().values()),
-        width=290,
+        width=330,
     )
     prompts = row.selectbox(
         f"{which}prompts" if like else "Prompts",
         [*same, *choices()],
         key=f"prompts{end}",
         help=words.SCORED_PROMPTS,
-        width=290,
+        width=300,
     )
     pooling = row.selectbox(
         f"{which}read at" if like else "Read at",
@@ -158,12 +158,14 @@ def _menus(choice: Choice, card: ModelCard, like: Wanted | None) -> Wanted:
         help=words.POOLING,
         width=150,
     )
+    alike = name == SAME
     if like:
-        name = like.score.name if name == SAME else name
+        name = like.score.name if alike else name
         prompts = like.prompts if prompts == SAME else prompts
         pooling = like.request.pooling if pooling == SAME else pooling
     score = scores()[name]
-    given = {option.name: _option(row, score, option, end) for option in score.options}
+    # The same score has the same options; to compare two of them, choose the score for the second result too.
+    given = like.request.options if alike else {o.name: _option(row, score, o, end) for o in score.options}
     other = _other(choice, card) if score.needs_other else None
     request = ScoreRequest(
         name, card.fingerprint, chosen_classes(prompts), pooling, given, other.fingerprint if other else None

@@ -13,13 +13,15 @@ from safeneuron.ui.choice import label
 from safeneuron.ui.result_menu import Wanted, title
 
 
-def result_of(wanted: Wanted, key: str) -> ScoreResult | None:
+def result_of(wanted: Wanted, key: str, needed: bool = True) -> ScoreResult | None:
     """Return a result, or say what it is, offer to compute it, and return None until the person asks for that.
 
     Parameters
     ----------
     key : str
         Of the button.
+    needed : bool
+        Whether the page ends here where the model does not fit into memory; otherwise the button only says so.
     """
     kept = resources.result_of(wanted.request)
     if kept is not None:
@@ -29,7 +31,8 @@ def result_of(wanted: Wanted, key: str) -> ScoreResult | None:
         f"{wanted.score.description}",
         icon=":material/query_stats:",
     )
-    fitting.require(wanted.card, SCORING)
+    if needed:
+        fitting.require(wanted.card, SCORING)
     return kept_or_asked(wanted, f"Compute {wanted.score.name}", key, primary=True)
 
 
@@ -65,13 +68,14 @@ def _offer(waiting: Sequence[Wanted], words: str, key: str, kind: str) -> None:
     )
     if not work.wanted(asked, " ".join(wanted.request.fingerprint for wanted in waiting)):
         return
-    place.empty()
-    # Opened before the work begins, for its time is no part of what the scores take.
-    if any(wanted.score.needs_model or wanted.request.missing() for wanted in waiting):
-        for needed in filter(None, (card, waiting[0].other)):
-            opening.opened(needed)
-    work.begun()
-    _compute(waiting, key)
+    # In the button's place: one that is only emptied would stay to be seen, faded, for as long as the work takes.
+    with place.container():
+        # Opened before the work begins, for its time is no part of what the scores take.
+        if any(wanted.score.needs_model or wanted.request.missing() for wanted in waiting):
+            for needed in filter(None, (card, waiting[0].other)):
+                opening.opened(needed)
+        work.begun()
+        _compute(waiting, key)
     st.rerun()
 
 

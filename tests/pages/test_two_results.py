@@ -49,6 +49,7 @@ def test_two_scores_are_subtracted_in_ranks(visit):
 def test_two_sets_of_prompts_are_subtracted(short_prompts, visit):
     at = visit(beside="difference", prompts2=TWINS)
     assert f"for tiny on {TWINS}" in at.info[0].value
+    assert "**SAS of every neuron in tiny**" in texts(at), "until then the first one stands alone"
     at.button(key="compute_second").click().run()
     assert not at.exception and not at.info
     title = f"Difference of SAS of every neuron in tiny on built-in prompts minus on {TWINS}"
@@ -110,3 +111,12 @@ def test_a_second_model_is_scored_first_and_its_layers_are_counted_beside(visit,
     assert (shown["change"].abs().diff().dropna() <= 0).all()
     assert (shown["change"] == shown["first"] - shown["second"]).all()
     assert (shown["first"] == shown["SAS"]).all()
+
+
+def test_the_same_score_has_the_same_options_and_a_chosen_one_its_own(visit):
+    at = visit(score="Projection", beside="difference", prompts2=TWINS, **{"Projection.measure": "written"})
+    assert "Projection.measure2" not in {menu.key for menu in at.selectbox}
+    at.selectbox(key="score2").set_value("Projection").run()
+    assert at.selectbox(key="Projection.measure2").label == "Second: measure"
+    at.selectbox(key="Projection.measure2").set_value("written").run()
+    assert at.query_params["Projection.measure2"] == "written" and not at.exception
