@@ -3,6 +3,7 @@
 import streamlit as st
 
 from safeneuron.neuron_card.standing import Ranking
+from safeneuron.sets.top import top_expression
 from safeneuron.ui import (
     method_agreement,
     neuron_card,
@@ -47,11 +48,15 @@ with page("Neurons") as choice:
     )
     neuron_figures.show(choice, wanted, shown, second)
     neuron_controls.show()
-    neuron_controls.start_again(neuron_results.above(choice, shown))
+    above = neuron_results.above(choice, shown)
+    neuron_controls.start_again(above, above and top_expression(wanted.request, len(above)))
     survivors.show(choice, wanted)
 
     neuron_card.show(choice, Ranking(shown.name, shown.values))
-    neuron_figures.show_spread(shown)
-    strongest(choice.table, shown, choice.hand)
+    left, right = st.columns([3, 2], gap="medium")
+    with left:
+        strongest(choice.table, shown, choice.hand)
+    with right:
+        neuron_figures.show_spread(shown)
     neuron_sets.show(choice)
     method_agreement.show(choice, wanted)

@@ -1,6 +1,6 @@
 """The order of all layers' neurons by cluster, made once from the activations on single prompts and kept."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -9,7 +9,7 @@ from safetensors import SafetensorError
 from safetensors.numpy import load_file, save_file
 
 from safeneuron.errors import UserError
-from safeneuron.observations.observation import observations
+from safeneuron.observations.observation import Target, observations
 from safeneuron.observations.record import both_classes
 from safeneuron.ordering import Order, cluster_order
 from safeneuron.progress import Progress, silent
@@ -34,6 +34,11 @@ def kept_cluster_order(model: str, classes: PromptClasses, pooling: Pooling) -> 
         return Order("cluster", load_file(path)["neurons"].astype(np.int64))
     except (OSError, KeyError, SafetensorError) as error:
         raise UserError(f"{path} is damaged; delete it and order the neurons again.") from error
+
+
+def activations_kept(targets: Iterable[Target]) -> bool:
+    """Return whether the activations on every prompt were read before, so that no model is needed."""
+    return all(observations()[RECORD].exists(target) for target in targets)
 
 
 def make_cluster_order(

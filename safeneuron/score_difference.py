@@ -8,7 +8,6 @@ mean rank). Always the first less the second.
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.stats import rankdata
 
 from safeneuron.errors import UserError
 from safeneuron.scores.result import ScoreResult
@@ -52,5 +51,8 @@ def score_difference(first: ScoreResult, second: ScoreResult) -> ScoreDifference
 
 def percentile_ranks(values: np.ndarray) -> np.ndarray:
     """Return the share of all neurons that each one lies above, in per cent, ``[n_layers, d_mlp]``."""
+    # SciPy's statistics take half a second to import, which a first visit need not wait for.
+    from scipy.stats import rankdata
+
     ranks = rankdata(values, method="average").reshape(values.shape)
     return 100.0 * (ranks - 1.0) / max(values.size - 1, 1)

@@ -18,15 +18,15 @@ class Shown:
     values : numpy.ndarray
         ``[n_layers, d_mlp]``.
     name, unit : str
-        Of the number.
+        Of the number: a score's name, or of a difference "difference of SAS" or, in ranks, "SNIP − SAS".
     subject : str
-        Whose it is: the model's title.
+        Whose it is: the model's title, and what else sets it apart.
     signed : bool
         Whether its sign matters as its size does.
     threshold : float or None
         Above which neurons are selected; a difference has none.
     difference_to : str or None
-        What was subtracted, in words.
+        What was subtracted, in words; empty where the name says it.
     first, second : numpy.ndarray or None
         The two results that a difference is of, ``[n_layers, d_mlp]``.
     """
@@ -70,7 +70,7 @@ def shown_difference(first: ScoreResult, second: ScoreResult, subject: str, diff
     Parameters
     ----------
     subject, difference_to : str
-        What sets the first apart, and the second.
+        The model's title with what sets the first apart, and what sets the second apart.
 
     Raises
     ------
@@ -80,7 +80,7 @@ def shown_difference(first: ScoreResult, second: ScoreResult, subject: str, diff
     found = score_difference(first, second)
     return Shown(
         found.values,
-        found.name,
+        found.name if found.in_ranks else f"difference of {found.name}",
         found.unit,
         subject,
         signed=True,

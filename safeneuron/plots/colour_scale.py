@@ -1,11 +1,13 @@
 """What the colours of a neuron map mean: from where to where they go, and what stands beside them."""
 
 from dataclasses import dataclass
+from math import floor, log10
 from typing import Any
 
 import numpy as np
 
 from safeneuron.plots import palette
+from safeneuron.threshold_steps import threshold_words
 
 COLOUR_LEVELS = 255
 
@@ -54,18 +56,24 @@ class ColourScale:
 
     def _ticks(self, threshold: float | None) -> dict[float, str]:
         """Return what stands beside the colours: five values, and the threshold in place of any that it is near."""
-        ticks = {float(tick): f"{tick:.1f}" for tick in np.linspace(self.low, self.high, 5)}
+        digits = max(1, 1 - floor(log10(self.high)))
+        ticks = {float(tick): f"{tick:.{digits}f}" for tick in np.linspace(self.low, self.high, 5)}
         ticks[self.low], ticks[self.high] = f"≤ {ticks[self.low]}", f"≥ {ticks[self.high]}"
         if threshold is None:
             return ticks
         near = 0.06 * (self.high - self.low)
         apart = {tick: text for tick, text in ticks.items() if abs(tick - threshold) > near}
-        return apart | {threshold: f"<b>τ {threshold:.1f}</b>"}
+        return apart | {threshold: f"<b>τ {threshold_words(threshold)}</b>"}
 
 
 def colour_scale(values: np.ndarray, signed: bool, threshold: float | None) -> ColourScale:
     """Return the scale for some values: few extreme neurons must not make all others look alike."""
-    top = float(np.quantile(np.abs(values) if signed else values, 0.995))
+    sizes = np.abs(values) if signed else values
     # What is above the threshold must differ from what is just below it.
-    top = max(round(top, 1), round(1.25 * (threshold or 0.0), 1), 0.1)
+    top = max(float(np.quantile(sizes, 0.995)), 1.25 * (threshold or 0.0))
+    highest = float(sizes.max())
+    if threshold is not None and threshold < highest:
+        # No further than there are values: a share of at most 100 % has no colour for 124 %.
+        top = min(top, highest)
+    top = float(f"{top:.3g}") if top > 0 else 0.1
     return ColourScale(-top if signed else 0.0, top, signed)

@@ -20,6 +20,7 @@ from safeneuron.plots.figure import Figure, layout
 from safeneuron.plots.map_cells import Cells, View, cells_of, columns_in_part, first_place, overview
 from safeneuron.plots.map_marks import framed, members_marked
 from safeneuron.plots.map_pointer import numbers_of, pointed_at
+from safeneuron.threshold_steps import threshold_words
 
 COVER = "cover"
 """Plotly's ``meta`` of the overview where it lies over cells that have a pixel each once they are looked at closely."""
@@ -71,13 +72,13 @@ def neuron_map(
     values : numpy.ndarray
         ``[n_layers, d_mlp]``.
     name, unit : str
-        Of the score.
+        Of the score, or of the difference.
     members : NeuronSet
         The set in hand.
     model : str
-        Title of the model.
+        Title of the model, and whatever else sets a result apart from the one beside it.
     difference_to : str, optional
-        Title of the model whose scores were subtracted; such a map is signed and has no threshold.
+        What was subtracted, in words, empty where the name says it; such a map is signed and has no threshold.
     signed : bool
         Whether the score's sign matters as its size does; then the colours are centred on zero.
     threshold : float, optional
@@ -94,29 +95,28 @@ def neuron_map(
     """
     signed = signed or difference_to is not None
     threshold = None if difference_to is not None else threshold
-    score = name if difference_to is None else f"change of {name}"
     strength = np.abs(values) if signed else values
     pooled = overview(strength, order)
     cells = cells_of(pooled, values.shape, order, view)
     shown = pooled.index if order is None else np.take_along_axis(order.neurons, pooled.index, axis=1)
     whole = np.take_along_axis(values, shown, axis=1)
     scale = colour_scale(whole, signed, threshold)
-    numbers = numbers_of(values, strength, score, means or {}, cells)
+    numbers = numbers_of(values, strength, name, means or {}, cells)
 
     first = first_place(order)
     base = _layout(values.shape, view, _AXES[order and order.name], first)
-    coarse = _overview(whole, first + (pooled.width - 1) / 2, pooled.width, scale, f"{score}, {unit}", threshold)
+    coarse = _overview(whole, first + (pooled.width - 1) / 2, pooled.width, scale, f"{name}, {unit}", threshold)
     circles, frame = (palette.MEMBER_ON_DIFFERENCE,) * 2 if signed else (palette.MEMBER, palette.CHOSEN)
     marks = [members_marked(members, MAX_MARKERS, order, circles), framed(chosen, order, frame)]
     room = LARGEST - len(go.Figure([coarse, *marks], layout=base).to_json())
-    exact = pointed_at(numbers, score, list(means or {}), cells, order, scale, room)
+    exact = pointed_at(numbers, name, list(means or {}), cells, order, scale, room)
     if cells.width < pooled.width and not cells.part:
         coarse.meta = COVER
     heatmaps = [coarse, exact] if cells.part else [exact, coarse]
     return NeuronMap(
         name=f"neuron-map-{name}",
         title=_title(name, model, difference_to),
-        about=_about(values.shape, score, unit, pooled.width, cells, order, threshold, len(members)),
+        about=_about(values.shape, name, unit, pooled.width, cells, order, threshold, len(members)),
         caveat="A high score says that a neuron behaves differently on harmful prompts than on benign ones. It does "
         "not say that the neuron causes refusals: switch it off to see. The scores depend on the prompts and on "
         "where in the prompt the activations are read.",
@@ -139,8 +139,8 @@ def reach(cells: Cells) -> str:
 
 
 def _title(name: str, model: str, difference_to: str | None) -> str:
-    subject = f"{name} of every neuron in {model}"
-    return f"Change of {subject}, against {difference_to}" if difference_to is not None else subject
+    subject = f"{name[:1].upper()}{name[1:]} of every neuron in {model}"
+    return f"{subject} minus {difference_to}" if difference_to else subject
 
 
 def _about(
@@ -164,7 +164,7 @@ def _about(
             "it, and each neuron has its own."
         )
     if threshold is not None:
-        sentences.append(f"On the colour scale, τ = {threshold:.1f} is marked.")
+        sentences.append(f"On the colour scale, τ = {threshold_words(threshold)} is marked.")
     sentences.append("Circles mark the set in hand.")
     if members > MAX_MARKERS:
         sentences.append(f"Of the set, {MAX_MARKERS:,} neurons are marked.")

@@ -6,6 +6,7 @@ import plotly.graph_objects as go
 
 from safeneuron.plots import palette
 from safeneuron.plots.figure import Figure, layout
+from safeneuron.threshold_steps import threshold_words
 
 BINS = 120
 HEIGHT = 260
@@ -33,24 +34,23 @@ def score_histogram(
     threshold : float, optional
         The score's τ; the neurons above it are drawn in the colour of the score's set.
     difference_to : str, optional
-        Title of the model whose scores were subtracted; a difference has no threshold.
+        What was subtracted, in words; a difference has no threshold.
     """
     threshold = None if difference_to is not None else threshold
     counts, edges = np.histogram(values, BINS)
     frame = pd.DataFrame({"from": edges[:-1], "to": edges[1:], "neurons": counts})
     bars = [_bars(frame, "neurons", palette.OUTLINE, "all")]
-    score = name if difference_to is None else f"change of {name}"
-    against = "" if difference_to is None else f" against {difference_to}"
-    title = f"Spread of {name if difference_to is None else f'the {score}'} over {values.size:,} neurons"
+    minus = f" minus {difference_to}" if difference_to else ""
+    title = f"Spread of {name} over {values.size:,} neurons"
     about = (
-        f"How many neurons of {model} have which {score} ({unit}){against}, in {BINS} bins of equal width. The "
+        f"How many neurons have which {name} ({unit}) in {model}{minus}, in {BINS} bins of equal width. The "
         "count's axis is logarithmic, or the few neurons far out could not be seen beside the many near zero."
     )
     if threshold is not None:
-        above = values > threshold
+        above, count = values > threshold, int(np.count_nonzero(values > threshold))
         frame = frame.assign(above=np.histogram(values[above], edges)[0])
         bars.append(_bars(frame, "above", palette.condition_colour(name), "above τ"))
-        title = f"{np.count_nonzero(above):,} of {values.size:,} neurons have {name} above τ = {threshold:.1f}"
+        title = f"{count:,} of {values.size:,} neurons have {name} above τ = {threshold_words(threshold)}"
         about += " The coloured ones are above the threshold τ, the line; drag the line to move the threshold."
     return Figure(
         name=f"histogram-{name}",
@@ -58,7 +58,7 @@ def score_histogram(
         about=about,
         caveat="Where the threshold should be does not follow from the spread: it is a choice, not a significance "
         "level.",
-        plotly=go.Figure(bars, layout=_layout(f"{score}, {unit}", values, threshold)),
+        plotly=go.Figure(bars, layout=_layout(f"{name}, {unit}", values, threshold)),
         data=frame,
     )
 
@@ -87,7 +87,13 @@ def _layout(title: str, values: np.ndarray, threshold: float | None) -> go.Layou
                 {"type": "line", "x0": threshold, "x1": threshold, "y0": 0, "y1": 1, "yref": "paper", "line": line}
             ],
             "annotations": [
-                {"text": f"<b>τ {threshold:.1f}</b>", "x": threshold, "y": 1, "yref": "paper", "showarrow": False}
+                {
+                    "text": f"<b>τ {threshold_words(threshold)}</b>",
+                    "x": threshold,
+                    "y": 1,
+                    "yref": "paper",
+                    "showarrow": False,
+                }
                 | {"xanchor": "left", "yanchor": "top", "xshift": 5}
             ],
         }

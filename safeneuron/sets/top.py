@@ -1,10 +1,16 @@
 """The neurons with the highest score."""
 
+from typing import TYPE_CHECKING
+
 import numpy as np
 
 from safeneuron.errors import UserError
 from safeneuron.neurons import Neuron, NeuronSet
 from safeneuron.scores.score import ScoreTable, scores
+from safeneuron.sets.expression import Top, written
+
+if TYPE_CHECKING:
+    from safeneuron.scores.result import ScoreRequest
 
 
 def score_values(table: ScoreTable, name: str) -> np.ndarray:
@@ -29,6 +35,19 @@ def score_values(table: ScoreTable, name: str) -> np.ndarray:
             f"{name}'."
         )
     return found.values
+
+
+def top_expression(request: "ScoreRequest", count: int) -> str | None:
+    """Return the expression for the neurons with the highest values of a result, or None where there is none.
+
+    Expressions read a score on the built-in prompts with its own options, see :func:`score_values`.
+    """
+    from safeneuron.scoring import classes_of
+
+    if request.score.needs_other or not count:
+        return None
+    plain = type(request)(request.name, request.model, classes_of())
+    return written(Top(count, request.name, None)) if plain.fingerprint == request.fingerprint else None
 
 
 def top_neurons(

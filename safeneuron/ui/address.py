@@ -16,12 +16,14 @@ from safeneuron.prompts.choices import BUILT_IN, choices
 from safeneuron.scores.option import Option
 from safeneuron.scores.score import scores
 from safeneuron.statistics import POOLINGS
+from safeneuron.threshold_steps import in_steps
 
 NOTHING = "nothing"
 SETS = ("ORI", "ES", "SAS", "FULL", "RANDOM")
 ORDERS = ("index", "score", "cluster")
 SIDE_BY_SIDE, DIFFERENCE = "side by side", "difference"
 BESIDE = (NOTHING, SIDE_BY_SIDE, DIFFERENCE)
+FIRST_SCORE = "SAS"
 SAME = "the same"
 """What a second result has of the first."""
 SECOND = "2"
@@ -46,8 +48,9 @@ def option_name(score: str, option: str, end: str = "") -> str:
 def defaults() -> dict[str, Any]:
     """Return every choice that stands in the address, with the value that is left out of it."""
     chosen = {"model": DEFAULT_MODEL, "compare": NOTHING, "set": "FULL", "changes": "", "neuron": ""}
-    chosen |= {"order": ORDERS[0], "beside": NOTHING}
-    chosen |= {"score": "SAS", "prompts": BUILT_IN, "pooling": POOLINGS[0]}
+    alone = st.session_state.get("compare", NOTHING) == NOTHING
+    chosen |= {"order": ORDERS[0], "beside": NOTHING if alone else DIFFERENCE}
+    chosen |= {"score": FIRST_SCORE, "prompts": BUILT_IN, "pooling": POOLINGS[0]}
     chosen |= {f"{name}{SECOND}": SAME for name in ("score", "prompts", "pooling")}
     for end in ("", SECOND):
         chosen |= {name: option.default for name, option in _options(end).items()}
@@ -115,14 +118,14 @@ def _parsed(name: str, text: str, default: Any) -> Any:
                 return option.checked(text)
             except UserError:
                 return default
-    highest = {threshold_name(score.name): score.highest_threshold for score in scores().values()}.get(name)
-    if highest is None:
+    score = {threshold_name(score.name): score for score in scores().values()}.get(name)
+    if score is None:
         return text
     try:
         value = float(text)
     except ValueError:
         return default
-    return round(value, 1) if 0.0 <= value <= highest else default
+    return in_steps(score, value) if 0.0 <= value <= score.highest_threshold else default
 
 
 def _allowed(name: str) -> Collection[str] | None:

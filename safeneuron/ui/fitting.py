@@ -1,5 +1,7 @@
 """Will it fit, on a page: the table of costs, and work that is held back until the person insists."""
 
+from collections.abc import Sequence
+
 import streamlit as st
 
 from safeneuron.costs import cost_rows, cost_table
@@ -29,9 +31,20 @@ def allowed(card: ModelCard, *works: Work) -> bool:
         st.warning(f"{card.title}: {estimate.sentence}", icon=":material/memory:")
     return st.checkbox(
         "Try it anyway",
-        key=f"anyway_{card.fingerprint}_{works[-1].name}",
+        key=_insisted(card, works),
         help="Other programs may be ended by the system when memory runs out, and this server with them.",
     )
+
+
+def misfit(card: ModelCard, *works: Work) -> str:
+    """Return in a sentence what does not fit, for a button's help; empty where it fits or the person insists."""
+    found = misfits(card, *works, is_open=resources.shelf().holds(card))
+    insisted = st.session_state.get(_insisted(card, works))
+    return "" if insisted else " ".join(estimate.sentence for estimate in found)
+
+
+def _insisted(card: ModelCard, works: Sequence[Work]) -> str:
+    return f"anyway_{card.fingerprint}_{works[-1].name}"
 
 
 def require(card: ModelCard, *works: Work) -> None:

@@ -14,6 +14,7 @@ from safeneuron.neurons import Neuron
 from safeneuron.plots.map_cells import Cells
 from safeneuron.scores.score import ScoreTable
 from safeneuron.shown import Shown
+from safeneuron.threshold_steps import threshold_words
 from safeneuron.ui import chosen_neuron, hand
 
 CHANGES, SHOWS = "changes the set", "shows its card"
@@ -64,17 +65,17 @@ def apply(table: ScoreTable) -> None:
     if outlines:
         st.session_state["map_clicks"] = st.session_state.get("map_clicks", 0) + 1
         said.append(_drawn(table, outlines, st.session_state[CELLS]))
-    for text in filter(None, said):
+    for text in said:
         st.toast(text, icon=":material/touch_app:")
 
 
-def _clicked(table: ScoreTable, click: Mapping[str, Any]) -> str | None:
+def _clicked(table: ScoreTable, click: Mapping[str, Any]) -> str:
     neuron = int(click["layer"]), int(click["neuron"])
     chosen_neuron.choose(neuron)
     if click["shift"]:
         return hand.pick(table, {neuron}, "add")
     if st.session_state.get(ACTION_KEY, CHANGES) == SHOWS:
-        return None
+        return f"The card of neuron {neuron[0]}:{neuron[1]} is open below the map."
     return hand.pick(table, {neuron}, "toggle")
 
 
@@ -88,8 +89,8 @@ def _drawn(table: ScoreTable, outlines: Sequence[Mapping[str, Any]], cells: Cell
         picked = shown.above(picked)
         if not picked:
             return (
-                f"No neuron in there has {shown.name} above {shown.threshold:.1f}; lower the threshold or let it add "
-                "all."
+                f"No neuron in there has {shown.name} above {threshold_words(shown.threshold)}; lower the threshold or "
+                "let it add all."
             )
     if not picked:
         return "There is no neuron in there; draw over the middle of a cell."

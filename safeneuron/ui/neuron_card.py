@@ -11,11 +11,9 @@ from safeneuron.neuron_card.records import Records, bytes_to_keep, kept_records,
 from safeneuron.neuron_card.standing import Ranking, Standing
 from safeneuron.neurons import Neuron, NeuronSet, parse_neurons
 from safeneuron.scores.score import ScoreTable, identifying_scores
-from safeneuron.ui import fitting, hand, neuron_card_parts, opening, resources, words
+from safeneuron.ui import chosen_neuron, fitting, hand, neuron_card_parts, opening, resources, words
 from safeneuron.ui.choice import Choice
-from safeneuron.ui.work import long_work
-
-_WORK = "neuron_card_work"
+from safeneuron.ui.work import begun, long_work, wanted
 
 
 def show(choice: Choice, ranking: Ranking) -> None:
@@ -28,7 +26,7 @@ def show(choice: Choice, ranking: Ranking) -> None:
     ranking : Ranking
         By the score that is shown.
     """
-    with st.container(key="neuron_card"):
+    with st.container(key=chosen_neuron.CARD_AREA):
         st.subheader("Neuron card", anchor=False, help=words.CARD)
         place = st.container(horizontal=True, vertical_alignment="bottom", gap="small")
         place.text_input(
@@ -54,6 +52,7 @@ def show(choice: Choice, ranking: Ranking) -> None:
         where = ranking.standing(neuron)
         _buttons(place, neuron, where, ranking.name, choice.hand)
         _card(choice, neuron, where, ranking)
+        chosen_neuron.bring_into_view()
 
 
 def _open(neuron: Neuron | None) -> None:
@@ -173,12 +172,12 @@ def _offer_reading(card: ModelCard) -> None:
         help="For distributions, categories, prompts, and neurons that are active together. They take "
         f"{gigabytes(bytes_to_keep(count, card.shape))} on disk.",
     )
-    if not _wanted(asked, f"read {card.fingerprint}"):
+    if not wanted(asked, f"read {card.fingerprint}"):
         return
     loaded = opening.opened(card)
     from safeneuron.neuron_card.records import read_records
 
-    _done()
+    begun()
     with pace.measured("reading", count, card), long_work("Reading the activations", "card_read") as progress:
         read_records(loaded, progress=progress)
     st.rerun()
@@ -193,23 +192,12 @@ def _offer_examination(card: ModelCard, neuron: Neuron, records: Records | None)
         type="primary" if records else "secondary",
         help=words.ABLATION,
     )
-    if not _wanted(asked, f"examine {card.fingerprint} {name}"):
+    if not wanted(asked, f"examine {card.fingerprint} {name}"):
         return
     loaded = opening.opened(card)
     from safeneuron.neuron_card.card import examine
 
-    _done()
+    begun()
     with pace.measured("examination", 1, card), long_work(f"Examining neuron {name}", "card_examine") as progress:
         examine(loaded, resources.panel_of(loaded), neuron, records, progress)
     st.rerun()
-
-
-def _wanted(asked: bool, work: str) -> bool:
-    """Return whether to do the work: asked for now, or before the model had to be prepared, which takes a click."""
-    if asked:
-        st.session_state[_WORK] = work
-    return st.session_state.get(_WORK) == work
-
-
-def _done() -> None:
-    del st.session_state[_WORK]

@@ -33,13 +33,15 @@ def show() -> None:
     )
 
 
-def start_again(above: NeuronSet | None) -> None:
+def start_again(above: NeuronSet | None, expression: str | None) -> None:
     """Draw the sets that can be taken in hand anew.
 
     Parameters
     ----------
     above : NeuronSet or None
         The neurons above the threshold of the score that is shown, where it is none of the paper's.
+    expression : str or None
+        The same set as an expression, which a link can carry, where there is one.
     """
     row = st.container(horizontal=True, vertical_alignment="center")
     row.markdown("Start the set again from", width="content")
@@ -55,8 +57,8 @@ def start_again(above: NeuronSet | None) -> None:
         row.button(
             f"{above.name} above τ: {len(above):,}",
             key="start_above",
-            on_click=hand.replace,
-            args=(above,),
+            on_click=hand.take if expression else hand.replace,
+            args=(expression or above,),
             disabled=not len(above),
             help="The neurons whose score, the one shown, is above its threshold τ.",
         )

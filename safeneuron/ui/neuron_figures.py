@@ -6,7 +6,7 @@ from typing import Any
 import streamlit as st
 
 from safeneuron import pace
-from safeneuron.cluster_orders import kept_cluster_order
+from safeneuron.cluster_orders import activations_kept, kept_cluster_order
 from safeneuron.ordering import Order, by_score
 from safeneuron.plots.figure import Figure
 from safeneuron.plots.neuron_map import NeuronMap, neuron_map, reach
@@ -17,17 +17,23 @@ from safeneuron.shown import Shown
 from safeneuron.ui import chosen_neuron, figure, hand, map_clicks, map_view, opening, resources, threshold_line
 from safeneuron.ui.choice import Choice, label
 from safeneuron.ui.result_menu import Wanted
-from safeneuron.ui.work import long_work
+from safeneuron.ui.work import begun, long_work
+from safeneuron.ui.work import wanted as wanted_work
 
 
 def meaning_of_colours(shown: Shown) -> str:
     """Say in a sentence what the colours of the map mean."""
     if shown.is_difference:
-        return f"the redder, the higher its {shown.name} than in **{shown.difference_to}**; the bluer, the lower."
-    title = f"{scores()[shown.name].title} ({shown.name})"
+        if not shown.difference_to:
+            return f"the redder, the higher its rank by the first score than by the second ({shown.name}); blue: lower."
+        return (
+            f"the redder, the higher its score in **{shown.subject}** against **{shown.difference_to}** "
+            f"({shown.name}); the bluer, the lower."
+        )
+    score = scores()[shown.name]
     if shown.signed:
-        return f"the redder, the higher its {title}; the bluer, the further below zero."
-    return f"the brighter, the higher its {title}, harmful prompts against benign ones."
+        return f"the redder, the higher its {shown.name} ({score.title}); the bluer, the further below zero."
+    return f"the brighter, the higher its {shown.name} ({score.title})."
 
 
 def show(choice: Choice, wanted: Wanted, shown: Shown, second: Shown | None) -> None:
@@ -115,12 +121,15 @@ def _cluster_order(wanted: Wanted) -> Order | None:
             icon=":material/grain:",
         )
         asked = st.button("Order by cluster", type="primary", key="make_clusters", icon=":material/play_arrow:")
-    if not asked:
+    if not wanted_work(asked, f"clusters {request.fingerprint}"):
         return None
-    place.empty()
     from safeneuron.cluster_orders import make_cluster_order
 
-    with long_work("Ordering the neurons by cluster", "clusters") as progress:
+    with place.container():
+        if not activations_kept(request.targets):
+            opening.opened(wanted.card)
+    begun()
+    with place.container(), long_work("Ordering the neurons by cluster", "clusters") as progress:
         order = make_cluster_order(
             lambda: opening.opened(wanted.card), request.model, request.classes, request.pooling, progress
         )

@@ -3,10 +3,11 @@
 import streamlit as st
 
 from safeneuron.neurons import NeuronSet
+from safeneuron.scores.result import ScoreResult
 from safeneuron.scores.score import identifying_scores
 from safeneuron.shown import Shown, shown_difference, shown_result
 from safeneuron.ui import result_menu, result_work
-from safeneuron.ui.address import DIFFERENCE, NOTHING, SIDE_BY_SIDE, threshold_name
+from safeneuron.ui.address import DIFFERENCE, NOTHING, SAME, SECOND, SIDE_BY_SIDE, threshold_name
 from safeneuron.ui.choice import Choice
 from safeneuron.ui.result_menu import Wanted
 
@@ -21,22 +22,27 @@ def show_choice(choice: Choice, wanted: Wanted) -> tuple[Shown, Shown | None] | 
     """
     for note in wanted.request.classes.notes:
         st.caption(f":material/info: {note}")
-    threshold = _threshold(wanted)
-    beside = result_menu.beside(choice)
+    beside = result_menu.beside(wanted)
     other = result_menu.second(choice, wanted) if beside != NOTHING else None
-    if other and other.request.fingerprint == wanted.request.fingerprint:
+    if other and wanted.score.needs_other and st.session_state[f"score{SECOND}"] == SAME:
+        st.caption(f":material/info: {wanted.score.name} compares both models by itself, so it is shown alone.")
+        beside, other = NOTHING, None
+    elif other and other.request.fingerprint == wanted.request.fingerprint:
         st.caption(":material/info: Both results are the same one; choose what the second one has of its own.")
         beside, other = NOTHING, None
     first = result_work.result_of(wanted, "compute")
-    second = result_work.result_of(other, "compute_second") if other else None
-    if first is None or (other and second is None):
+    if first is None:
         return None
+    second = result_work.result_of(other, "compute_second", needed=False) if other else None
+    if other and second is None:
+        # Until it is computed, the first one stands alone.
+        beside, other = NOTHING, None
     if beside == DIFFERENCE:
-        return shown_difference(first, second, wanted.apart_from(other), other.apart_from(wanted)), None
-    shown = shown_result(first, wanted.apart_from(other), threshold)
+        return shown_difference(first, second, wanted.apart_from(other), other.apart_from(wanted, False)), None
+    shown = shown_result(first, wanted.apart_from(other), _threshold(first))
     if beside != SIDE_BY_SIDE:
         return shown, None
-    return shown, shown_result(second, other.apart_from(wanted), st.session_state[threshold_name(second.name)])
+    return shown, shown_result(second, other.apart_from(wanted), _threshold(second))
 
 
 def above(choice: Choice, shown: Shown) -> NeuronSet | None:
@@ -46,8 +52,5 @@ def above(choice: Choice, shown: Shown) -> NeuronSet | None:
     return shown.selected(choice.card.fingerprint)
 
 
-def _threshold(wanted: Wanted) -> float:
-    """Return the threshold of the first result's score; those of ES and SAS have sliders of their own."""
-    if wanted.score.identifies:
-        return st.session_state[threshold_name(wanted.score.name)]
-    return result_menu.threshold(wanted.score)
+def _threshold(result: ScoreResult) -> float:
+    return st.session_state[threshold_name(result.name)]

@@ -47,7 +47,7 @@ def strongest(table: ScoreTable, shown: Shown, members: NeuronSet) -> None:
         st.column_config.NumberColumn(shown.name, width=90, format="%.3g", help=f"{shown.name}, {shown.unit}."),
     )
     if shown.is_difference:
-        title, order = f"Neurons whose {shown.name} differs most from {shown.difference_to}", list(PARTS)
+        title, order = f"Neurons with the largest {shown.name}", list(PARTS)
         columns |= PARTS
     st.markdown(f"**{title}**", help=getattr(words, shown.name, None))
     passing = _filter(table, shown)
@@ -65,7 +65,7 @@ def strongest(table: ScoreTable, shown: Shown, members: NeuronSet) -> None:
     total = matching(table, shown, members, passing)
     row = st.container(horizontal=True, vertical_alignment="center")
     row.caption(
-        f"{_counted(len(frame), total)} Tick a row at its left to see its neuron's card; click a heading to sort."
+        f"{_counted(len(frame), total)} Tick a row at its left to go to its neuron's card; click a heading to sort."
     )
     for kind, write, mime in (
         ("CSV", lambda rows: rows.to_csv(index=False).encode(), "text/csv"),
@@ -102,7 +102,7 @@ def _filter(table: ScoreTable, shown: Shown) -> RowFilter:
 def _choose_row(frame: pd.DataFrame) -> None:
     rows = st.session_state["strongest"]["selection"]["rows"]
     if rows:
-        chosen_neuron.choose((int(frame["layer"].iloc[rows[0]]), int(frame["neuron"].iloc[rows[0]])))
+        chosen_neuron.choose_and_show((int(frame["layer"].iloc[rows[0]]), int(frame["neuron"].iloc[rows[0]])))
 
 
 def _counted(shown: int, total: int) -> str:

@@ -12,7 +12,7 @@ from safeneuron.models.card import ModelCard
 from safeneuron.models.fit import LOADING, SCORING
 from safeneuron.models.parity_report import kept_parity, refuse_if_red
 from safeneuron.ui import fitting, resources, self_check
-from safeneuron.ui.work import long_work
+from safeneuron.ui.work import begun, long_work, wanted
 
 if TYPE_CHECKING:
     from safeneuron.models.loaded import LoadedModel
@@ -86,15 +86,13 @@ def need_scores(card: ModelCard) -> None:
             icon=":material/query_stats:",
         )
         asked = st.button("Score the neurons", type="primary", key="score_neurons", icon=":material/query_stats:")
-    if not (asked or st.session_state.get("scoring") == card.fingerprint):
+    if not wanted(asked, f"score {card.fingerprint}"):
         st.stop()
     place.empty()
-    # Remembered, since preparing the model first takes a click, and so a run of the script, of its own.
-    st.session_state["scoring"] = card.fingerprint
     loaded = opened(card)
     from safeneuron.scoring import score_table
 
-    del st.session_state["scoring"]
+    begun()
     with pace.measured("scoring", 1, card), long_work("Scoring the neurons", "scoring") as progress:
         score_table(loaded, progress=progress)
     st.rerun()

@@ -8,7 +8,7 @@ import streamlit as st
 from safeneuron.errors import UserError
 from safeneuron.models.parity_report import refuse_if_red
 from safeneuron.quiet import quiet_libraries
-from safeneuron.ui import address, hand, map_clicks, navigation, resources, safety_thresholds, sidebar
+from safeneuron.ui import address, hand, map_clicks, navigation, resources, result_menu, safety_thresholds, sidebar
 from safeneuron.ui.choice import Choice, card_of
 
 NARROW = "<style>@media (max-width: 1000px) { [data-testid='stColumn'] { min-width: 16rem; } }</style>"
@@ -37,6 +37,7 @@ def page(title: str, monitor: bool = True, checked: bool = True) -> Iterator[Cho
         sidebar.refusal()
         card = card_of(source)
         safety_thresholds.adopt(card)
+        result_menu.settle(compared)
         unknown = hand.settle(card)
         if unknown:
             st.warning(unknown, icon=":material/link_off:")

@@ -14,12 +14,13 @@ from safeneuron.scores.option import Option, Value
 from safeneuron.scores.result import ScoreRequest
 from safeneuron.scores.score import Score, scores
 from safeneuron.statistics import POOLINGS
+from safeneuron.threshold_steps import threshold_step
 from safeneuron.ui import own_prompts, words
-from safeneuron.ui.address import BESIDE, DIFFERENCE, NOTHING, SAME, SECOND, option_name, threshold_name
+from safeneuron.ui.address import BESIDE, DIFFERENCE, FIRST_SCORE, NOTHING, SAME, SECOND, option_name, threshold_name
 from safeneuron.ui.choice import Choice, label
 
 _FOR = "beside_for"
-"""The session's model compared with for which a difference was drawn last without being asked for."""
+"""The session's model compared with for which the choices were settled last."""
 
 
 @dataclass(frozen=True)
@@ -46,18 +47,56 @@ class Wanted:
         """The score's declaration."""
         return self.request.score
 
-    def apart_from(self, second: "Wanted | None") -> str:
-        """Return what sets this result apart from a second one, in a few words."""
+    def apart_from(self, second: "Wanted | None", with_model: bool = True) -> str:
+        """Return what sets this result apart from a second one but for the score, in a few words.
+
+        Parameters
+        ----------
+        second : Wanted or None
+        with_model : bool
+            Whether to name the model even where both have the same.
+        """
+        parts = [label(self.card)] if with_model or self.card != second.card else []
         if second is None:
-            return label(self.card)
-        parts = [
-            (self.score.name, second.score.name),
-            (label(self.card), label(second.card)),
-            (self.prompts, second.prompts),
-            (f"read at {self.request.pooling}", f"read at {second.request.pooling}"),
-            (_written(self.request.options), _written(second.request.options)),
-        ]
-        return ", ".join(mine for mine, theirs in parts if mine != theirs) or label(self.card)
+            return parts[0]
+        if self.prompts != second.prompts:
+            parts.append(f"on {self.prompts}")
+        if self.request.pooling != second.request.pooling and self.score.pools:
+            parts.append(f"read at {self.request.pooling}")
+        if self.score == second.score:
+            mine, theirs = self.request.options, second.request.options
+            changed = [option for option in self.score.options if mine[option.name] != theirs[option.name]]
+            parts += [f"with {option.title.lower()} {mine[option.name]}" for option in changed]
+        return " ".join(parts)
+
+
+def title(score: Score) -> str:
+    """Return a score's title, with its name where the title does not say it."""
+    words = f"{score.title[:1].upper()}{score.title[1:]}"
+    return words if score.name.lower() in words.lower() else f"{score.name} · {score.title}"
+
+
+def settle(compared: str | None) -> None:
+    """Settle what depends on there being a model to compare with, before the address is written.
+
+    Parameters
+    ----------
+    compared : str or None
+        Its name.
+    """
+    if _FOR not in st.session_state:
+        # A link may say otherwise.
+        changed = compared is not None and "beside" not in st.query_params
+    else:
+        changed = compared != st.session_state[_FOR]
+    if changed:
+        # Who chooses a model to compare with wants to see the difference.
+        st.session_state["beside"] = DIFFERENCE if compared else NOTHING
+    st.session_state[_FOR] = compared
+    for name, default in (("score", FIRST_SCORE), (f"score{SECOND}", SAME)):
+        chosen = scores().get(st.session_state[name])
+        if chosen and chosen.needs_other and not compared:
+            st.session_state[name] = default
 
 
 def first(choice: Choice) -> Wanted:
@@ -65,14 +104,25 @@ def first(choice: Choice) -> Wanted:
     return _menus(choice, choice.card, None)
 
 
-def beside(choice: Choice) -> str:
-    """Draw the choice of what stands beside the first result, and return it: one of ``BESIDE``."""
-    other = choice.other.fingerprint if choice.other else None
-    if other != st.session_state.get(_FOR):
-        # Who chooses a model to compare with wants to see the difference.
-        st.session_state["beside"] = DIFFERENCE if other else NOTHING
-        st.session_state[_FOR] = other
-    return st.segmented_control("A second result", BESIDE, key="beside", required=True, help=words.SECOND_RESULT)
+def beside(like: Wanted) -> str:
+    """Draw the choice of what stands beside the first result, and return it: one of ``BESIDE``.
+
+    The threshold of the first result's score stands in the same row, where it is of use: those of ES and SAS have
+    sliders of their own, and a difference has none.
+    """
+    row = st.container(horizontal=True, vertical_alignment="top", gap="medium")
+    chosen = row.segmented_control("A second result", BESIDE, key="beside", required=True, help=words.SECOND_RESULT)
+    if chosen != DIFFERENCE and not like.score.identifies:
+        row.slider(
+            f"τ of {like.score.name}, {like.score.unit}",
+            0.0,
+            like.score.highest_threshold,
+            step=threshold_step(like.score),
+            key=threshold_name(like.score.name),
+            help=words.THRESHOLD,
+            width=290,
+        )
+    return chosen
 
 
 def second(choice: Choice, like: Wanted) -> Wanted:
@@ -80,41 +130,26 @@ def second(choice: Choice, like: Wanted) -> Wanted:
     return _menus(choice, choice.other or choice.card, like)
 
 
-def threshold(score: Score) -> float:
-    """Draw the slider of a score's threshold and return it."""
-    return st.slider(
-        f"τ of {score.name}, {score.unit}",
-        0.0,
-        score.highest_threshold,
-        step=0.1,
-        key=threshold_name(score.name),
-        help=words.THRESHOLD,
-        width=260,
-    )
-
-
 def _menus(choice: Choice, card: ModelCard, like: Wanted | None) -> Wanted:
     """Draw the menus of one result; with ``like``, of the second one."""
     end, same = (SECOND, [SAME]) if like else ("", [])
     row = st.container(horizontal=True, vertical_alignment="bottom", gap="small")
     offered = [name for name, score in scores().items() if choice.other or not score.needs_other]
-    if st.session_state[f"score{end}"] not in same + offered:
-        st.session_state[f"score{end}"] = (same + offered)[0]
     which = "Second: " if like else ""
     name = row.selectbox(
         f"{which}score" if like else "Score",
         same + offered,
         key=f"score{end}",
-        format_func=lambda name: name if name == SAME else f"{name} · {scores()[name].title}",
+        format_func=lambda name: name if name == SAME else title(scores()[name]),
         help="\n\n".join(f"**{score.name}** ({score.source}): {score.description}" for score in scores().values()),
-        width=290,
+        width=330,
     )
     prompts = row.selectbox(
         f"{which}prompts" if like else "Prompts",
         [*same, *choices()],
         key=f"prompts{end}",
         help=words.SCORED_PROMPTS,
-        width=290,
+        width=300,
     )
     pooling = row.selectbox(
         f"{which}read at" if like else "Read at",
@@ -125,12 +160,14 @@ def _menus(choice: Choice, card: ModelCard, like: Wanted | None) -> Wanted:
     )
     if not like:
         own_prompts.show(row)
+    alike = name == SAME
     if like:
-        name = like.score.name if name == SAME else name
+        name = like.score.name if alike else name
         prompts = like.prompts if prompts == SAME else prompts
         pooling = like.request.pooling if pooling == SAME else pooling
     score = scores()[name]
-    given = {option.name: _option(row, score, option, end) for option in score.options}
+    # The same score has the same options; to compare two of them, choose the score for the second result too.
+    given = like.request.options if alike else {o.name: _option(row, score, o, end) for o in score.options}
     other = _other(choice, card) if score.needs_other else None
     request = ScoreRequest(
         name, card.fingerprint, chosen_classes(prompts), pooling, given, other.fingerprint if other else None
@@ -145,13 +182,9 @@ def _other(choice: Choice, card: ModelCard) -> ModelCard:
 
 def _option(row: st.delta_generator.DeltaGenerator, score: Score, option: Option, end: str) -> Value:
     key = option_name(score.name, option.name, end)
-    title = f"Second: {option.title}" if end else option.title
+    heading = f"Second: {option.title.lower()}" if end else option.title
     if option.choices:
-        return row.selectbox(title, option.choices, key=key, help=option.help, width=190)
+        return row.selectbox(heading, option.choices, key=key, help=option.help, width=230)
     kind = type(option.default)
     low, high = (kind(bound) for bound in option.bounds)
-    return row.number_input(title, low, high, step=kind(option.step), key=key, help=option.help, width=190)
-
-
-def _written(options: dict[str, Value]) -> str:
-    return ", ".join(f"{name} {value}" for name, value in options.items())
+    return row.number_input(heading, low, high, step=kind(option.step), key=key, help=option.help, width=230)

@@ -8,27 +8,31 @@ import streamlit as st
 from safeneuron import pace
 from safeneuron.models.fit import SCORING
 from safeneuron.scores.result import ScoreResult
-from safeneuron.ui import fitting, opening, resources
-from safeneuron.ui.result_menu import Wanted
-from safeneuron.ui.work import long_work
+from safeneuron.ui import fitting, opening, resources, work
+from safeneuron.ui.choice import label
+from safeneuron.ui.result_menu import Wanted, title
 
 
-def result_of(wanted: Wanted, key: str) -> ScoreResult | None:
+def result_of(wanted: Wanted, key: str, needed: bool = True) -> ScoreResult | None:
     """Return a result, or say what it is, offer to compute it, and return None until the person asks for that.
 
     Parameters
     ----------
     key : str
         Of the button.
+    needed : bool
+        Whether the page ends here where the model does not fit into memory; otherwise the button only says so.
     """
     kept = resources.result_of(wanted.request)
     if kept is not None:
         return kept
     st.info(
-        f"**{wanted.score.name}**, {wanted.score.title}, has not been computed yet for {wanted.card.title} on "
-        f"{wanted.prompts}. {wanted.score.description}",
+        f"**{title(wanted.score)}** has not been computed yet for {label(wanted.card)} on {wanted.prompts}. "
+        f"{wanted.score.description}",
         icon=":material/query_stats:",
     )
+    if needed:
+        fitting.require(wanted.card, SCORING)
     return kept_or_asked(wanted, f"Compute {wanted.score.name}", key, primary=True)
 
 
@@ -43,42 +47,50 @@ def kept_or_asked(wanted: Wanted, words: str, key: str, primary: bool = False) -
     kept = resources.result_of(wanted.request)
     if kept is not None:
         return kept
-    fitting.require(wanted.card, SCORING)
-    place = st.empty()
-    asked = place.button(
-        f"{words} ({pace.of_score(wanted.request, wanted.card)})",
-        type="primary" if primary else "secondary",
-        key=key,
-        icon=":material/play_arrow:",
-    )
-    if asked:
-        place.empty()
-        _compute([wanted], key)
-        st.rerun()
+    cost = pace.of_score(wanted.request, wanted.card)
+    _offer([wanted], f"{words} ({cost})", key, "primary" if primary else "secondary")
     return None
 
 
 def offer_all(waiting: Sequence[Wanted], key: str) -> None:
     """Draw a button that computes several results of one model, sharing their passes."""
-    fitting.require(waiting[0].card, SCORING)
-    names = ", ".join(wanted.score.name for wanted in waiting)
-    place = st.empty()
     cost = pace.of_scores([wanted.request for wanted in waiting], waiting[0].card)
-    if place.button(f"Compute the others: {names} ({cost})", key=key, icon=":material/play_arrow:"):
-        place.empty()
+    _offer(waiting, f"Compute the others: {_names(waiting)} ({cost})", key, "secondary")
+
+
+def _offer(waiting: Sequence[Wanted], words: str, key: str, kind: str) -> None:
+    """Draw the button, and compute the results once it was pressed."""
+    card = waiting[0].card
+    misfit = fitting.misfit(card, SCORING)
+    place = st.empty()
+    asked = place.button(
+        words, type=kind, key=key, icon=":material/play_arrow:", disabled=bool(misfit), help=misfit or None
+    )
+    if not work.wanted(asked, " ".join(wanted.request.fingerprint for wanted in waiting)):
+        return
+    # In the button's place: one that is only emptied would stay to be seen, faded, for as long as the work takes.
+    with place.container():
+        # Opened before the work begins, for its time is no part of what the scores take.
+        if any(wanted.score.needs_model or wanted.request.missing() for wanted in waiting):
+            for needed in filter(None, (card, waiting[0].other)):
+                opening.opened(needed)
+        work.begun()
         _compute(waiting, key)
-        st.rerun()
+    st.rerun()
+
+
+def _names(waiting: Sequence[Wanted]) -> str:
+    return ", ".join(wanted.score.name for wanted in waiting)
 
 
 def _compute(waiting: Sequence[Wanted], key: str) -> None:
     from safeneuron.scoring import compute_scores
 
     first = waiting[0]
-    names = ", ".join(wanted.score.name for wanted in waiting)
     with ExitStack() as stack:
         if len(waiting) == 1:
             stack.enter_context(pace.measured_score(first.request, first.card))
-        progress = stack.enter_context(long_work(f"Computing {names} of {first.card.title}", key))
+        progress = stack.enter_context(work.long_work(f"Computing {_names(waiting)} of {first.card.title}", key))
         compute_scores(
             [wanted.request for wanted in waiting],
             lambda: opening.opened(first.card),

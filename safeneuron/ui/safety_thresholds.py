@@ -5,6 +5,7 @@ import streamlit as st
 from safeneuron.models.card import ModelCard
 from safeneuron.scores.presets import PRESETS, Preset, preset_of
 from safeneuron.scores.score import identifying_scores
+from safeneuron.threshold_steps import threshold_step
 from safeneuron.ui import hand, words
 from safeneuron.ui.address import PRESET, threshold_name
 from safeneuron.ui.choice import Choice
@@ -41,14 +42,14 @@ def show(choice: Choice) -> None:
         key=_MENU,
         on_change=_take,
         help=f"{preset_of(choice.card)[1]} {words.THRESHOLD}",
-        width=200,
+        width=240,
     )
     for name, score in identifying_scores().items():
         row.slider(
             f"τ of {name}, {score.unit}",
             0.0,
             score.highest_threshold,
-            step=0.1,
+            step=threshold_step(score),
             key=threshold_name(name),
             help=words.THRESHOLD,
             width=190,

@@ -7,6 +7,7 @@ chart and tells it.
 import streamlit as st
 
 from safeneuron.scores.score import scores
+from safeneuron.threshold_steps import in_steps
 from safeneuron.ui.address import threshold_name
 
 AREA = "score_histogram_area"
@@ -49,5 +50,5 @@ def listen(name: str) -> None:
 def _move(name: str) -> None:
     dragged = float(st.session_state[_LISTENER]["dragged"]["value"])
     # In the slider's steps, or the slider could not show it.
-    st.session_state[threshold_name(name)] = round(min(max(dragged, 0.0), scores()[name].highest_threshold), 1)
+    st.session_state[threshold_name(name)] = in_steps(scores()[name], dragged)
     st.session_state[_MOVED] = True

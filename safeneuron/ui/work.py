@@ -18,6 +18,7 @@ from safeneuron.progress import Progress
 from safeneuron.runs.store import list_runs
 
 REDRAW_SECONDS = 0.2
+_WANTED = "wanted_work"
 
 
 class Steps:
@@ -92,5 +93,24 @@ def compute() -> Iterator[None]:
         yield
 
 
+def wanted(asked: bool, work: str) -> bool:
+    """Return whether to do a work: asked for now, or before its model had to be prepared, which takes a click.
+
+    Parameters
+    ----------
+    work : str
+        Names the work and all that it depends on.
+    """
+    if asked:
+        st.session_state[_WANTED] = work
+    return st.session_state.get(_WANTED) == work
+
+
+def begun() -> None:
+    """Forget the work that was wanted: its model is open, and it is being done."""
+    st.session_state.pop(_WANTED, None)
+
+
 def _note_stop(label: str) -> None:
+    begun()
     st.toast(f"Stopped: {label}. What was already kept stays kept.", icon=":material/stop_circle:")

@@ -40,7 +40,9 @@ def large_model(make_tiny, session_home: Path) -> Iterator[str]:
     yield str(folder)
     shutil.rmtree(folder)
     for prompts in default_prompts():
-        shutil.rmtree(session_home / "statistics" / statistics_fingerprint(name, prompts.prompts, "last"))
+        shutil.rmtree(
+            session_home / "observations" / "activations" / statistics_fingerprint(name, prompts.prompts, "last")
+        )
 
 
 class Map:
@@ -199,7 +201,7 @@ def test_the_line_in_the_histogram_moves_the_threshold(visitor: Page, dashboard:
     expect(slider).to_have_value(f"{moved:g}")
 
 
-def test_a_ticked_row_frames_its_neuron_on_the_map(visitor: Page, dashboard: str) -> None:
+def test_a_ticked_row_and_a_click_on_the_map_open_a_card(visitor: Page, dashboard: str) -> None:
     visitor.goto(dashboard)
     table = visitor.locator("[data-testid=stDataFrame]").first
     expect(table).to_be_visible(timeout=120 * SECOND)
@@ -209,8 +211,23 @@ def test_a_ticked_row_frames_its_neuron_on_the_map(visitor: Page, dashboard: str
     visitor.mouse.click(box["x"] + 15, box["y"] + 36 + 17)
     visitor.wait_for_function("new URL(location.href).searchParams.has('neuron')", timeout=60 * SECOND)
     neuron = parse_qs(urlsplit(visitor.url).query)["neuron"][0]
-    expect(visitor.locator("[data-testid=stMetric]").filter(has_text="Neuron framed")).to_contain_text(neuron)
+    card = visitor.locator(".st-key-neuron_card")
+    expect(card.get_by_text("1 of 46,080")).to_be_in_viewport(timeout=60 * SECOND)
+    expect(card.get_by_label("Neuron, as layer:index")).to_have_value(neuron)
     layer, index = map(int, neuron.split(":"))
     visitor.wait_for_timeout(3 * SECOND)
     frame = visitor.evaluate(f"(({{ x, y, marker }}) => [x[0], y[0], marker.opacity])({CHART}._fullData.at(-1))")
     assert frame == [index, layer, 1]
+
+    visitor.get_by_text("shows its card", exact=True).click()
+    visitor.wait_for_timeout(3 * SECOND)
+    plot = visitor.locator(f"{AREA} .nsewdrag").first
+    plot.scroll_into_view_if_needed()
+    box = plot.bounding_box()
+    visitor.mouse.move(box["x"] + box["width"] / 3, box["y"] + box["height"] / 2)
+    visitor.mouse.click(box["x"] + box["width"] / 3 + 1, box["y"] + box["height"] / 2)
+    expect(visitor.get_by_text(re.compile(r"The card of neuron \d+:\d+ is open below the map"))).to_be_visible()
+    clicked = parse_qs(urlsplit(visitor.url).query)["neuron"][0]
+    assert clicked != neuron and "changes" not in visitor.url, "the set stays as it is"
+    expect(card.get_by_label("Neuron, as layer:index")).to_have_value(clicked)
+    expect(card.get_by_text(re.compile(r"of 46,080"))).to_be_visible()

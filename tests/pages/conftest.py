@@ -59,11 +59,12 @@ def tiny_model(tiny_folder: Path, home: Path, monkeypatch: pytest.MonkeyPatch) -
 def visit(tiny_model: str) -> Callable[..., AppTest]:
     """Return a function that opens a page, on the tiny model: ``visit("ablation")``, ``visit(model="gpt5")``."""
 
-    def open_page(page: str = "neurons", **parameters: str) -> AppTest:
+    def open_page(page: str = "neurons", **parameters: str | None) -> AppTest:
         at = AppTest.from_file(str(ROOT / "app.py"), default_timeout=600)
         # Thresholds for a layer of 40 neurons, in which no z can reach the default model's.
         for key, value in ({"model": tiny_model, "tau_ES": "2", "tau_SAS": "2.5"} | parameters).items():
-            at.query_params[key] = value
+            if value is not None:
+                at.query_params[key] = value
         at.run()
         if page != "neurons":
             at.switch_page(f"pages/{page}.py").run()
@@ -80,3 +81,36 @@ def metric() -> Callable[[AppTest, str], str]:
         return next(found.value for found in at.metric if found.label.startswith(label))
 
     return read
+
+
+@pytest.fixture
+def short_prompts(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let the built-in classes be short, so that a tiny model scores them in moments; named before ``visit``."""
+    from safeneuron.prompts import builtin
+    from safeneuron.prompts.promptset import PromptSet
+
+    for name, count in (("harmful", 6), ("benign", 8), ("twins", 7)):
+        whole = getattr(builtin, name)
+        monkeypatch.setattr(
+            builtin, name, lambda part, whole=whole, count=count: PromptSet(name, whole(part).prompts[:count])
+        )
+
+
+@pytest.fixture
+def second_model(home: Path, tiny_folder: Path) -> str:
+    """A finished run whose model has the tiny one's weights, and statistics in which other neurons stand out."""
+    folder = home / "models" / ("a" * 32)
+    shutil.copytree(tiny_folder, folder)
+    facts = json.loads((folder / CARD).read_text()) | {"title": "tiny, trained", "fingerprint": "trained"}
+    (folder / CARD).write_text(json.dumps(facts))
+    write_sums(folder)
+    keep_statistics(home, "trained", planted={(1, 1)})
+    return "run:aaaaaaaa"
+
+
+@pytest.fixture
+def no_model(monkeypatch: pytest.MonkeyPatch) -> Callable[[], None]:
+    """Return a function after which a test fails if it asks for a model."""
+    from safeneuron.models.shelf import ModelShelf
+
+    return lambda: monkeypatch.setattr(ModelShelf, "get", lambda *of, **how: pytest.fail("the model was asked for"))

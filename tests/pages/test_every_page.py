@@ -82,7 +82,7 @@ def test_first_visits_import_no_torch(home):
         "from streamlit.testing.v1 import AppTest\n"
         f"at = AppTest.from_file({str(ROOT / 'app.py')!r}, default_timeout=120).run()\n"
         "assert not at.exception and not at.error, at\n"
-        "assert len(at.get('plotly_chart')) == 3\n"
+        "assert len(at.get('plotly_chart')) == 5\n"
         "for page in ('model', 'training', 'robustness'):\n"
         "    at.switch_page(f'pages/{page}.py').run()\n"
         "    assert not at.exception and not at.error, at\n"

@@ -2,17 +2,13 @@
 
 import io
 import json
-import shutil
 
 import pandas as pd
 import pytest
 import streamlit as st
 
-from safeneuron.models.card import CARD
-from safeneuron.models.checksums import write_sums
 from safeneuron.plots.map_cells import View
 from safeneuron.ui import address, map_clicks
-from tests.pages.conftest import keep_statistics
 
 
 def click(at, *neurons, shift=False):
@@ -105,7 +101,8 @@ def test_a_click_can_open_a_neurons_card_and_leave_the_set_alone(visit, metric):
     assert at.text_input(key="neuron").value == ""
     at.segmented_control(key="click_does").set_value("shows its card").run()
     at = click(at, (2, 7))
-    assert metric(at, "Set in hand: FULL") == "5 neurons" and not at.toast
+    assert metric(at, "Set in hand: FULL") == "5 neurons"
+    assert at.toast[0].value == "The card of neuron 2:7 is open below the map."
     assert at.text_input(key="neuron").value == "2:7" == at.query_params["neuron"]
     at = click(at, (1, 5), shift=True)
     assert metric(at, "Set in hand: own set") == "6 neurons"
@@ -240,25 +237,3 @@ def test_the_set_can_be_started_again(visit, metric, label, count):
     at = click(visit(), (1, 5))
     at.button(key=f"start_{label}").click().run()
     assert metric(at, f"Set in hand: {label}") == f"{count} neurons"
-
-
-def test_the_difference_of_two_models(visit, home, tiny_folder):
-    other = home / "models" / ("a" * 32)
-    shutil.copytree(tiny_folder, other)
-    facts = json.loads((other / CARD).read_text()) | {"title": "tiny, trained", "fingerprint": "trained"}
-    (other / CARD).write_text(json.dumps(facts))
-    write_sums(other)
-    at = visit(compare="run:aaaaaaaa")
-    assert "has not been computed yet for tiny, trained" in at.info[0].value
-    assert at.button(key="compute_second").label.startswith("Compute SAS")
-    keep_statistics(home, "trained", planted={(1, 1)})
-    at = visit(compare="run:aaaaaaaa")
-    assert not at.exception and not at.warning and not at.info
-    assert any("Change of SAS" in text.value and "tiny, trained" in text.value for text in at.markdown)
-    texts = " ".join(text.value for text in at.markdown)
-    assert "the brighter" not in texts and "the redder" in texts and "FULL per layer, both models" in texts
-    shown = at.dataframe[0].value
-    assert {(1, 1), *((0, 1), (2, 7))} <= set(zip(shown["layer"], shown["neuron"], strict=True))
-    assert (shown["change"].abs().diff().dropna() <= 0).all()
-    assert (shown["change"] == shown["first"] - shown["second"]).all()
-    assert (shown["first"] == shown["SAS"]).all()

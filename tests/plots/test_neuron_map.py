@@ -22,7 +22,8 @@ def scores(shape, seed=0):
 
 def drawn(values, members=None, difference_to=None, **options):
     members = members or NeuronSet("empty", "m", values.shape, frozenset())
-    return neuron_map(values, "ES", "Cohen's d", members, "a model", difference_to=difference_to, **options)
+    name = "ES" if difference_to is None else "difference of ES"
+    return neuron_map(values, name, "Cohen's d", members, "a model", difference_to=difference_to, **options)
 
 
 def carrier(figure):
@@ -183,8 +184,10 @@ def test_differences_are_centred_on_zero():
     values = scores((30, 1536))
     figure = drawn(values, difference_to="the parent")
     bar = overview(figure).colorbar
-    assert bar.ticktext[2] == "0.0" and "against the parent" in figure.title
-    assert bar.title.text == "change of ES, Cohen's d" and "<b>change of ES %{z" in carrier(figure).hovertemplate
+    assert bar.ticktext[2] == "0.0" and figure.title == "Difference of ES of every neuron in a model minus the parent"
+    assert (
+        bar.title.text == "difference of ES, Cohen's d" and "<b>difference of ES %{z" in carrier(figure).hovertemplate
+    )
     levels = np.asarray(overview(drawn(np.zeros((3, 40)), difference_to="x")).z)
     assert set(levels.ravel().tolist()) <= {127, 128}
 
@@ -225,7 +228,7 @@ def test_a_map_of_differences_has_no_threshold():
 
 def test_a_score_whose_sign_matters_is_centred_on_zero_and_keeps_its_threshold():
     figure = drawn(scores((30, 1536)), signed=True, threshold=2.0)
-    assert "<b>τ 2.0</b>" in overview(figure).colorbar.ticktext and "Change" not in figure.title
+    assert "<b>τ 2.0</b>" in overview(figure).colorbar.ticktext and "minus" not in figure.title
     levels = np.asarray(overview(drawn(np.zeros((3, 40)), signed=True)).z)
     assert set(levels.ravel().tolist()) <= {127, 128}
     values = np.zeros((3, 40))
