@@ -196,7 +196,8 @@ def test_a_runs_model_is_offered_the_sets_of_the_one_it_was_trained_from(
     at = visit(model="run:bbbbbbbb", set='"my set"')
     assert not at.exception and not at.error and not at.warning
     assert metric(at, "Set in hand: my set") == "2 neurons"
-    assert at.get("popover")[0].proto.popover.disabled, "it is the other model's to delete"
+    (delete,) = (found.proto.popover for found in at.get("popover") if found.proto.popover.label == "Delete")
+    assert delete.disabled, "it is the other model's to delete"
 
 
 def test_a_set_that_the_next_model_does_not_have_is_said(visit, metric, mine, home, tiny_folder):
