@@ -13,7 +13,7 @@ from safeneuron.neurons import Neuron, NeuronSet, parse_neurons
 from safeneuron.scores.score import ScoreTable, identifying_scores
 from safeneuron.ui import chosen_neuron, fitting, hand, neuron_card_parts, opening, resources, words
 from safeneuron.ui.choice import Choice
-from safeneuron.ui.work import begun, long_work, wanted
+from safeneuron.ui.work import begun, long_work, want, wanted
 
 
 def show(choice: Choice, ranking: Ranking) -> None:
@@ -163,7 +163,8 @@ def _alone(neuron: Neuron) -> None:
 
 def _offer_reading(card: ModelCard) -> None:
     count = prompts_to_read(card.fingerprint)
-    asked = st.button(
+    name = f"read {card.fingerprint}"
+    st.button(
         f"Read every neuron's activations on {count:,} prompts, once for all cards ({pace.of_reading(count, card)})",
         key="card_read",
         icon=":material/query_stats:",
@@ -171,8 +172,10 @@ def _offer_reading(card: ModelCard) -> None:
         disabled=not fitting.allowed(card, SCORING),
         help="For distributions, categories, prompts, and neurons that are active together. They take "
         f"{gigabytes(bytes_to_keep(count, card.shape))} on disk.",
+        on_click=want,
+        args=(name,),
     )
-    if not wanted(asked, f"read {card.fingerprint}"):
+    if not wanted(name):
         return
     loaded = opening.opened(card)
     from safeneuron.neuron_card.records import read_records
@@ -185,14 +188,17 @@ def _offer_reading(card: ModelCard) -> None:
 
 def _offer_examination(card: ModelCard, neuron: Neuron, records: Records | None) -> None:
     name = name_of(neuron)
-    asked = st.button(
+    work = f"examine {card.fingerprint} {name}"
+    st.button(
         f"Examine {name}: its weights, its tokens, and the model without it ({pace.of_examination(card)})",
         key="card_examine",
         icon=":material/biotech:",
         type="primary" if records else "secondary",
         help=words.ABLATION,
+        on_click=want,
+        args=(work,),
     )
-    if not wanted(asked, f"examine {card.fingerprint} {name}"):
+    if not wanted(work):
         return
     loaded = opening.opened(card)
     from safeneuron.neuron_card.card import examine

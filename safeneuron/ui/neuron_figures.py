@@ -17,7 +17,7 @@ from safeneuron.shown import Shown
 from safeneuron.ui import chosen_neuron, figure, hand, map_clicks, map_view, opening, resources, threshold_line
 from safeneuron.ui.choice import Choice, label
 from safeneuron.ui.result_menu import Wanted
-from safeneuron.ui.work import begun, long_work
+from safeneuron.ui.work import begun, long_work, want
 from safeneuron.ui.work import wanted as wanted_work
 
 
@@ -113,23 +113,28 @@ def _cluster_order(wanted: Wanted) -> Order | None:
     kept = kept_cluster_order(request.model, request.classes, request.pooling)
     if kept is not None:
         return kept
-    place = st.empty()
-    with place.container():
+    name = f"clusters {request.fingerprint}"
+    if not wanted_work(name):
         st.info(
             "To put neurons that are active on the same prompts side by side, their activations on every prompt are "
             f"read and kept, once ({pace.of_scoring(wanted.card)}). Until then they stand by their index.",
             icon=":material/grain:",
         )
-        asked = st.button("Order by cluster", type="primary", key="make_clusters", icon=":material/play_arrow:")
-    if not wanted_work(asked, f"clusters {request.fingerprint}"):
+        st.button(
+            "Order by cluster",
+            type="primary",
+            key="make_clusters",
+            icon=":material/play_arrow:",
+            on_click=want,
+            args=(name,),
+        )
         return None
     from safeneuron.cluster_orders import make_cluster_order
 
-    with place.container():
-        if not activations_kept(request.targets):
-            opening.opened(wanted.card)
+    if not activations_kept(request.targets):
+        opening.opened(wanted.card)
     begun()
-    with place.container(), long_work("Ordering the neurons by cluster", "clusters") as progress:
+    with long_work("Ordering the neurons by cluster", "clusters") as progress:
         order = make_cluster_order(
             lambda: opening.opened(wanted.card), request.model, request.classes, request.pooling, progress
         )

@@ -12,7 +12,7 @@ from safeneuron.models.card import ModelCard
 from safeneuron.models.fit import LOADING, SCORING
 from safeneuron.models.parity_report import kept_parity, refuse_if_red
 from safeneuron.ui import fitting, resources, self_check
-from safeneuron.ui.work import begun, long_work, wanted
+from safeneuron.ui.work import begun, long_work, want, wanted
 
 if TYPE_CHECKING:
     from safeneuron.models.loaded import LoadedModel
@@ -78,17 +78,22 @@ def offer_to_prepare(card: ModelCard) -> bool:
 def need_scores(card: ModelCard) -> None:
     """Offer to score the model's neurons, and end the page until they are there."""
     fitting.require(card, SCORING)
-    place = st.empty()
-    with place.container():
+    name = f"score {card.fingerprint}"
+    if not wanted(name):
         st.info(
             f"The neurons of **{card.title}** have not been scored yet. Scoring reads their activations on the "
             f"built-in harmful and benign prompts, once ({pace.of_scoring(card)}).",
             icon=":material/query_stats:",
         )
-        asked = st.button("Score the neurons", type="primary", key="score_neurons", icon=":material/query_stats:")
-    if not wanted(asked, f"score {card.fingerprint}"):
+        st.button(
+            "Score the neurons",
+            type="primary",
+            key="score_neurons",
+            icon=":material/query_stats:",
+            on_click=want,
+            args=(name,),
+        )
         st.stop()
-    place.empty()
     loaded = opened(card)
     from safeneuron.scoring import score_table
 

@@ -11,8 +11,12 @@ from safeneuron.quiet import quiet_libraries
 from safeneuron.ui import address, hand, map_clicks, navigation, resources, result_menu, safety_thresholds, sidebar
 from safeneuron.ui.choice import Choice, card_of
 
-NARROW = "<style>@media (max-width: 1000px) { [data-testid='stColumn'] { min-width: 16rem; } }</style>"
-"""On a narrow window columns go below each other; by itself Streamlit squeezes them until labels are cut."""
+STYLE = """<style>
+@media (max-width: 1000px) { [data-testid='stColumn'] { min-width: 16rem; } }
+[data-testid='stMainBlockContainer'] { padding-top: 3.75rem; }
+</style>"""
+"""On a narrow window columns go below each other; by itself Streamlit squeezes them until labels are cut. The page
+begins right below the header, so that more of it is seen at first."""
 
 
 @contextmanager
@@ -30,7 +34,7 @@ def page(title: str, monitor: bool = True, checked: bool = True) -> Iterator[Cho
     quiet_libraries()
     navigation.ensure()
     address.read()
-    st.html(NARROW)
+    st.html(STYLE)
     try:
         source, compared = sidebar.model_menu()
         st.title(title, anchor=False)

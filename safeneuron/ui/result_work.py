@@ -61,21 +61,26 @@ def offer_all(waiting: Sequence[Wanted], key: str) -> None:
 def _offer(waiting: Sequence[Wanted], words: str, key: str, kind: str) -> None:
     """Draw the button, and compute the results once it was pressed."""
     card = waiting[0].card
-    misfit = fitting.misfit(card, SCORING)
-    place = st.empty()
-    asked = place.button(
-        words, type=kind, key=key, icon=":material/play_arrow:", disabled=bool(misfit), help=misfit or None
-    )
-    if not work.wanted(asked, " ".join(wanted.request.fingerprint for wanted in waiting)):
+    name = " ".join(wanted.request.fingerprint for wanted in waiting)
+    if not work.wanted(name):
+        misfit = fitting.misfit(card, SCORING)
+        st.button(
+            words,
+            type=kind,
+            key=key,
+            icon=":material/play_arrow:",
+            disabled=bool(misfit),
+            help=misfit or None,
+            on_click=work.want,
+            args=(name,),
+        )
         return
-    # In the button's place: one that is only emptied would stay to be seen, faded, for as long as the work takes.
-    with place.container():
-        # Opened before the work begins, for its time is no part of what the scores take.
-        if any(wanted.score.needs_model or wanted.request.missing() for wanted in waiting):
-            for needed in filter(None, (card, waiting[0].other)):
-                opening.opened(needed)
-        work.begun()
-        _compute(waiting, key)
+    # Opened before the work begins, for its time is no part of what the scores take.
+    if any(wanted.score.needs_model or wanted.request.missing() for wanted in waiting):
+        for needed in filter(None, (card, waiting[0].other)):
+            opening.opened(needed)
+    work.begun()
+    _compute(waiting, key)
     st.rerun()
 
 

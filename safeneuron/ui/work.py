@@ -93,16 +93,22 @@ def compute() -> Iterator[None]:
         yield
 
 
-def wanted(asked: bool, work: str) -> bool:
-    """Return whether to do a work: asked for now, or before its model had to be prepared, which takes a click.
+def want(work: str) -> None:
+    """Remember that a work is wanted, since preparing its model first takes a click, and so a run, of its own.
+
+    A button that calls this when it is clicked need not be drawn in the next run: one that is drawn and then
+    emptied stays to be seen, faded, for as long as the work takes.
 
     Parameters
     ----------
     work : str
         Names the work and all that it depends on.
     """
-    if asked:
-        st.session_state[_WANTED] = work
+    st.session_state[_WANTED] = work
+
+
+def wanted(work: str) -> bool:
+    """Return whether a work is wanted and not begun."""
     return st.session_state.get(_WANTED) == work
 
 
