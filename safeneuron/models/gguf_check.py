@@ -70,13 +70,16 @@ def check_gguf(path: Path) -> GGUFFacts:
             f"The tokenizer in {path} does not fit its weights: it has {tokens:,} tokens, the embedding "
             f"{embedding.shape[1]:,} rows; fetch the file again."
         )
-    layout = layout_of_header(path, headers[0])
-    for said, found in _differences(_sizes(path, headers[0]), tensors, layout):
+    layout, sizes = layout_of_header(path, headers[0]), _sizes(path, headers[0])
+    for said, found in _differences(sizes, tensors, layout):
         raise UserError(f"{path} is damaged: it says {said}, and its weights have {found}; fetch it again.")
     return GGUFFacts(
         pieces=tuple(pieces),
         config=gguf_config(path, headers[0], {name: tensor.shape for name, tensor in tensors.items()}),
-        shape=(facts[f"{headers[0].architecture}.block_count"], facts[f"{headers[0].architecture}.feed_forward_length"]),
+        shape=(
+            facts[f"{headers[0].architecture}.block_count"],
+            facts[f"{headers[0].architecture}.feed_forward_length"],
+        ),
         n_weights=sum(header.n_weights for header in headers),
     )
 

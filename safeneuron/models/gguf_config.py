@@ -21,14 +21,15 @@ FIELDS = {
     "block_count": "num_hidden_layers",
     "attention.head_count": "num_attention_heads",
     "attention.head_count_kv": "num_key_value_heads",
+    "attention.key_length": "head_dim",
     "attention.layer_norm_rms_epsilon": "rms_norm_eps",
     "attention.layer_norm_epsilon": "layer_norm_epsilon",
 }
 """Config fields by key, in every family."""
+LOCAL_THETA = "rope.freq_base_swa"
 READ_HERE = (
     "feed_forward_length",
     "vocab_size",
-    "attention.key_length",
     "attention.value_length",
     "rope.dimension_count",
     "rope.freq_base",
@@ -111,7 +112,7 @@ def layout_of_header(path: Path, header: GGUFHeader) -> MLPLayout:
     }
     if name not in OPENED and not any(kind.describes(config) for kind in discover(FAMILIES, "REFUSED")):
         raise UserError(
-            f"{path} holds a {name!r} model, which cannot be read from a GGUF file; give the folder with its "
+            f"{path} holds a model of the architecture {name!r}, which is not read from GGUF files; give the folder with its "
             f"safetensors, or a GGUF file of one of these: {', '.join(OPENED)}."
         )
     return layout_of_config(config)
@@ -138,8 +139,8 @@ def gguf_config(path: Path, header: GGUFHeader, tensors: Mapping[str, tuple[int,
     said = _keys(header)
     fields = FIELDS | family.fields
     for key, value in said.items():
-        known = key in fields or key in READ_HERE or (key in NEUTRAL and value == NEUTRAL[key])
-        if not known or isinstance(value, ArrayLength):
+        known = key in fields or key in READ_HERE or (key == LOCAL_THETA and family.local_theta)
+        if isinstance(value, ArrayLength) or not (known or (key in NEUTRAL and value == NEUTRAL[key])):
             raise _not_passed_on(path, key, value)
     width, heads = said["embedding_length"], said["attention.head_count"]
     head_dim = said.get("attention.key_length", width // heads)
@@ -157,7 +158,6 @@ def gguf_config(path: Path, header: GGUFHeader, tensors: Mapping[str, tuple[int,
     if family.wide_at:
         config["query_pre_attn_scalar"] = width // heads if said["block_count"] == family.wide_at else head_dim
     if family.rotary:
-        config["head_dim"] = head_dim
         config["rope_parameters"] = _rotary(path, family, said, head_dim)
     return config
 
@@ -188,7 +188,8 @@ def _rotary(path: Path, family: GGUFFamily, said: Mapping[str, Any], head_dim: i
             raise _not_passed_on(path, "rope.dimension_count", rotated)
         found["partial_rotary_factor"] = rotated / head_dim
     if family.local_theta:
-        return {"sliding_attention": {"rope_type": "default", "rope_theta": THETA}, "full_attention": found}
+        local = {"rope_type": "default", "rope_theta": said.get(LOCAL_THETA, THETA)}
+        return {"sliding_attention": local, "full_attention": found}
     return found
 
 

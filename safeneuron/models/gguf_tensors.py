@@ -52,7 +52,7 @@ def config_of(file: Path, settings: dict[str, Any], origin: Path) -> "PreTrained
     names = {tensor.name for tensor in header.tensors}
     if ROPE_FACTORS in names and model_type == "llama":
         names.remove(ROPE_FACTORS)
-        config.rope_parameters = _scaled(config, _values(file, header), origin)
+        _scale(config, _values(file, header), origin)
     # Without memory for its weights: only their names are asked for.
     with torch.device("meta"):
         model = AutoModelForCausalLM.from_config(config)
@@ -73,12 +73,11 @@ def _values(file: Path, header: GGUFHeader) -> torch.Tensor:
         return torch.frombuffer(bytearray(stream.read(tensor.nbytes)), dtype=torch.float32)
 
 
-def _scaled(config: "PreTrainedConfig", factors: torch.Tensor, origin: Path) -> dict[str, Any]:
-    """Return the scaling as transformers words it, after seeing that both divide every frequency by the same."""
+def _scale(config: "PreTrainedConfig", factors: torch.Tensor, origin: Path) -> None:
+    """Scale the rotary embedding in transformers' words, and see that these divide each frequency by its factor."""
     plain = config.rope_parameters
-    scaled = {"rope_theta": plain["rope_theta"], "factor": float(factors.max())} | LLAMA3
-    theirs = AutoConfig.for_model(config.model_type, **(config.to_dict() | {"rope_parameters": scaled}))
-    frequencies, _ = ROPE_INIT_FUNCTIONS["llama3"](theirs, torch.device("cpu"))
+    config.rope_parameters = {"rope_theta": plain["rope_theta"], "factor": float(factors.max())} | LLAMA3
+    frequencies, _ = ROPE_INIT_FUNCTIONS["llama3"](config, torch.device("cpu"))
     unscaled = plain["rope_theta"] ** -(torch.arange(0, config.head_dim, 2, dtype=torch.float32) / config.head_dim)
     same = factors.shape == unscaled.shape and torch.allclose(frequencies, unscaled / factors, rtol=1e-5, atol=0.0)
     if plain["rope_type"] != "default" or not same:
@@ -86,4 +85,3 @@ def _scaled(config: "PreTrainedConfig", factors: torch.Tensor, origin: Path) -> 
             f"{origin} scales its rotary embedding ({ROPE_FACTORS}) in another way than Llama 3.1, 3.2 and 3.3, "
             "so another model would open; give the folder with its safetensors."
         )
-    return scaled
