@@ -112,8 +112,8 @@ def layout_of_header(path: Path, header: GGUFHeader) -> MLPLayout:
     }
     if name not in OPENED and not any(kind.describes(config) for kind in discover(FAMILIES, "REFUSED")):
         raise UserError(
-            f"{path} holds a model of the architecture {name!r}, which is not read from GGUF files; give the folder with its "
-            f"safetensors, or a GGUF file of one of these: {', '.join(OPENED)}."
+            f"{path} holds a model of the architecture {name!r}, which is not read from GGUF files; give the folder "
+            f"with its safetensors, or a GGUF file of one of these: {', '.join(OPENED)}."
         )
     return layout_of_config(config)
 
