@@ -1,32 +1,56 @@
 """Whether what a GGUF file says of itself fits its tensors, found out from its head alone.
 
-Transformers believes the keys: with another number of heads it would read the same weights as another model,
-and no self-check could tell. Keys that no shape follows from, such as the base of the rotary embedding, are believed.
+With another number of heads the same weights would be read as another model, and no self-check could tell. A key
+that no shape follows from, such as the base of the rotary embedding, is taken as it stands or refused
+(:mod:`safeneuron.models.gguf_config`).
 Names and keys: https://github.com/ggml-org/ggml/blob/master/docs/gguf.md
 """
 
 import re
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from safeneuron.errors import UserError
+from safeneuron.models.gguf_config import gguf_config, layout_of_header
 from safeneuron.models.gguf_header import GGUFHeader, GGUFTensor, pieces_of, read_header
-from safeneuron.models.layout import MLPLayout, layout_of_config
+from safeneuron.models.layout import MLPLayout
 
-MODEL_TYPES = {"gemma3": "gemma3_text"}
-"""What transformers calls an architecture, where its name in GGUF files is another."""
 BLOCK = re.compile(r"blk\.(\d+)\.(.+)")
 NEEDED = ("block_count", "embedding_length", "feed_forward_length", "attention.head_count")
 
 
-def check_gguf(path: Path) -> list[Path]:
-    """Return the files of a GGUF model after reading the head of each, or say what is wrong with them.
+@dataclass(frozen=True)
+class GGUFFacts:
+    """What the heads of a model's files say, checked.
+
+    Parameters
+    ----------
+    pieces : tuple of Path
+        The files, one or more.
+    config : dict
+        As ``config.json`` would hold it.
+    shape : (int, int)
+        Layers, and neurons in each.
+    n_weights : int
+        Weights in all tensors.
+    """
+
+    pieces: tuple[Path, ...]
+    config: dict[str, Any]
+    shape: tuple[int, int]
+    n_weights: int
+
+
+def check_gguf(path: Path) -> GGUFFacts:
+    """Return what the files of a GGUF model say after reading the head of each, or say what is wrong with them.
 
     Raises
     ------
     UserError
-        When a file is cut short or damaged, a piece is missing, the architecture is not supported, or the
-        tokenizer, the layers or the sizes that the keys state are not those of the weights.
+        When a file is cut short or damaged, a piece is missing, the architecture is not supported, the tokenizer,
+        the layers or the sizes that the keys state are not those of the weights, or a key cannot be passed on.
     """
     pieces = pieces_of(path)
     headers = [read_header(piece) for piece in pieces]
@@ -46,18 +70,18 @@ def check_gguf(path: Path) -> list[Path]:
             f"The tokenizer in {path} does not fit its weights: it has {tokens:,} tokens, the embedding "
             f"{embedding.shape[1]:,} rows; fetch the file again."
         )
-    architecture = headers[0].architecture
-    experts = facts.get(f"{architecture}.expert_count")
-    layout = layout_of_config({"model_type": MODEL_TYPES.get(architecture, architecture), "num_experts": experts})
-    for said, found in _differences(_sizes(path, headers[0]), tensors, layout):
+    layout, sizes = layout_of_header(path, headers[0]), _sizes(path, headers[0])
+    for said, found in _differences(sizes, tensors, layout):
         raise UserError(f"{path} is damaged: it says {said}, and its weights have {found}; fetch it again.")
-    return pieces
-
-
-def gguf_shape(path: Path) -> tuple[int, int]:
-    """Return layers and neurons per layer, as the file's keys have them."""
-    sizes = _sizes(path, read_header(path))
-    return sizes["block_count"], sizes["feed_forward_length"]
+    return GGUFFacts(
+        pieces=tuple(pieces),
+        config=gguf_config(path, headers[0], {name: tensor.shape for name, tensor in tensors.items()}),
+        shape=(
+            facts[f"{headers[0].architecture}.block_count"],
+            facts[f"{headers[0].architecture}.feed_forward_length"],
+        ),
+        n_weights=sum(header.n_weights for header in headers),
+    )
 
 
 def _sizes(path: Path, header: GGUFHeader) -> dict[str, int]:

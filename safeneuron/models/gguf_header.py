@@ -2,8 +2,7 @@
 
 What is looked at: magic and version, every key, and for every tensor its name, shape, type and offset.
 Tensors must follow one another without gaps, as llama.cpp demands too, and the last must end within the
-file; so a file cut anywhere, or whose shapes or offsets were changed, is refused in a fraction of a second. Other
-numbers of the head, such as the base of the rotary embedding, are believed.
+file; so a file cut anywhere, or whose shapes or offsets were changed, is refused in a fraction of a second.
 Format: https://github.com/ggml-org/ggml/blob/master/docs/gguf.md, versions 2 and 3.
 """
 
@@ -26,6 +25,10 @@ STRING, ARRAY = 8, 9
 PIECE = re.compile(r"-(?P<number>\d{5})-of-(?P<count>\d{5})\.gguf$", re.IGNORECASE)
 
 
+class ArrayLength(int):
+    """Stands for an array among the values, which are not kept."""
+
+
 @dataclass(frozen=True)
 class GGUFTensor:
     """One tensor's entry: ``info`` is all of it but the offset, as it stands in the file."""
@@ -44,7 +47,7 @@ class GGUFHeader:
     Parameters
     ----------
     facts : dict
-        Every key with its value; an array's value is its length.
+        Every key with its value; an array's value is its length, an :class:`ArrayLength`.
     keys : bytes
         The keys and values as they stand in the file.
     tensors : tuple of GGUFTensor
@@ -186,7 +189,7 @@ class _Reader:
                 self._skip(self._number("Q"))
         else:
             raise ValueError(f"an array of type {of}")
-        return length
+        return ArrayLength(length)
 
     def _skip(self, count: int) -> None:
         if self._at + count > len(self._data):

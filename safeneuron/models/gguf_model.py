@@ -5,6 +5,7 @@ built anew); the folder then opens in a second. The embedded models and any othe
 """
 
 import struct
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -33,25 +34,27 @@ def read_gguf(path: Path, scratch: Path, progress: Progress) -> "tuple[PreTraine
     Raises
     ------
     UserError
-        When the architecture is not supported, or the file is damaged or lacks weights.
+        When the architecture is not supported, or the file is damaged, lacks weights, or holds what no model has.
     """
     # Imported here: cards are drawn before torch is needed.
     import torch
     from transformers import AutoModelForCausalLM, AutoTokenizer
 
     from safeneuron.models.folder import reading, require_all_weights
+    from safeneuron.models.gguf_tensors import config_of
 
-    pieces = check_gguf(path)
+    facts = check_gguf(path)
     alone = scratch / "model.gguf"
-    if len(pieces) == 1:
+    if len(facts.pieces) == 1:
         alone.symlink_to(path)
     else:
-        join_pieces(pieces, alone, progress)
+        join_pieces(facts.pieces, alone, progress)
     step = "Reading the GGUF file (once)"
     progress(step, 0.0)
     with reading(path):
         model, report = AutoModelForCausalLM.from_pretrained(
             scratch,
+            config=config_of(alone, facts.config, path),
             gguf_file=alone.name,
             dtype=torch.float32,
             local_files_only=True,
@@ -69,7 +72,7 @@ def read_gguf(path: Path, scratch: Path, progress: Progress) -> "tuple[PreTraine
     return model.eval(), tokenizer
 
 
-def join_pieces(pieces: list[Path], target: Path, progress: Progress) -> None:
+def join_pieces(pieces: Sequence[Path], target: Path, progress: Progress) -> None:
     """Write the pieces of a model as one file: the first one's keys, every piece's tensors.
 
     Transformers reads one file only.

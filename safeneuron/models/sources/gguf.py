@@ -6,8 +6,7 @@ from typing import TYPE_CHECKING
 from safeneuron.models import chat_format
 from safeneuron.models.card import ModelCard
 from safeneuron.models.checksums import damage, said_to_be_made_anew
-from safeneuron.models.gguf_check import check_gguf, gguf_shape
-from safeneuron.models.gguf_header import read_header
+from safeneuron.models.gguf_check import check_gguf
 from safeneuron.models.gguf_model import read_gguf
 from safeneuron.models.hashes import kept_sha256
 from safeneuron.models.names import is_gguf, path_of
@@ -17,6 +16,8 @@ from safeneuron.workspace import fingerprint, remove_abandoned, scratch_folder, 
 if TYPE_CHECKING:
     from safeneuron.models.loaded import LoadedModel
 
+READING = 2
+"""Raised when the same file is read as another model than before, so that earlier conversions are not taken for it."""
 SECONDS_PER_WEIGHT = 4e-7
 """Converting took 33 s for 135 million weights on idle cores, and 116 s for 268 million on busy ones."""
 
@@ -33,11 +34,10 @@ class GGUF:
         if not is_gguf(source) or not path_of(source).is_file():
             return None
         path = path_of(source)
-        pieces = check_gguf(path)
-        n_layers, d_mlp = gguf_shape(path)
-        weights = sum(read_header(piece).n_weights for piece in pieces)
-        minutes = max(1, round(weights * SECONDS_PER_WEIGHT / 60))
-        name = fingerprint("gguf", [kept_sha256(piece) for piece in pieces], chat_format.FALLBACKS)
+        facts = check_gguf(path)
+        n_layers, d_mlp = facts.shape
+        minutes = max(1, round(facts.n_weights * SECONDS_PER_WEIGHT / 60))
+        name = fingerprint("gguf", READING, [kept_sha256(piece) for piece in facts.pieces], chat_format.FALLBACKS)
         return ModelCard(
             source=source,
             title=path.stem,
@@ -47,7 +47,7 @@ class GGUF:
             origin=f"The GGUF file {path}, its quantised weights as float32.",
             ready=not damage(_folder(name)),
             cost=f"{said_to_be_made_anew(_folder(name))}Once: the file is converted, which takes about "
-            f"{minutes} min and {weights * 4 / 1e9:.1f} GB of disk. After that it opens in seconds.",
+            f"{minutes} min and {facts.n_weights * 4 / 1e9:.1f} GB of disk. After that it opens in seconds.",
         )
 
     def places(self, source: str) -> list[Path]:
