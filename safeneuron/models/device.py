@@ -138,8 +138,9 @@ def loading_arguments(where: Placement) -> dict[str, Any]:
     if where.device == "mps" and not torch.backends.mps.is_available():
         raise UserError("PyTorch cannot use Apple's GPU here; set SAFENEURON_DEVICE=cpu.")
     if where.device.startswith("cuda:") and int(where.device[5:]) >= torch.cuda.device_count():
+        # The driver counts it, and PyTorch does not.
         raise UserError(
-            f"There is no {where.device}; set SAFENEURON_DEVICE to one of cuda:0 to "
+            f"PyTorch cannot use {where.device}; set SAFENEURON_DEVICE to one of cuda:0 to "
             f"cuda:{torch.cuda.device_count() - 1}, or to auto."
         )
     arguments: dict[str, Any] = {"dtype": torch.float32 if where.precision == "float32" else torch.bfloat16}
@@ -175,13 +176,29 @@ def _device() -> str:
     asked = os.environ.get("SAFENEURON_DEVICE", "").strip() or "auto"
     if not re.fullmatch(r"auto|cpu|mps|cuda(:[0-9]+)?", asked):
         raise UserError(f"SAFENEURON_DEVICE is {asked!r}; set it to auto, cpu, cuda, cuda:1 or mps, or not at all.")
+    if asked.startswith("cuda"):
+        return _asked_gpu(asked)
     if asked != "auto":
-        return "cuda:0" if asked == "cuda" else asked
+        return asked
     if _torch_has_cuda():
         gpus = len(visible_gpus())
         if gpus:
             return "auto" if gpus > 1 else "cuda:0"
     return "mps" if sys.platform == "darwin" and platform.machine() == "arm64" else "cpu"
+
+
+def _asked_gpu(asked: str) -> str:
+    """Return the GPU that was asked for, ``cuda`` or ``cuda:1``, if it is here."""
+    number, gpus = int(asked[5:] or 0), len(visible_gpus())
+    if not gpus:
+        hidden = ", or CUDA_VISIBLE_DEVICES hides it" if "CUDA_VISIBLE_DEVICES" in os.environ else ""
+        raise UserError(
+            f"SAFENEURON_DEVICE is {asked!r}, but there is no NVIDIA GPU here{hidden}; set it to cpu, or not at all."
+        )
+    if number >= gpus:
+        there = "cuda:0" if gpus == 1 else f"one of cuda:0 to cuda:{gpus - 1}"
+        raise UserError(f"There is no {asked} here; set SAFENEURON_DEVICE to {there}, or to auto.")
+    return f"cuda:{number}"
 
 
 def _torch_has_cuda() -> bool:

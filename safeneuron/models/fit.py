@@ -216,4 +216,7 @@ def _suggestion(found: Estimate, sizes: Architecture, count: int, where: Placeme
             install = " (install bitsandbytes for it)" if precision == "4bit" and not find_spec("bitsandbytes") else ""
             return f"SAFENEURON_LOAD={precision} would fit{install}"
     most = free * count / _more(least, sizes, count, where, False)
-    return f"choose a model of at most {most / 1e9:.1f} billion parameters, or close other programs"
+    if most < 1e6:
+        return "close other programs first"
+    size = f"{most / 1e9:.1f} billion" if most >= 1e9 else f"{most / 1e6:,.0f} million"
+    return f"choose a model of at most {size} parameters, or close other programs"

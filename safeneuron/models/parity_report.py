@@ -8,6 +8,7 @@ from pathlib import Path
 
 from safeneuron.errors import UserError
 from safeneuron.models.card import ModelCard
+from safeneuron.models.device import placement
 from safeneuron.workspace import workspace, write_json
 
 TOLERANCES = {
@@ -44,6 +45,11 @@ def library_versions() -> str:
     return " ".join(f"{name} {version(name)}" for name in ("torch", "transformers", "transformer-lens"))
 
 
+def place() -> str:
+    """Return where models compute here; on another device other programs add up the same numbers."""
+    return placement().words
+
+
 @dataclass(frozen=True)
 class ParityReport:
     """Largest absolute differences found, in units of the compared quantity.
@@ -73,6 +79,8 @@ class ParityReport:
         Whether padding and bridge are judged by :data:`SHARES` instead, as in less than float32.
     versions : str
         Of the libraries that were compared; with others the check is made anew.
+    place : str
+        Where the model computed, such as ``float32 on the CPU``; elsewhere the check is made anew.
     """
 
     zeroed_columns: float
@@ -87,6 +95,7 @@ class ParityReport:
     formula: str = ""
     in_shares: bool = False
     versions: str = field(default_factory=library_versions)
+    place: str = field(default_factory=place)
 
     @property
     def bridge_words(self) -> str:
@@ -125,7 +134,7 @@ class ParityReport:
 
 
 def kept_parity(model: str) -> ParityReport | None:
-    """Return the report of the model with this fingerprint, if this check was made before, with these libraries."""
+    """Return the report of the model with this fingerprint, if it was made on this device and with these libraries."""
     path = _path(model)
     if not path.is_file():
         return None
@@ -133,9 +142,12 @@ def kept_parity(model: str) -> ParityReport | None:
         found = json.loads(path.read_text(encoding="utf-8"))
     except ValueError:
         return None  # damaged: the check is made again
-    # An earlier version compared less, so its report says nothing of the rest; nor of other libraries' numbers.
-    whole = isinstance(found, dict) and found.keys() == {field.name for field in fields(ParityReport)}
-    return ParityReport(**found) if whole and found["versions"] == library_versions() else None
+    # An earlier version compared less, so its report says nothing of the rest.
+    if not isinstance(found, dict) or found.keys() != {field.name for field in fields(ParityReport)}:
+        return None
+    report = ParityReport(**found)
+    # Nor does one say anything of the numbers of other libraries, or of another device.
+    return report if (report.versions, report.place) == (library_versions(), place()) else None
 
 
 def keep_parity(model: str, report: ParityReport) -> None:

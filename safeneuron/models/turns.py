@@ -6,8 +6,12 @@ lock again before the one that waits has woken up, and may keep it waiting for m
 
 import threading
 from collections import deque
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from types import TracebackType
+
+WAKE_SECONDS = 0.2
+"""How often one who waits and has something to do meanwhile wakes up for it."""
 
 
 @dataclass(frozen=True)
@@ -25,8 +29,14 @@ class Turns:
         self._owner: int | None = None
         self._depth = 0
 
-    def acquire(self, blocking: bool = True) -> bool:
-        """Take a turn, waiting for it in line; without ``blocking``, return False where there is a wait."""
+    def acquire(self, blocking: bool = True, meanwhile: Callable[[], None] | None = None) -> bool:
+        """Take a turn, waiting for it in line; without ``blocking``, return False where there is a wait.
+
+        Parameters
+        ----------
+        meanwhile : callable, optional
+            Called a few times a second during the wait; an exception of it leaves the line.
+        """
         me = threading.get_ident()
         with self._guard:
             if self._owner in (None, me):
@@ -38,7 +48,8 @@ class Turns:
             ticket = _Ticket(me)
             self._waiting.append(ticket)
         try:
-            ticket.called.wait()
+            while not ticket.called.wait(WAKE_SECONDS if meanwhile else None):
+                meanwhile()
         except BaseException:
             self._give_up(ticket)
             raise

@@ -46,15 +46,16 @@ def check(loaded: "LoadedModel") -> None:
 
 def opened_unchecked(card: ModelCard) -> "LoadedModel":
     """Return the model, opened if it is not in memory; if it has to be fetched first, ask and end the page."""
-    if resources.shelf().holds(card):
-        return resources.shelf().get(card)
+    held = resources.shelf().held(card)
+    if held is not None:
+        return held
     if not card.ready and not offer_to_prepare(card):
         st.stop()
     fitting.require(card, LOADING)
-    work = long_work(f"{'Opening' if card.ready else 'Preparing'} {card.title}", f"open_{card.fingerprint}")
-    # Fetching and converting are no part of what opening takes the next time.
-    with pace.measured("opening", int(card.ready), card), work as progress:
-        loaded = resources.shelf().get(card, progress)
+    with long_work(f"{'Opening' if card.ready else 'Preparing'} {card.title}", f"open_{card.fingerprint}") as progress:
+        # Only that step: fetching, converting and waiting for others are no part of what opening takes next time.
+        timed = pace.timing(progress, "Opening the model", "opening", int(card.ready), card)
+        loaded = resources.shelf().get(card, timed)
     if not card.ready:
         # What the sidebar says of the model is no longer true.
         st.rerun()

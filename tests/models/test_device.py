@@ -69,6 +69,10 @@ def test_where_models_go(machine, have, expected):
         ({"SAFENEURON_LOAD": "int8"}, "SAFENEURON_LOAD is 'int8'; set it to one of auto, float32"),
         ({"SAFENEURON_LOAD": "4bit"}, "needs an NVIDIA GPU, and models go to the CPU here"),
         ({"SAFENEURON_LOAD": "4bit", "gpus": 1}, "pip install bitsandbytes"),
+        ({"SAFENEURON_DEVICE": "cuda"}, "there is no NVIDIA GPU here"),
+        ({"SAFENEURON_DEVICE": "cuda:1", "SAFENEURON_LOAD": "4bit"}, "there is no NVIDIA GPU here"),
+        ({"SAFENEURON_DEVICE": "cuda:1", "gpus": 1}, "no cuda:1 here; set SAFENEURON_DEVICE to cuda:0, or to auto"),
+        ({"SAFENEURON_DEVICE": "cuda:2", "gpus": 2}, "no cuda:2 here; .* to one of cuda:0 to cuda:1, or to auto"),
     ],
 )
 def test_what_cannot_be_had_is_said(machine, have, message):
@@ -96,7 +100,7 @@ def test_what_transformers_is_told(monkeypatch, where, expected):
     monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
     monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
     assert loading_arguments(where) == expected
-    with pytest.raises(UserError, match="no cuda:2; set SAFENEURON_DEVICE to one of cuda:0 to cuda:1"):
+    with pytest.raises(UserError, match="cannot use cuda:2; set SAFENEURON_DEVICE to one of cuda:0 to cuda:1"):
         loading_arguments(Placement("cuda:2", "float32"))
 
 

@@ -81,7 +81,9 @@ def test_training_takes_the_weights_four_times_over_and_on_a_gpu_fewer_activatio
     [
         (7, GENERATING, CPU, "batches of 32 fit (SAFENEURON_BATCH=32)"),
         (3.7, SCORING, CPU, "SAFENEURON_LOAD=bfloat16 would fit"),
-        (1, SCORING, CPU, "choose a model of at most 0.2 billion parameters"),
+        (1, SCORING, CPU, "choose a model of at most 190 million parameters"),
+        (0.01, SCORING, CPU, "choose a model of at most 2 million parameters"),
+        (0, SCORING, CPU, "close other programs first."),
         (2, SCORING, GPU, "SAFENEURON_LOAD=4bit would fit (install bitsandbytes for it)"),
         (26, TRAINING, CPU, "batches of 2 fit (--batch-size 2)"),
         (10, TRAINING, CPU, "choose a model of at most"),

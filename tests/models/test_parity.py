@@ -120,6 +120,19 @@ def test_a_report_with_other_libraries_is_made_anew(llama, home, monkeypatch):
     assert kept_parity(llama.fingerprint) is None
 
 
+def test_a_report_from_another_device_is_made_anew(llama, home, monkeypatch):
+    """Float32 has one fingerprint on all devices, but other kernels."""
+    parity.check_parity(llama)
+    assert kept_parity(llama.fingerprint).place == "float32 on the CPU"
+    monkeypatch.setenv("SAFENEURON_LOAD", "float32")
+    monkeypatch.setenv("SAFENEURON_DEVICE", "mps")
+    assert kept_parity(llama.fingerprint) is None
+    keep_parity(llama.fingerprint, ParityReport(1.0, 0.0, 0.0, 0.0, 0.0, 0.0, 8))
+    assert not kept_parity(llama.fingerprint).passed
+    monkeypatch.setenv("SAFENEURON_DEVICE", "cpu")
+    assert kept_parity(llama.fingerprint) is None, "red elsewhere says nothing of here either"
+
+
 def test_a_report_of_an_earlier_version_is_made_anew(llama, home):
     report = parity.check_parity(llama)
     path = home / "parity" / f"{llama.fingerprint}.json"

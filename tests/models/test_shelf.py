@@ -13,7 +13,7 @@ from safeneuron.models.shelf import ModelShelf
 
 
 def card(name):
-    return SimpleNamespace(source=name, fingerprint=f"print of {name}", plain=None)
+    return SimpleNamespace(source=name, title=name.upper(), fingerprint=f"print of {name}", plain=None)
 
 
 @pytest.fixture
@@ -70,6 +70,92 @@ def test_two_sessions_that_ask_at_once_get_the_same_model(monkeypatch):
     for thread in threads:
         thread.join()
     assert opened == ["a"] and len(found) == 4 and len(set(map(id, found))) == 1
+
+
+class Slow:
+    """Opens models; one called ``slow`` only once it is let go, and it says what it does."""
+
+    def __init__(self, monkeypatch):
+        self.begun, self.go_on, self.opened = threading.Event(), threading.Event(), []
+        monkeypatch.setattr(shelf, "open_model", self.open_model)
+
+    def open_model(self, source, progress):
+        self.opened.append(source)
+        if source == "slow":
+            progress("Converting", 0.4)
+            self.begun.set()
+            assert self.go_on.wait(30), "nobody let it go on"
+        return object()
+
+
+@pytest.fixture
+def slow(monkeypatch):
+    opener = Slow(monkeypatch)
+    yield opener
+    opener.go_on.set()
+
+
+def started(work, *arguments):
+    thread = threading.Thread(target=work, args=arguments, daemon=True)
+    thread.start()
+    return thread
+
+
+def test_what_is_in_memory_is_there_while_another_model_is_opened(slow):
+    models, found = ModelShelf(), []
+    mine = models.get(card("a"))
+    opening = started(models.get, card("slow"))
+    assert slow.begun.wait(30)
+    started(lambda: found.append(models.get(card("a")))).join(30)
+    assert found == [mine], "it waited for the other"
+    slow.go_on.set()
+    opening.join(30)
+    assert models.holds(card("slow")) and models.holds(card("a"))
+
+
+@pytest.mark.parametrize("wanted", ["slow", "b"], ids=["the same model", "another model"])
+def test_one_who_waits_is_told_what_for_and_openings_never_overlap(slow, wanted):
+    models, told, found, waits = ModelShelf(), [], [], threading.Event()
+
+    def progress(step, fraction):
+        told.append((step, fraction))
+        waits.set()
+
+    opening = started(models.get, card("slow"))
+    assert slow.begun.wait(30)
+    waiting = started(lambda: found.append(models.get(card(wanted), progress)))
+    assert waits.wait(30)
+    assert slow.opened == ["slow"] and not found
+    slow.go_on.set()
+    for thread in (opening, waiting):
+        thread.join(30)
+    assert set(told) == {("Waiting while another session opens SLOW: Converting", 0.4)}
+    assert slow.opened == list(dict.fromkeys(["slow", wanted]))
+    assert found == [models.held(card(wanted))]
+
+
+def test_one_who_stops_waiting_holds_nobody_up(slow):
+    models, stopped = ModelShelf(), []
+
+    class Stopped(Exception):
+        pass
+
+    def stop(step, fraction):
+        raise Stopped
+
+    def impatient():
+        with pytest.raises(Stopped):
+            models.get(card("b"), stop)
+        stopped.append("b")
+
+    opening = started(models.get, card("slow"))
+    assert slow.begun.wait(30)
+    started(impatient).join(30)
+    assert stopped == ["b"]
+    slow.go_on.set()
+    opening.join(30)
+    started(models.get, card("c")).join(30)
+    assert slow.opened == ["slow", "c"]
 
 
 def test_a_model_that_could_not_be_opened_is_tried_again(monkeypatch):

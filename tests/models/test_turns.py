@@ -113,6 +113,21 @@ def test_one_who_is_interrupted_holds_nobody_up(called, monkeypatch):
     assert sorted(served) == ["first", "second"]
 
 
+def test_one_who_waits_may_do_something_meanwhile_and_gets_the_turn():
+    lock, seen, served = Turns(), threading.Event(), []
+
+    def work(name):
+        lock.acquire(meanwhile=seen.set)
+        served.append(name)
+        lock.release()
+
+    with lock:
+        (thread,) = in_line(lock, work, "a")
+        assert seen.wait(30) and not served
+    thread.join(30)
+    assert served == ["a"]
+
+
 def test_hooks_of_two_sessions_never_mix(llama, some_neurons, prompts):
     sets = [None, some_neurons(llama, seed=1), some_neurons(llama, seed=2), some_neurons(llama, seed=3)]
     expected = []
