@@ -6,6 +6,7 @@ Only safetensors are read, and no code that lies in a folder is run.
 import logging
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from math import log
 from pathlib import Path
 from typing import Any
 
@@ -28,8 +29,11 @@ from safeneuron.models.model_files import (
     check_weights,
     folder_fingerprint,
 )
+from safeneuron.models.special_ids import differing_ids
 from safeneuron.workspace import remove_abandoned, replacing, write_json
 
+ENGLISH = "The sun rises in the east, and people go to work in the morning. In the evening they come home."
+"""Of which every trained language model predicts the next words better than by chance."""
 LOAD_REPORT = " LOAD REPORT"
 """In the heading of transformers' own report on weights that do not fit."""
 NO_WEIGHTS = (
@@ -75,6 +79,7 @@ def load_folder(folder: Path, card: ModelCard) -> LoadedModel:
     require_finite(model, folder)
     loaded = LoadedModel(card=card, model=model.eval(), tokenizer=tokenizer)
     require_known_tokens(loaded, f"The tokenizer in {folder}")
+    require_its_tokenizer(loaded, folder)
     return loaded
 
 
@@ -91,6 +96,24 @@ def require_known_tokens(loaded: LoadedModel, origin: str) -> None:
         raise UserError(
             f"{origin} does not fit the model's weights: its chat template makes the id {largest:,}, the embedding "
             f"has {rows:,} rows; take both from one place."
+        )
+
+
+def require_its_tokenizer(loaded: LoadedModel, folder: Path) -> None:
+    """Refuse a model that cannot read a sentence, or reads it so that its tokenizer must be another model's.
+
+    Other ids of special tokens alone are no proof, since some good models have them; that the model finds plain
+    English less likely than tokens drawn by chance is none either, since an untrained model does. Both are.
+    """
+    ids = torch.tensor([loaded.tokenizer(ENGLISH)["input_ids"]], device=loaded.device)
+    with reading(folder), torch.inference_mode():
+        logits = loaded.model(input_ids=ids).logits[0, :-1].float()
+    surprise = float(torch.nn.functional.cross_entropy(logits, ids[0, 1:]))
+    differing = differing_ids(loaded.tokenizer, folder)
+    if differing and not surprise <= log(logits.shape[-1]):
+        raise UserError(
+            f"The tokenizer in {folder} is another model's: {differing[0]}, and in its ids the model finds plain "
+            "English less likely than tokens drawn by chance; take both from one place."
         )
 
 
