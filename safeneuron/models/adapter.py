@@ -30,9 +30,13 @@ def read_adapter(folder: Path) -> dict[str, Any]:
         raise UserError(f"{folder} has no {CONFIG}; give the folder of a PEFT adapter.")
     try:
         config = json.loads(path.read_text(encoding="utf-8"))
-        config["peft_type"]
-    except (ValueError, KeyError, TypeError) as error:
+        if not isinstance(config["peft_type"], str):
+            raise TypeError("no kind of adapter")
+    except (ValueError, KeyError, TypeError, RecursionError) as error:
         raise UserError(f"{path} is not an adapter's config; fetch the adapter again.") from error
+    if config.get("megatron_config"):
+        # PEFT imports the module that such a config names, whatever it is.
+        raise UserError(f"{path} is for a model inside Megatron, whose code safeneuron does not run; give another.")
     if not (folder / WEIGHTS).is_file():
         raise UserError(f"{folder} holds no {WEIGHTS}; save the adapter as safetensors (pickles are not opened).")
     tensor_shapes(folder / WEIGHTS)
@@ -72,10 +76,14 @@ def merged(model: "PreTrainedModel", folder: Path) -> "PreTrainedModel":
                 "give the base that it was trained on."
             )
         return adapted.merge_and_unload(safe_merge=True)
-    except (ValueError, RuntimeError, KeyError) as error:
+    except UserError:
+        raise
+    except Exception as error:
+        # Any: PEFT computes with what the config says before it looks whether that can be.
         lines = [line.strip() for line in str(error).splitlines() if line.strip()]
         reason = next((line for line in lines if "mismatch for" in line), lines[0] if lines else type(error).__name__)
-        raise UserError(
-            f"The adapter in {folder} does not fit its base model ({reason[:300]}); give the base that it was "
-            "trained on."
-        ) from error
+        if isinstance(error, ValueError | RuntimeError | KeyError):
+            problem, advice = "does not fit its base model", "give the base that it was trained on"
+        else:
+            problem, advice = "cannot be merged", f"correct its {CONFIG}, or fetch the adapter again"
+        raise UserError(f"The adapter in {folder} {problem} ({reason[:300]}); {advice}.") from error

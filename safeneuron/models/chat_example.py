@@ -3,6 +3,7 @@
 import json
 from collections import Counter
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -11,6 +12,7 @@ from safeneuron.errors import UserError
 from safeneuron.models.card import ModelCard
 from safeneuron.models.catalogue import open_card, weights_folder
 from safeneuron.models.chat_format import ChatFormat, adds_bos, format_of, is_folded, rendered, speaking
+from safeneuron.models.special_ids import differing_ids
 from safeneuron.workspace import workspace, write_json
 
 if TYPE_CHECKING:
@@ -79,19 +81,22 @@ def kept_example(card: ModelCard) -> ChatExample | None:
 
 def keep_example(card: ModelCard, tokenizer: "PreTrainedTokenizerBase") -> ChatExample:
     """Render the example of a model with its tokenizer, and keep it under the model's fingerprint."""
-    example = example_of(tokenizer)
+    folder = None
+    with suppress(UserError):  # a model in memory may be gone from the disk, and its config with it
+        folder = weights_folder(card)
+    example = example_of(tokenizer, folder)
     write_json(_path(card), asdict(example))
     return example
 
 
-def example_of(tokenizer: "PreTrainedTokenizerBase") -> ChatExample:
-    """Return the example as a tokenizer renders it."""
+def example_of(tokenizer: "PreTrainedTokenizerBase", folder: Path | None = None) -> ChatExample:
+    """Return the example as a tokenizer renders it, for the model in a folder if it lies in one."""
     text = rendered(tokenizer, [{"role": "user", "content": PROMPT}])
     ids = tokenizer(text, add_special_tokens=False)["input_ids"]
     special = Counter(token for token in ids if token in set(tokenizer.all_special_ids))
     # In order of name, as JSON keeps them, so that the kept example says the same.
     names = dict(sorted((tokenizer.convert_ids_to_tokens(token), count) for token, count in special.items()))
-    return ChatExample(format_of(tokenizer), text, len(ids), names, tuple(_notes(tokenizer, ids)))
+    return ChatExample(format_of(tokenizer), text, len(ids), names, tuple(_notes(tokenizer, ids, folder)))
 
 
 def tokenizer_of(
@@ -120,7 +125,7 @@ def tokenizer_of(
     return speaking(tokenizer, card.chat) if card.chat else tokenizer
 
 
-def _notes(tokenizer: "PreTrainedTokenizerBase", ids: list[int]) -> list[str]:
+def _notes(tokenizer: "PreTrainedTokenizerBase", ids: list[int], folder: Path | None) -> list[str]:
     """Return what is not as people expect it of a chat model."""
     notes = []
     if format_of(tokenizer).is_fallback:
@@ -139,6 +144,11 @@ def _notes(tokenizer: "PreTrainedTokenizerBase", ids: list[int]) -> list[str]:
         notes.append(
             "The template writes the date, so the model reads another prompt every day, under one fingerprint; "
             "save a template with a fixed date under a name of your own."
+        )
+    for difference in differing_ids(tokenizer, folder) if folder else ():
+        notes.append(
+            f"In the tokenizer {difference}. That is so of some good models; otherwise the tokenizer is another "
+            "model's, and no number of this model means anything."
         )
     return notes
 

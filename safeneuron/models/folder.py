@@ -3,10 +3,10 @@
 Only safetensors are read, and no code that lies in a folder is run.
 """
 
-import json
 import logging
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from math import log
 from pathlib import Path
 from typing import Any
 
@@ -19,18 +19,21 @@ from safeneuron.models.card import CARD, ModelCard, read_card
 from safeneuron.models.chat import prompt_ids
 from safeneuron.models.chat_format import with_template
 from safeneuron.models.checksums import damage, write_sums
+from safeneuron.models.config_file import check_config, read_config
 from safeneuron.models.device import loading_arguments, placement, require_on_gpus
-from safeneuron.models.layout import MLPLayout, layout_of, layout_of_config
+from safeneuron.models.layout import layout_of, layout_of_config
 from safeneuron.models.loaded import LoadedModel
 from safeneuron.models.model_files import (
-    check_quantization,
     check_tokenizer,
     check_vocabulary,
     check_weights,
     folder_fingerprint,
 )
+from safeneuron.models.special_ids import differing_ids
 from safeneuron.workspace import remove_abandoned, replacing, write_json
 
+ENGLISH = "The sun rises in the east, and people go to work in the morning. In the evening they come home."
+"""Of which every trained language model predicts the next words better than by chance."""
 LOAD_REPORT = " LOAD REPORT"
 """In the heading of transformers' own report on weights that do not fit."""
 NO_WEIGHTS = (
@@ -58,8 +61,7 @@ def load_folder(folder: Path, card: ModelCard) -> LoadedModel:
     check_config(folder)
     check_weights(folder)
     check_tokenizer(folder)
-    config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
-    check_vocabulary(folder, config)
+    check_vocabulary(folder, read_config(folder))
     tokenizer = read_tokenizer(folder)
     with reading(folder):
         model, report = AutoModelForCausalLM.from_pretrained(
@@ -77,6 +79,7 @@ def load_folder(folder: Path, card: ModelCard) -> LoadedModel:
     require_finite(model, folder)
     loaded = LoadedModel(card=card, model=model.eval(), tokenizer=tokenizer)
     require_known_tokens(loaded, f"The tokenizer in {folder}")
+    require_its_tokenizer(loaded, folder)
     return loaded
 
 
@@ -93,6 +96,24 @@ def require_known_tokens(loaded: LoadedModel, origin: str) -> None:
         raise UserError(
             f"{origin} does not fit the model's weights: its chat template makes the id {largest:,}, the embedding "
             f"has {rows:,} rows; take both from one place."
+        )
+
+
+def require_its_tokenizer(loaded: LoadedModel, folder: Path) -> None:
+    """Refuse a model that cannot read a sentence, or reads it so that its tokenizer must be another model's.
+
+    Other ids of special tokens alone are no proof, since some good models have them; that the model finds plain
+    English less likely than tokens drawn by chance is none either, since an untrained model does. Both are.
+    """
+    ids = torch.tensor([loaded.tokenizer(ENGLISH)["input_ids"]], device=loaded.device)
+    with reading(folder), torch.inference_mode():
+        logits = loaded.model(input_ids=ids).logits[0, :-1].float()
+    surprise = float(torch.nn.functional.cross_entropy(logits, ids[0, 1:]))
+    differing = differing_ids(loaded.tokenizer, folder)
+    if differing and not surprise <= log(logits.shape[-1]):
+        raise UserError(
+            f"The tokenizer in {folder} is another model's: {differing[0]}, and in its ids the model finds plain "
+            "English less likely than tokens drawn by chance; take both from one place."
         )
 
 
@@ -128,27 +149,6 @@ def require_finite(model: PreTrainedModel, origin: Path) -> None:
     for name, parameter in model.named_parameters():
         if not torch.isfinite(parameter.detach().sum(dtype=torch.float32)):
             raise UserError(f"The weights in {origin} hold no finite numbers ({name}); fetch the model again.")
-
-
-def check_config(folder: Path) -> MLPLayout:
-    """Read the config without transformers and return its family, or say what is wrong with it."""
-    path = folder / "config.json"
-    if not path.is_file():
-        raise UserError(f"{folder} has no config.json; give a folder that holds a Hugging Face model.")
-    try:
-        config = json.loads(path.read_text(encoding="utf-8"))
-    except ValueError as error:
-        raise UserError(f"{path} is not a model's config; fetch the model again.") from error
-    if not (isinstance(config, dict) and "model_type" in config):
-        raise UserError(f"{path} is not a model's config; fetch the model again.")
-    try:
-        layout = layout_of_config(config)
-    except UserError as error:
-        if config.get("auto_map"):
-            raise UserError(f"{path} asks for code of its own (auto_map), and safeneuron runs none. {error}") from error
-        raise
-    check_quantization(folder, config)
-    return layout
 
 
 @contextmanager
@@ -229,14 +229,14 @@ def shape_of(folder: Path) -> tuple[int, int]:
     """Return ``(n_layers, d_mlp)`` from a folder's config, or refuse one that says there are no neurons."""
     with reading(folder):
         config = AutoConfig.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
-    layout = layout_of_config(config.to_dict())
-    n_layers, d_mlp = layout.shape(config)
+        layout = layout_of_config(config.to_dict())
+        # Inside: a text_config where the family has none stays what it was in the file.
+        (n_layers, d_mlp), activation = layout.shape(config), layout.activation_of(config)
     if n_layers < 1 or d_mlp < 1:
         raise UserError(
             f"{folder / 'config.json'} says {n_layers} layers of {d_mlp} neurons, so there is nothing to look at; "
             "fetch it again."
         )
-    activation = layout.activation_of(config)
     if activation not in ACT2FN:
         raise UserError(
             f"{folder / 'config.json'} says {activation!r}, which is no activation function; fetch it again."

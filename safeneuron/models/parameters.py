@@ -3,7 +3,6 @@
 Needs neither torch nor transformers, so that a page can say what a model will cost before it opens it.
 """
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from math import prod
@@ -13,6 +12,7 @@ from typing import Any
 from safeneuron.errors import UserError
 from safeneuron.models.card import ModelCard
 from safeneuron.models.catalogue import model_card, weights_folder
+from safeneuron.models.config_file import read_config
 from safeneuron.models.layout import layout_of_config
 from safeneuron.models.model_files import tensor_shapes, weight_files
 
@@ -111,8 +111,8 @@ def architecture_of(card: ModelCard) -> Architecture | None:
     if path is None or not path.is_file():
         return None
     try:
-        return architecture(json.loads(path.read_text(encoding="utf-8")))
-    except ValueError:
+        return architecture(read_config(folder))
+    except UserError:
         if card.ready:
             raise
         return None
@@ -122,8 +122,8 @@ def model_type_of(card: ModelCard) -> str | None:
     """Return the ``model_type`` that a model's config states, or None while it is not on this machine."""
     folder = _folder(card)
     try:
-        config = json.loads((folder / "config.json").read_text(encoding="utf-8")) if folder else {}
-    except (OSError, ValueError):
+        config = read_config(folder) if folder else {}
+    except UserError:
         return None
     return (config.get("text_config") or config).get("model_type")
 

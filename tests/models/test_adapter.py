@@ -103,15 +103,35 @@ def garbled(folder):
     (folder / "adapter_config.json").write_text("{")
 
 
+def saying(**values):
+    def change(folder):
+        path = folder / "adapter_config.json"
+        path.write_text(json.dumps(json.loads(path.read_text()) | values))
+
+    change.__name__ = f"saying {values}"[:60]
+    return change
+
+
 @pytest.mark.parametrize(
     ("damage", "message"),
     [
+        (saying(r="x"), "cannot be merged .*; correct its adapter_config.json, or fetch the adapter again"),
+        (saying(lora_alpha="x"), "cannot be merged"),
+        (saying(target_modules=5), "cannot be merged"),
+        (saying(target_modules="(["), "cannot be merged"),
+        (saying(rank_pattern="x"), "cannot be merged"),
+        (saying(peft_type=["LORA"]), "is not an adapter's config; fetch"),
+        (saying(megatron_config={"a": 1}, megatron_core="evil"), "for a model inside Megatron, whose code"),
+        (saying(base_model_name_or_path="a\0b"), "does not name its base model: .* is no path .*Or write BASE::"),
+        (saying(base_model_name_or_path="x" * 5000), "does not name its base model: .*it is too long.*Or write BASE"),
+        (saying(base_model_name_or_path="~nobody-of-this-name/x"), "does not name its base model: .* is no path"),
         (drop_tensor, "does not fit its base model .*lora.* is not in both"),
         (cut, "damaged or cut short"),
         (pickled, "holds no adapter_model.safetensors.*pickles are not opened"),
         (nameless, "does not name its base model; write BASE::"),
         (garbled, "is not an adapter's config"),
     ],
+    ids=lambda value: getattr(value, "__name__", None),
 )
 def test_a_damaged_adapter_says_why(make_adapter, model_folder, home, damage, message):
     folder = make_adapter(str(model_folder))
@@ -155,6 +175,20 @@ def test_an_adapter_on_itself_or_another_is_refused(make_adapter, model_folder, 
         model_card(str(one))
     with pytest.raises(UserError, match="adapter on another adapter"):
         model_card(str(make_adapter("../one", "two")))
+
+
+def test_an_adapter_that_says_another_base_is_merged_and_the_card_says_so(make_adapter, model_folder, home):
+    """Of the same shape, so that nothing else could tell."""
+    folder = make_adapter("org/Other-Model")
+    card = model_card(f"{model_folder}::{folder}")
+    assert "says that it was trained on 'org/Other-Model'" in card.origin
+    assert open_model(card.source).card == card
+
+
+@pytest.mark.parametrize("said", ["org/Tiny-Llama", "elsewhere/tiny-llama/", "../tiny-llama", None])
+def test_a_base_that_may_be_the_same_elsewhere_is_not_doubted(make_adapter, model_folder, home, said):
+    folder = make_adapter(said)
+    assert model_card(f"{model_folder}::{folder}").origin.endswith("merged in memory into tiny-llama.")
 
 
 @pytest.mark.parametrize("source", ["::./x", "x::", "::"])

@@ -6,7 +6,9 @@ from pathlib import Path
 import pytest
 
 from safeneuron.errors import UserError
+from safeneuron.models import folder
 from safeneuron.models.catalogue import model_card, open_model
+from safeneuron.models.chat_example import keep_example
 from safeneuron.models.folder import require_all_weights
 
 
@@ -138,6 +140,14 @@ def not_a_number(folder):
             change_config(hidden_act="sillu"),
             "config.json says 'sillu', which is no activation function",
         ),
+        (change_config(text_config="x"), "config.json says 'x' for text_config, which holds fields; fetch"),
+        (change_config(text_config=[]), r"config.json says \[\] for text_config"),
+        (change_config(text_config={"a": 1}), "cannot be opened as a model .*intermediate_size.*; fetch"),
+        (change_config(quantization_config="x"), "config.json says 'x' for quantization_config"),
+        (change_config(quantization_config=-1), "config.json says -1 for quantization_config"),
+        (change_config(sliding_window=0), "config.json says 0 for sliding_window, which is at least 1; fetch"),
+        (change_config(num_attention_heads=-1), "config.json says -1 for num_attention_heads"),
+        (change_config(rms_norm_eps=-1), "config.json says -1 for rms_norm_eps, which is at least 0"),
         (no_tokenizer, "holds no tokenizer .tokenizer.json, tokenizer.model or vocab.json.; copy the tokenizer files"),
         (quantized(quant_method="gptq", bits=4), "are quantized by gptq, which safeneuron does not read; give the"),
         (quantized(quant_method="awq"), "are quantized by awq, which safeneuron does not read; give the folder"),
@@ -231,3 +241,41 @@ def test_a_file_that_is_no_model_says_what_to_give_instead(home, tmp_path, name,
     path.write_bytes(content)
     with pytest.raises(UserError, match=message):
         model_card(str(path))
+
+
+def other_ids(folder):
+    """Give every token another id, as the tokenizer of another model of the same size would."""
+    path = folder / "tokenizer.json"
+    content = json.loads(path.read_text())
+    vocabulary = content["model"]["vocab"]
+    content["model"]["vocab"] = {text: len(vocabulary) - 1 - number for text, number in vocabulary.items()}
+    for token in content["added_tokens"]:
+        token["id"] = content["model"]["vocab"][token["content"]]
+    path.write_text(json.dumps(content))
+
+
+def test_a_tokenizer_with_other_ids_on_a_model_that_cannot_read_by_them_is_refused(home, model_folder):
+    other_ids(model_folder)
+    with pytest.raises(UserError, match="is another model's: the BOS token <s> has the id 257, and the config says 1,"):
+        open_model(str(model_folder))
+
+
+def test_a_model_that_reads_by_other_ids_opens_and_says_so(home, model_folder, monkeypatch):
+    """Such as Falcon-RW, whose config says ids that its tokenizer never had."""
+    other_ids(model_folder)
+    monkeypatch.setattr(folder, "log", lambda size: float("inf"))
+    opened = open_model(str(model_folder))
+    notes = keep_example(opened.card, opened.tokenizer).notes
+    assert [note.split(".")[0] for note in notes] == [
+        "In the tokenizer the BOS token <s> has the id 257, and the config says 1",
+        "In the tokenizer the EOS token </s> has the id 256, and the config says 2",
+    ]
+
+
+def test_what_fails_at_the_first_sentence_is_refused_when_it_is_opened(home, model_folder, monkeypatch):
+    def fail(*arguments, **settings):
+        raise RuntimeError("shapes cannot be multiplied\nsecond line")
+
+    monkeypatch.setattr("transformers.LlamaForCausalLM.forward", fail)
+    with pytest.raises(UserError, match=r"cannot be opened as a model \(shapes cannot be multiplied\); fetch"):
+        open_model(str(model_folder))

@@ -4,6 +4,7 @@ The adapter is merged in memory, exactly, and never written to disk.
 """
 
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -13,7 +14,7 @@ from safeneuron.models.adapter import CONFIG, adapter_fingerprint, read_adapter
 from safeneuron.models.card import ModelCard
 from safeneuron.models.catalogue import model_card, open_model, places
 from safeneuron.models.chat_names import split
-from safeneuron.models.names import ON_TOP, adapter_parts, hub_parts, is_gguf, is_path, path_of
+from safeneuron.models.names import ON_TOP, absolute, adapter_parts, hub_parts, is_gguf, is_path, path_of
 from safeneuron.progress import Progress
 
 if TYPE_CHECKING:
@@ -40,7 +41,7 @@ class Adapter:
             fingerprint=adapter_fingerprint(base.fingerprint, folder),
             n_layers=base.n_layers,
             d_mlp=base.d_mlp,
-            origin=f"The adapter {folder}, merged in memory into {base.title}.",
+            origin=f"The adapter {folder}, merged in memory into {base.title}{_doubt(folder, _base(source))}.",
             ready=base.ready,
             parent=base.source,
             cost=base.cost,
@@ -91,7 +92,7 @@ def _adapter_folder(source: str) -> Path | None:
 
 
 def _base(source: str) -> str:
-    """Return the base model's name: the one given, or what the adapter says, seen from the adapter's folder.
+    """Return the base model's name: the one given, or what the adapter says.
 
     Raises
     ------
@@ -102,14 +103,39 @@ def _base(source: str) -> str:
     if parts:
         return parts[0]
     folder = _adapter_folder(source)
-    name = read_adapter(folder).get("base_model_name_or_path")
-    if not isinstance(name, str) or not name:
+    if not _said(folder):
         raise UserError(f"{folder} does not name its base model; write BASE{ON_TOP}{source}.")
-    beside = (folder / Path(name).expanduser()).resolve()
-    base = str(beside) if beside.exists() and (is_path(name) or hub_parts(name)) else name
+    try:
+        base = _seen_from(folder, _said(folder))
+    except UserError as error:
+        raise UserError(f"{folder} does not name its base model: {error} Or write BASE{ON_TOP}{source}.") from error
     if _adapter_folder(base):
         raise UserError(f"{folder} is an adapter on another adapter; merge that one first and give its folder.")
     return base
+
+
+def _said(folder: Path) -> str:
+    """Return the base model that an adapter says it was trained on, or nothing."""
+    name = read_adapter(folder).get("base_model_name_or_path")
+    return name if isinstance(name, str) else ""
+
+
+def _seen_from(folder: Path, name: str) -> str:
+    """Return a base model's name as the adapter's folder means it: what lies there comes first."""
+    beside = path_of(name if name.startswith("~") else str(folder / name))
+    return str(beside) if beside.exists() and (is_path(name) or hub_parts(name)) else name
+
+
+def _doubt(folder: Path, base: str) -> str:
+    """Return the end of a sentence: that an adapter says another base; nothing where it may be the same elsewhere."""
+    said = _said(folder)
+    alike = {name.rstrip("/").split("/")[-1].split("@")[0].casefold() for name in (said, base)}
+    if not said or len(alike) == 1:
+        return ""
+    with suppress(UserError):
+        if absolute(_seen_from(folder, said)) == absolute(base):
+            return ""
+    return f"; it says that it was trained on {said[:100]!r}, and on another model its numbers mean little"
 
 
 SOURCE = Adapter()

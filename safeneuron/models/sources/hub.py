@@ -97,7 +97,8 @@ def _card(source: str, folder: Path, shape: tuple[int, int], ready: bool, cost: 
 def _shape(folder: Path) -> tuple[int, int]:
     """Return layers and neurons per layer from a folder's config, once it is checked."""
     # Imported here: a wrong name should not take seconds to be refused.
-    from safeneuron.models.folder import check_config, shape_of
+    from safeneuron.models.config_file import check_config
+    from safeneuron.models.folder import shape_of
 
     check_config(folder)
     return shape_of(folder)
