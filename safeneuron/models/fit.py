@@ -126,6 +126,11 @@ def require_fit(card: ModelCard, *works: Work, is_open: bool = False) -> None:
         raise UserError(f"{card.title} does not fit: {estimate.sentence} To try all the same, set SAFENEURON_ANYWAY=1.")
 
 
+def known_to_fit(card: ModelCard) -> bool:
+    """Return whether there surely is room to open a model beside all that is in memory now."""
+    return any(estimate.work.name == LOADING.name and estimate.fits for estimate in estimates(card))
+
+
 def weights_memory(card: ModelCard) -> int | None:
     """Return what the weights take once open, exactly but for 4 bits, or None while they are not on this machine."""
     sizes, count = architecture_of(card), parameters_in_files(card)

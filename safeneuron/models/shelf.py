@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from safeneuron.models.card import ModelCard
 from safeneuron.models.catalogue import open_model
 from safeneuron.models.chat_names import spoken_as
+from safeneuron.models.fit import known_to_fit
 from safeneuron.models.memory import release
 from safeneuron.models.turns import Turns
 from safeneuron.progress import Progress, silent
@@ -27,7 +28,8 @@ class ModelShelf:
     Parameters
     ----------
     capacity : int
-        Two by default: a model and the one it is compared with.
+        Two by default: a model and the one it is compared with. One more is in memory for a moment when another is
+        opened, if it is known to fit.
     on_release : callable, optional
         Receives each model that goes, so that whoever keeps something of it lets that go too. A session that
         is still computing with the model finishes; its memory is free once that is done.
@@ -83,9 +85,12 @@ class ModelShelf:
             progress(step, fraction)
 
         self._under_way = (waiting, 0.0)
-        # First, so that there is never one more in memory than the capacity.
-        self._make_room()
+        # Where memory holds one more for a moment, the oldest goes only once the new one is known to open, so that
+        # a damaged one costs nobody the model that is worked with.
+        if not known_to_fit(card):
+            self._make_room()
         opened = open_model(card.source, tell)
+        self._make_room()
         with self._lock:
             self._models[card.fingerprint] = opened
         return opened

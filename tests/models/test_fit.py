@@ -115,6 +115,13 @@ def test_what_fits_passes_and_says_so(card, machine):
     assert estimates(card)[0].sentence == "Loading takes about 6.5 GB of memory; 60.0 GB are free."
 
 
+def test_what_is_not_reckoned_is_not_known_to_fit(card, machine):
+    machine(7)
+    assert fit.known_to_fit(card) and not fit.known_to_fit(model_card("smollm2-135m-instruct"))
+    machine(6)
+    assert not fit.known_to_fit(card)
+
+
 def test_the_person_may_insist(card, machine, monkeypatch):
     machine(1)
     monkeypatch.setenv("SAFENEURON_ANYWAY", "1")

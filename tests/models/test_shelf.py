@@ -8,12 +8,22 @@ from types import SimpleNamespace
 import psutil
 import pytest
 
+from safeneuron.errors import UserError
 from safeneuron.models import shelf
+from safeneuron.models.fit import known_to_fit
 from safeneuron.models.shelf import ModelShelf
 
 
-def card(name):
-    return SimpleNamespace(source=name, title=name.upper(), fingerprint=f"print of {name}", plain=None)
+def card(name, fits=False):
+    return SimpleNamespace(source=name, title=name.upper(), fingerprint=f"print of {name}", plain=None, fits=fits)
+
+
+@pytest.fixture(autouse=True)
+def room(monkeypatch):
+    """Let made-up cards say whether there is room for them; real ones are reckoned."""
+    monkeypatch.setattr(
+        shelf, "known_to_fit", lambda card: card.fits if isinstance(card, SimpleNamespace) else known_to_fit(card)
+    )
 
 
 @pytest.fixture
@@ -176,7 +186,25 @@ def test_a_model_that_could_not_be_opened_is_tried_again(monkeypatch):
     assert len(attempts) == 2
 
 
-def test_the_oldest_goes_before_the_next_is_opened(monkeypatch):
+@pytest.mark.parametrize("fits", [True, False])
+def test_a_damaged_model_costs_no_other_where_memory_holds_one_more(monkeypatch, fits):
+    def open_model(source, progress):
+        if source == "damaged":
+            raise UserError("It is damaged.")
+        return object()
+
+    monkeypatch.setattr(shelf, "open_model", open_model)
+    released = []
+    models = ModelShelf(2, on_release=released.append)
+    oldest, _ = models.get(card("a")), models.get(card("b"))
+    with pytest.raises(UserError, match="It is damaged"):
+        models.get(card("damaged", fits))
+    assert models.holds(card("a")) is fits and models.holds(card("b"))
+    models.get(card("c", fits))
+    assert released == [oldest] and models.holds(card("c"))
+
+
+def test_the_oldest_goes_before_the_next_is_opened_where_memory_may_be_short(monkeypatch):
     alive, released = [], []
 
     class Model:
