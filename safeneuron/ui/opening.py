@@ -48,9 +48,10 @@ def opened_unchecked(card: ModelCard) -> "LoadedModel":
     """Return the model, opened if it is not in memory; if it has to be fetched first, ask and end the page."""
     if resources.shelf().holds(card):
         return resources.shelf().get(card)
+    # Before the offer: what does not fit should not be converted for minutes first.
+    fitting.require(card, LOADING)
     if not card.ready and not offer_to_prepare(card):
         st.stop()
-    fitting.require(card, LOADING)
     work = long_work(f"{'Opening' if card.ready else 'Preparing'} {card.title}", f"open_{card.fingerprint}")
     # Fetching and converting are no part of what opening takes the next time.
     with pace.measured("opening", int(card.ready), card), work as progress:
