@@ -200,21 +200,14 @@ def _conversion(card: ModelCard) -> tuple[Estimate, ...]:
     # Pieces are first joined to one file, which goes again.
     joined = sum(piece.stat().st_size for piece in facts.pieces) if len(facts.pieces) > 1 else 0
     folder = "give the folder with its safetensors, which needs none of that"
-    return (
-        # Whatever models are opened on and as: the file is read on the CPU, in float32.
-        Estimate(
-            CONVERTING,
-            facts.converting_bytes,
-            memory(Placement("cpu", "float32")),
-            f"close other programs, or {folder}",
-        ),
-        Estimate(
-            KEEPING,
-            facts.converted_bytes + joined,
-            Memory("disk", disk.free, disk.total),
-            f"free some, set SAFENEURON_HOME to a folder on a larger disk, or {folder}",
-        ),
+    # Whatever models are opened on and as: the file is read on the CPU, in float32.
+    there, disk = memory(Placement("cpu", "float32")), Memory("disk", disk.free, disk.total)
+    larger = f"free some, set SAFENEURON_HOME to a folder on a larger disk, or {folder}"
+    found = (
+        Estimate(CONVERTING, facts.converting_bytes, there, f"close other programs, or {folder}"),
+        Estimate(KEEPING, facts.converted_bytes + joined, disk, larger),
     )
+    return tuple(replace(estimate, suggestion=None) if estimate.fits else estimate for estimate in found)
 
 
 def _estimate(work: Work, sizes: Architecture, count: int, where: Placement, is_open: bool) -> Estimate:

@@ -168,6 +168,7 @@ def test_converting_a_gguf_file_is_reckoned_before_it_is_begun(gguf_card, machin
     assert [estimate.work.name for estimate in found][:3] == ["Converting", "Keeping what is converted", "Loading"]
     weights = parameters_in_files(gguf_card)
     assert found[0].bytes > 4 * weights == found[1].bytes and found[1].memory.name == "disk"
+    assert not any(estimate.suggestion for estimate in found)
     require_fit(gguf_card, LOADING)
     open_model(gguf_card.source)
     assert estimates(model_card(gguf_card.source))[0].work.name == "Loading"
