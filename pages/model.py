@@ -2,7 +2,7 @@
 
 import streamlit as st
 
-from safeneuron.models.fit import weights_memory
+from safeneuron.models.fit import LOADING, weights_memory
 from safeneuron.models.parity_report import NEURONS_PER_LAYER, kept_parity
 from safeneuron.ui import chat_section, fitting, inside_prompt, model_comparison, opening, resources, self_check, words
 from safeneuron.ui.page import page
@@ -37,7 +37,9 @@ with page("Model", checked=False) as choice:
     )
 
     if not card.ready and not loaded:
-        if not opening.offer_to_prepare(card):
+        allowed = fitting.allowed(card, LOADING)
+        if not (allowed and opening.offer_to_prepare(card)):
+            fitting.show(card)
             st.stop()
         with long_work(f"Preparing {card.title}", "prepare") as progress:
             loaded = resources.shelf().get(card, progress)

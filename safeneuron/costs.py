@@ -5,7 +5,8 @@ from typing import Any
 
 from safeneuron import pace
 from safeneuron.models.card import ModelCard
-from safeneuron.models.fit import TRAINING, Work, estimates, gigabytes
+from safeneuron.models.fit import CONVERTING, KEEPING, TRAINING, Work, estimates, gigabytes
+from safeneuron.models.parameters import conversion_of
 from safeneuron.training.cost import work_of
 from safeneuron.training.settings import MaskedDPOSettings, TrainingSettings
 
@@ -14,7 +15,7 @@ ANSWERS = 100
 
 
 def cost_rows(card: ModelCard, is_open: bool = False) -> list[dict[str, Any]]:
-    """Return a row for each kind of work; none while the model's config is not on this machine.
+    """Return a row for each kind of work; none while neither config nor GGUF file is on this machine.
 
     Returns
     -------
@@ -22,7 +23,10 @@ def cost_rows(card: ModelCard, is_open: bool = False) -> list[dict[str, Any]]:
         ``work``, ``batch``, ``bytes`` (on top of what is in use), ``free_bytes``, ``memory`` (which), ``fits``,
         ``time`` (in words, with where it is known from) and ``instead`` (what would fit, or None).
     """
+    unread = conversion_of(card)
     times = {
+        CONVERTING.name: f"about {unread.minutes} min, once" if unread else "",
+        KEEPING.name: "—",
         "Loading": pace.of_opening(card),
         "Scoring": pace.of_scoring(card),
         "Generating": f"{ANSWERS} answers: {pace.of_answers(ANSWERS, card, bulk=True)}",

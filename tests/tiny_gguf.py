@@ -10,7 +10,7 @@ import numpy as np
 if TYPE_CHECKING:
     from safeneuron.models.loaded import LoadedModel
 
-ARCHITECTURES = {"gemma3_text": "gemma3"}
+ARCHITECTURES = {"gemma3_text": "gemma3", "mistral": "llama"}
 """What llama.cpp calls a family, where it is not transformers' name."""
 NORMS_PLUS_ONE = ("gemma2", "gemma3")
 TRANSPOSED = ("attn_qkv.weight", "attn_output.weight", "ffn_up.weight", "ffn_down.weight")

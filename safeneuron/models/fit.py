@@ -6,6 +6,7 @@ above what is measured, and not above twice that; measured against the resident 
 """
 
 import os
+import shutil
 from dataclasses import dataclass, replace
 from importlib.util import find_spec
 from typing import get_args
@@ -14,7 +15,8 @@ from safeneuron.errors import UserError
 from safeneuron.models.card import ModelCard
 from safeneuron.models.device import BITS, Placement, Precision, largest_batch, placement
 from safeneuron.models.memory import Memory, memory
-from safeneuron.models.parameters import Architecture, architecture_of, parameters_in_files
+from safeneuron.models.parameters import Architecture, architecture_of, conversion_of, parameters_in_files
+from safeneuron.workspace import workspace
 
 
 @dataclass(frozen=True)
@@ -38,6 +40,9 @@ class Work:
     new_tokens: int = 0
 
 
+CONVERTING = Work("Converting")
+KEEPING = Work("Keeping what is converted")
+"""Before a GGUF file is opened for the first time; the one takes memory, the other room on the disk."""
 LOADING = Work("Loading")
 SCORING = Work("Scoring", batch=16, tokens=96)
 GENERATING = Work("Generating", batch=64, tokens=96, new_tokens=64)
@@ -83,7 +88,9 @@ class Estimate:
 
 
 def estimates(card: ModelCard, is_open: bool = False, training: Work = TRAINING) -> tuple[Estimate, ...]:
-    """Return what each kind of work takes; empty while the model's config is not on this machine.
+    """Return what each kind of work takes; empty while neither config nor GGUF file is on this machine.
+
+    For a GGUF file that is not converted yet, converting comes first.
 
     Parameters
     ----------
@@ -99,7 +106,7 @@ def estimates(card: ModelCard, is_open: bool = False, training: Work = TRAINING)
     # What the config asks for is made in memory, whatever the files hold; they are refused only then.
     where, count = placement(), max(parameters_in_files(card) or 0, sizes.parameters)
     works = (*(replace(work, batch=largest_batch(work.batch)) for work in WORKS[:-1]), training)
-    return tuple(_estimate(work, sizes, count, where, is_open) for work in works)
+    return (*_conversion(card), *(_estimate(work, sizes, count, where, is_open) for work in works))
 
 
 def misfits(card: ModelCard, *works: Work, is_open: bool = False) -> list[Estimate]:
@@ -107,7 +114,8 @@ def misfits(card: ModelCard, *works: Work, is_open: bool = False) -> list[Estima
     if os.environ.get("SAFENEURON_ANYWAY", "") not in ("", "0"):
         return []
     training = next((work for work in works if work.name == TRAINING.name), TRAINING)
-    names = {work.name for work in works}
+    # Whatever is done with a model that is not converted yet, that comes before it.
+    names = {work.name for work in (*works, CONVERTING, KEEPING)}
     found = estimates(card, is_open, training)
     return [estimate for estimate in found if estimate.work.name in names and not estimate.fits]
 
@@ -186,6 +194,25 @@ def _training(work: Work, sizes: Architecture, count: int, where: Placement) -> 
     # Logits, their logarithms and gradients, of the chosen and the rejected answers.
     logits = tokens * sizes.vocabulary * 6
     return 16 * count + 4 * (tokens * layers + logits)
+
+
+def _conversion(card: ModelCard) -> tuple[Estimate, ...]:
+    """Return what converting a model's GGUF file takes, of memory and of disk; nothing where that is done."""
+    facts = conversion_of(card)
+    if not facts:
+        return ()
+    disk = shutil.disk_usage(workspace())
+    # Pieces are first joined to one file, which goes again.
+    joined = sum(piece.stat().st_size for piece in facts.pieces) if len(facts.pieces) > 1 else 0
+    folder = "give the folder with its safetensors, which needs none of that"
+    # Whatever models are opened on and as: the file is read on the CPU, in float32.
+    there, disk = memory(Placement("cpu", "float32")), Memory("disk", disk.free, disk.total)
+    larger = f"free some, set SAFENEURON_HOME to a folder on a larger disk, or {folder}"
+    found = (
+        Estimate(CONVERTING, facts.converting_bytes, there, f"close other programs, or {folder}"),
+        Estimate(KEEPING, facts.converted_bytes + joined, disk, larger),
+    )
+    return tuple(replace(estimate, suggestion=None) if estimate.fits else estimate for estimate in found)
 
 
 def _estimate(work: Work, sizes: Architecture, count: int, where: Placement, is_open: bool) -> Estimate:

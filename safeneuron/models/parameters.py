@@ -6,15 +6,16 @@ Needs neither torch nor transformers, so that a page can say what a model will c
 from collections.abc import Mapping
 from dataclasses import dataclass
 from math import prod
-from pathlib import Path
 from typing import Any
 
 from safeneuron.errors import UserError
 from safeneuron.models.card import ModelCard
 from safeneuron.models.catalogue import model_card, weights_folder
 from safeneuron.models.config_file import read_config
+from safeneuron.models.gguf_check import GGUFFacts, check_gguf
 from safeneuron.models.layout import layout_of_config
 from safeneuron.models.model_files import tensor_shapes, weight_files
+from safeneuron.models.names import is_gguf, path_of
 
 
 @dataclass(frozen=True)
@@ -105,8 +106,11 @@ def architecture(config: Mapping[str, Any]) -> Architecture:
 
 
 def architecture_of(card: ModelCard) -> Architecture | None:
-    """Return the sizes of a model, or None while its config is not on this machine."""
-    folder = _folder(card)
+    """Return the sizes of a model, or None while neither its config nor its GGUF file is on this machine."""
+    unread = conversion_of(card)
+    if unread:
+        return architecture(unread.config)
+    folder = weights_folder(_base(card))
     path = folder / "config.json" if folder else None
     if path is None or not path.is_file():
         return None
@@ -118,9 +122,15 @@ def architecture_of(card: ModelCard) -> Architecture | None:
         return None
 
 
+def conversion_of(card: ModelCard) -> GGUFFacts | None:
+    """Return what the GGUF file of a model says that has to be converted before it opens, or None for any other."""
+    base = _base(card)
+    return None if base.ready or not is_gguf(base.source) else check_gguf(path_of(base.source))
+
+
 def model_type_of(card: ModelCard) -> str | None:
     """Return the ``model_type`` that a model's config states, or None while it is not on this machine."""
-    folder = _folder(card)
+    folder = weights_folder(_base(card))
     try:
         config = read_config(folder) if folder else {}
     except UserError:
@@ -131,24 +141,27 @@ def model_type_of(card: ModelCard) -> str | None:
 def parameters_in_files(card: ModelCard) -> int | None:
     """Return the exact number of weights, or None while their files are not on this machine.
 
-    Only the headers of the files are read. Tied weights that a file holds twice are counted twice, which
-    files that transformers wrote never do.
+    Only the headers of the files are read, those of a GGUF file too. Tied weights that a file holds twice are
+    counted twice, which files that transformers wrote never do.
 
     Raises
     ------
     UserError
         When a weight file is damaged or missing.
     """
-    folder = _folder(card)
+    unread = conversion_of(card)
+    if unread:
+        return unread.n_weights
+    folder = weights_folder(_base(card))
     # What lies in a folder that is not ready is damaged, and made anew before it is opened.
     files = weight_files(folder) if folder and card.ready else []
     return sum(prod(shape) for path in files for shape in tensor_shapes(path).values()) if files else None
 
 
-def _folder(card: ModelCard) -> Path | None:
-    """Return where the weights lie; merging an adapter changes those of its base model and adds none."""
-    folder = weights_folder(card)
-    return _folder(model_card(card.parent)) if folder is None and card.parent else folder
+def _base(card: ModelCard) -> ModelCard:
+    """Return the model whose files the weights lie in; merging an adapter changes those and adds none."""
+    card = card.plain or card
+    return _base(model_card(card.parent)) if weights_folder(card) is None and card.parent else card
 
 
 def _given(config: Mapping[str, Any], *names: str) -> int | None:

@@ -49,9 +49,10 @@ def opened_unchecked(card: ModelCard) -> "LoadedModel":
     held = resources.shelf().held(card)
     if held is not None:
         return held
+    # Before the offer: what does not fit should not be converted for minutes first.
+    fitting.require(card, LOADING)
     if not card.ready and not offer_to_prepare(card):
         st.stop()
-    fitting.require(card, LOADING)
     with long_work(f"{'Opening' if card.ready else 'Preparing'} {card.title}", f"open_{card.fingerprint}") as progress:
         # Only that step: fetching, converting and waiting for others are no part of what opening takes next time.
         timed = pace.timing(progress, "Opening the model", "opening", int(card.ready), card)

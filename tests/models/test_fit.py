@@ -2,6 +2,7 @@
 
 import json
 from dataclasses import replace
+from types import SimpleNamespace
 
 import pytest
 
@@ -13,7 +14,8 @@ from safeneuron.models.checksums import write_sums
 from safeneuron.models.device import Placement
 from safeneuron.models.fit import GENERATING, LOADING, SCORING, TRAINING, estimates, misfits, needed, require_fit
 from safeneuron.models.memory import Memory
-from safeneuron.models.parameters import architecture
+from safeneuron.models.parameters import architecture, parameters_in_files
+from tests.tiny_gguf import write_gguf
 
 BILLION = {
     "model_type": "llama",
@@ -161,3 +163,38 @@ def test_nothing_heavy_is_imported_for_it(home):
     from tests.test_borders import HEAVY, loaded_after
 
     assert loaded_after("import safeneuron.models.fit, safeneuron.costs, safeneuron.models.device") & HEAVY == set()
+
+
+@pytest.fixture
+def gguf_card(home, make_tiny, tmp_path):
+    write_gguf(make_tiny("llama"), tmp_path / "tiny.gguf")
+    return model_card(str(tmp_path / "tiny.gguf"))
+
+
+def test_converting_a_gguf_file_is_reckoned_before_it_is_begun(gguf_card, machine):
+    machine(60)
+    found = estimates(gguf_card)
+    assert [estimate.work.name for estimate in found][:3] == ["Converting", "Keeping what is converted", "Loading"]
+    weights = parameters_in_files(gguf_card)
+    assert found[0].bytes > 4 * weights == found[1].bytes and found[1].memory.name == "disk"
+    assert not any(estimate.suggestion for estimate in found)
+    require_fit(gguf_card, LOADING)
+    open_model(gguf_card.source)
+    assert estimates(model_card(gguf_card.source))[0].work.name == "Loading"
+
+
+def test_a_gguf_file_whose_conversion_does_not_fit_is_refused(gguf_card, machine, monkeypatch):
+    machine(1e-4, GPU)
+    for work in (LOADING, SCORING):
+        with pytest.raises(UserError, match="tiny does not fit: Converting takes .* give the folder with its safetens"):
+            require_fit(gguf_card, work)
+    machine(60)
+    monkeypatch.setattr(fit.shutil, "disk_usage", lambda _: SimpleNamespace(free=1000, total=10**9))
+    with pytest.raises(UserError, match="Keeping what is converted takes about 0 MB of disk, .* larger disk"):
+        require_fit(gguf_card, LOADING)
+
+
+def test_another_chat_format_changes_nothing_of_that(gguf_card, machine):
+    machine(60)
+    on_top = replace(gguf_card, source=f"{gguf_card.source}#pirate", plain=gguf_card)
+    assert [estimate.work.name for estimate in estimates(on_top)][0] == "Converting"

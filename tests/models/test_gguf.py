@@ -6,6 +6,7 @@ import torch
 from safeneuron.errors import Cancelled, UserError
 from safeneuron.models.catalogue import model_card, open_model, weights_folder
 from safeneuron.models.fit import weights_memory
+from safeneuron.models.parameters import architecture_of
 from tests.tiny_gguf import write_gguf
 
 
@@ -18,13 +19,15 @@ def same_weights(one, other):
 def test_a_file_opens_as_the_model_it_holds(file, llama, home):
     told, card = [], model_card(str(file))
     assert (card.n_layers, card.d_mlp, card.title, card.ready) == (3, 40, "tiny", False)
-    assert "converted" in card.cost and weights_memory(card) is None
+    assert "converted" in card.cost
+    known = weights_memory(card), architecture_of(card)
     loaded = open_model(str(file), lambda step, share: told.append(step))
     same_weights(loaded, llama)
     assert loaded.tokenizer.chat_template == llama.tokenizer.chat_template
     assert "Reading the GGUF file (once)" in told
     card = model_card(str(file))
     assert card.ready and card.fingerprint == loaded.fingerprint and weights_memory(card) == loaded.bytes
+    assert known == (loaded.bytes, architecture_of(card))
     assert not list(home.rglob("*.part"))
 
 

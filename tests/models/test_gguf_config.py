@@ -16,6 +16,7 @@ from tests.tiny_gguf import write_gguf
 FAMILIES = {
     "llama": ("llama", {}),
     "llama with longer heads": ("llama", {"head_dim": 16}),
+    "llama, as Mistral's files say": ("mistral", {"sliding_window": None}),
     "qwen2": ("qwen2", {"rope_parameters": {"rope_type": "default", "rope_theta": 1e6}}),
     "qwen3": ("qwen3", {}),
     "gemma2": ("gemma2", {"sliding_window": 4, "attn_logit_softcapping": 2.0, "final_logit_softcapping": 3.0}),

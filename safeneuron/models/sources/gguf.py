@@ -18,8 +18,6 @@ if TYPE_CHECKING:
 
 READING = 2
 """Raised when the same file is read as another model than before, so that earlier conversions are not taken for it."""
-SECONDS_PER_WEIGHT = 4e-7
-"""Converting took 33 s for 135 million weights on idle cores, and 116 s for 268 million on busy ones."""
 
 
 class GGUF:
@@ -36,7 +34,6 @@ class GGUF:
         path = path_of(source)
         facts = check_gguf(path)
         n_layers, d_mlp = facts.shape
-        minutes = max(1, round(facts.n_weights * SECONDS_PER_WEIGHT / 60))
         name = fingerprint("gguf", READING, [kept_sha256(piece) for piece in facts.pieces], chat_format.FALLBACKS)
         return ModelCard(
             source=source,
@@ -47,7 +44,7 @@ class GGUF:
             origin=f"The GGUF file {path}, its quantised weights as float32.",
             ready=not damage(_folder(name)),
             cost=f"{said_to_be_made_anew(_folder(name))}Once: the file is converted, which takes about "
-            f"{minutes} min and {facts.n_weights * 4 / 1e9:.1f} GB of disk. After that it opens in seconds.",
+            f"{facts.minutes} min and {facts.converted_bytes / 1e9:.1f} GB of disk. After that it opens in seconds.",
         )
 
     def places(self, source: str) -> list[Path]:
@@ -60,21 +57,27 @@ class GGUF:
 
     def load(self, card: ModelCard, progress: Progress) -> "LoadedModel":
         """Open the model, converting it first if this workspace has not got it whole."""
-        from safeneuron.models.folder import load_folder, save_folder
+        from safeneuron.models.folder import load_folder
 
-        target = self.folder(card)
         if not card.ready:
-            progress(f"{said_to_be_made_anew(target)}Converting {card.title}", 0.0)
-            remove_abandoned(target.parent)
-            with scratch_folder(target) as scratch:
-                model, tokenizer = read_gguf(path_of(card.source), scratch, progress)
-                progress("Saving as safetensors", 0.0)
-                facts = {"title": card.title, "origin": card.origin, "fingerprint": card.fingerprint}
-                save_folder(model, tokenizer, target, facts)
+            self._convert(card, progress)
         progress("Opening the model", 0.0)
-        loaded = load_folder(target, self.card(card.source) or card)
+        loaded = load_folder(self.folder(card), self.card(card.source) or card)
         progress("Opening the model", 1.0)
         return loaded
+
+    def _convert(self, card: ModelCard, progress: Progress) -> None:
+        """Write the model's folder; nothing of the model stays in memory, where it is opened next."""
+        from safeneuron.models.folder import save_folder
+
+        target = self.folder(card)
+        progress(f"{said_to_be_made_anew(target)}Converting {card.title}", 0.0)
+        remove_abandoned(target.parent)
+        with scratch_folder(target) as scratch:
+            model, tokenizer = read_gguf(path_of(card.source), scratch, progress)
+            progress("Saving as safetensors", 0.0)
+            facts = {"title": card.title, "origin": card.origin, "fingerprint": card.fingerprint}
+            save_folder(model, tokenizer, target, facts)
 
 
 def _folder(name: str) -> Path:
