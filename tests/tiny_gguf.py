@@ -63,7 +63,9 @@ def add_sizes(writer: gguf.GGUFWriter, family: str, config: Any) -> None:
     if family in ("qwen3", *NORMS_PLUS_ONE) or head_dim != config.hidden_size // heads:
         writer.add_key_length(head_dim)
         writer.add_value_length(head_dim)
-    if family in ("phi3", *NORMS_PLUS_ONE):
+    if family in ("phi3", *NORMS_PLUS_ONE) and "sliding_attention" in getattr(
+        config, "layer_types", ["sliding_attention"]
+    ):
         writer.add_sliding_window(config.sliding_window or 0)
     if family == "gemma2":
         writer.add_attn_logit_softcapping(config.attn_logit_softcapping)

@@ -22,10 +22,12 @@ FIELDS = {
     "attention.head_count": "num_attention_heads",
     "attention.head_count_kv": "num_key_value_heads",
     "attention.key_length": "head_dim",
-    "attention.layer_norm_rms_epsilon": "rms_norm_eps",
-    "attention.layer_norm_epsilon": "layer_norm_epsilon",
 }
 """Config fields by key, in every family."""
+RMS_NORM, LAYER_NORM = (
+    {"attention.layer_norm_rms_epsilon": "rms_norm_eps"},
+    {"attention.layer_norm_epsilon": "layer_norm_epsilon"},
+)
 LOCAL_THETA = "rope.freq_base_swa"
 READ_HERE = (
     "feed_forward_length",
@@ -57,6 +59,8 @@ class GGUFFamily:
         What transformers calls it.
     fields : dict
         Further config fields by key.
+    norm : dict
+        The key of the norms' epsilon, which a file has to say, and its config field.
     fixed : dict
         Config fields that no key states.
     rotary : bool
@@ -72,6 +76,7 @@ class GGUFFamily:
 
     model_type: str
     fields: Mapping[str, str] = field(default_factory=dict)
+    norm: Mapping[str, str] = field(default_factory=lambda: RMS_NORM)
     fixed: Mapping[str, Any] = field(default_factory=dict)
     rotary: bool = True
     partly_rotary: bool = False
@@ -91,8 +96,8 @@ OPENED = {
     "gemma2": GGUFFamily("gemma2", WINDOW | CAPS, wide_at=46),
     "gemma3": GGUFFamily("gemma3_text", WINDOW | CAPS, local_theta=True, wide_at=62),
     "phi3": GGUFFamily("phi3", WINDOW, partly_rotary=True),
-    "gpt2": GGUFFamily("gpt2", {"context_length": "n_positions"}, rotary=False),
-    "falcon": GGUFFamily("falcon", {"attention.head_count_kv": "num_kv_heads"}, {"multi_query": True}),
+    "gpt2": GGUFFamily("gpt2", {"context_length": "n_positions"}, LAYER_NORM, rotary=False),
+    "falcon": GGUFFamily("falcon", {"attention.head_count_kv": "num_kv_heads"}, LAYER_NORM, {"multi_query": True}),
 }
 """The architectures that transformers reads from GGUF and safeneuron knows the neurons of."""
 
@@ -137,11 +142,14 @@ def gguf_config(path: Path, header: GGUFHeader, tensors: Mapping[str, tuple[int,
     """
     layout, family = layout_of_header(path, header), OPENED[header.architecture]
     said = _keys(header)
-    fields = FIELDS | family.fields
+    fields = FIELDS | family.fields | family.norm
     for key, value in said.items():
         known = key in fields or key in READ_HERE or (key == LOCAL_THETA and family.local_theta)
         if isinstance(value, ArrayLength) or not (known or (key in NEUTRAL and value == NEUTRAL[key])):
             raise _not_passed_on(path, key, value)
+    for key in family.norm:
+        if key not in said:
+            raise UserError(f"{path} does not say its {header.architecture}.{key}; fetch or convert it again.")
     width, heads = said["embedding_length"], said["attention.head_count"]
     head_dim = said.get("attention.key_length", width // heads)
     config = {
@@ -155,6 +163,8 @@ def gguf_config(path: Path, header: GGUFHeader, tensors: Mapping[str, tuple[int,
     }
     if config.get("sliding_window") == 0:
         config["sliding_window"] = None
+    if family.local_theta and not config.get("sliding_window"):
+        config["layer_types"] = ["full_attention"] * said["block_count"]
     if family.wide_at:
         config["query_pre_attn_scalar"] = width // heads if said["block_count"] == family.wide_at else head_dim
     if family.rotary:

@@ -6,6 +6,7 @@ import pytest
 
 from safeneuron.models.catalogue import model_card, open_model
 from safeneuron.models.parity_report import TOLERANCES, ParityReport, keep_parity, kept_parity
+from tests.tiny_gguf import write_gguf
 
 GREEN = ParityReport(*[0.0] * 6, neurons=1)
 RED = replace(GREEN, bridge_logits=1.0)
@@ -119,6 +120,14 @@ def test_the_check_is_made_once(home, model_folder, call_json, monkeypatch):
     assert kept_parity(model_card(str(model_folder)).fingerprint).passed
     monkeypatch.setattr(parity, "check_parity", lambda loaded: pytest.fail("checked twice"))
     call_json("score", "--model", model_folder, "--tau-es", 0.5)
+
+
+def test_fit_knows_a_gguf_file_before_it_is_converted(home, make_tiny, tmp_path, call_json):
+    write_gguf(make_tiny("llama"), tmp_path / "small.gguf")
+    rows = call_json("models", "fit", tmp_path / "small.gguf")["rows"]
+    assert [row["work"] for row in rows][:3] == ["Converting", "Keeping what is converted", "Loading"]
+    assert rows[0]["time"] == "about 1 min, once" and rows[1]["memory"] == "disk"
+    assert not (home / "models").exists()
 
 
 def test_fit_says_what_each_kind_of_work_takes(home, model_folder, call, call_json):

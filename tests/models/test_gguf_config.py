@@ -21,6 +21,7 @@ FAMILIES = {
     "qwen3": ("qwen3", {}),
     "gemma2": ("gemma2", {"sliding_window": 4, "attn_logit_softcapping": 2.0, "final_logit_softcapping": 3.0}),
     "gemma3": ("gemma3_text", {"sliding_window": 4, "num_hidden_layers": 7}),
+    "gemma3 without a window": ("gemma3_text", {"layer_types": ["full_attention"] * 3}),
     "phi3": ("phi3", {"sliding_window": 4}),
     "phi3 with partly rotary heads": ("phi3", {"partial_rotary_factor": 0.5, "tie_word_embeddings": True}),
     "gpt2": ("gpt2", {}),
@@ -163,6 +164,15 @@ def test_a_partly_rotary_llama_and_a_list_of_sizes_are_refused(make_tiny, home, 
     write_gguf(make_tiny("llama"), path)
     with pytest.raises(UserError, match="says rope = a list"):
         model_card(str(path))
+
+
+def test_a_file_has_to_say_the_epsilon_of_its_norms(make_tiny, home, tmp_path, monkeypatch):
+    other = gguf.GGUFWriter.add_layer_norm_eps
+    for written in (lambda writer, value: None, other):
+        monkeypatch.setattr(gguf.GGUFWriter, "add_layer_norm_rms_eps", written)
+        write_gguf(make_tiny("llama"), tmp_path / "tiny.gguf")
+        with pytest.raises(UserError, match="layer_norm_(rms_epsilon; fetch|epsilon = .* safetensors)"):
+            model_card(str(tmp_path / "tiny.gguf"))
 
 
 def test_keys_that_change_nothing_are_taken(make_tiny, home, tmp_path):

@@ -7,14 +7,22 @@ import pandas as pd
 import pytest
 
 from safeneuron.errors import UserError
-from safeneuron.models import parity
+from safeneuron.models import fit, parity
 from safeneuron.models.card import CARD
+from safeneuron.models.memory import Memory
 from safeneuron.models.parity_report import TOLERANCES, ParityReport, keep_parity, kept_parity
 from safeneuron.refusal.rates import rate
 from safeneuron.robustness import CONDITIONS, ConditionResult
 from safeneuron.runs import store
 from safeneuron.training.start import KIND, PHASES
 from tests.pages.conftest import keep_statistics
+from tests.tiny_gguf import write_gguf
+
+
+@pytest.fixture
+def machine(monkeypatch):
+    """Return a function that leaves this machine so many bytes of free memory."""
+    return lambda free: monkeypatch.setattr(fit, "memory", lambda where: Memory("memory", free, 10**9))
 
 
 def test_the_self_check_runs_and_turns_green(visit):
@@ -70,6 +78,20 @@ def test_memory_that_cannot_be_known_yet_is_said_in_words(visit, metric, home, f
     assert metric(visit("model", model="smollm2-135m-instruct"), "Memory once open") == "known once prepared"
     # What the fixture leaves of the run's model is its card.
     assert metric(visit("model", model=f"run:{finished_run[:8]}"), "Memory once open") == "weights missing"
+
+
+def test_a_gguf_file_that_does_not_fit_is_not_converted_unless_the_person_insists(visit, make_tiny, home, machine):
+    path = home / "small.gguf"
+    write_gguf(make_tiny("llama"), path)
+    machine(0)
+    at = visit("model", model=str(path))
+    assert "Converting takes" in at.warning[0].value
+    assert "prepare" not in [found.key for found in at.button]
+    assert list(at.table[0].value["fits"])[:3] == ["no", "yes", "no"]
+    at.checkbox[0].check().run()
+    at.button(key="prepare").click().run()
+    assert not at.exception and not at.error
+    assert not at.warning and "run_self_check" in [found.key for found in at.button]
 
 
 def test_the_five_bars_are_computed_once(visit):
