@@ -53,16 +53,31 @@ def require_its_tokenizer(loaded: LoadedModel, folder: Path) -> None:
     Other ids of special tokens alone are no proof, since some good models have them; that the model finds plain
     English less likely than tokens drawn by chance is none either, since an untrained model does. Both are.
     """
-    ids = torch.tensor([loaded.tokenizer(ENGLISH)["input_ids"]], device=loaded.device)
-    with reading(folder), torch.inference_mode():
-        logits = loaded.model(input_ids=ids).logits[0, :-1].float()
-    surprise = float(torch.nn.functional.cross_entropy(logits, ids[0, 1:]))
+    with reading(folder):
+        doubt = reading_doubt(loaded)
     differing = differing_ids(loaded.tokenizer, folder)
-    if differing and not surprise <= log(logits.shape[-1]):
+    if differing and doubt:
         raise UserError(
             f"The tokenizer in {folder} is another model's: {differing[0]}, and in its ids the model finds plain "
             "English less likely than tokens drawn by chance; take both from one place."
         )
+
+
+def reading_doubt(loaded: LoadedModel) -> str:
+    """Return a sentence on a model that finds plain English less likely than tokens drawn by chance, or nothing."""
+    ids = torch.tensor([loaded.tokenizer(ENGLISH)["input_ids"]], device=loaded.device)
+    with torch.inference_mode():
+        logits = loaded.model(input_ids=ids).logits[0, :-1].float()
+    surprise = float(torch.nn.functional.cross_entropy(logits, ids[0, 1:]))
+    chance = log(logits.shape[-1])
+    # Written so that a NaN, which compares as neither, is a doubt.
+    if surprise <= chance:
+        return ""
+    return (
+        f"This model finds plain English less likely than tokens drawn by chance ({surprise:.1f} nats a token, chance "
+        f"is {chance:.1f}). Either it is not trained, or its tokenizer or adapter is another model's: then its numbers "
+        "mean nothing."
+    )
 
 
 def require_all_weights(report: dict[str, Any], origin: Path) -> None:
@@ -104,7 +119,8 @@ def require_filled(model: PreTrainedModel, origin: Path) -> None:
 
     Not where a matrix writes into the residual stream: block expansion adds layers in which those are zero.
     """
-    matrices = [("the embedding", model.get_input_embeddings().weight)]
+    ends = {"the embedding": model.get_input_embeddings(), "the unembedding": model.get_output_embeddings()}
+    matrices = [(name, module.weight) for name, module in ends.items()]
     for number, layer in enumerate(decoder_layers(model)):
         matrices += [(f"layer {number}, {name}", parameter) for name, parameter in layer.named_parameters()]
     for name, matrix in matrices:
