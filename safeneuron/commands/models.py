@@ -136,6 +136,7 @@ def _checked(loaded: "LoadedModel") -> dict[str, Any]:
     }
     return {
         "model": loaded.card.source,
+        "origin": loaded.card.origin,
         "fingerprint": loaded.fingerprint,
         "layers": loaded.card.n_layers,
         "neurons_per_layer": loaded.card.d_mlp,
@@ -146,6 +147,7 @@ def _checked(loaded: "LoadedModel") -> dict[str, Any]:
         "not_compared": report.not_compared,
         "bridge_disagrees": report.bridge_disagrees,
         "bridge_words": report.bridge_words,
+        "cannot_read": report.cannot_read,
         "formula": report.formula,
         "in_shares": report.in_shares,
         # Kept for the Model page too, which shows it without importing torch.
@@ -164,7 +166,13 @@ def _check_text(result: dict[str, Any]) -> str:
         for name, check in result["checks"].items()
     ]
     verdict = "passed" if result["passed"] else "FAILED: do not trust numbers of this model"
-    notes = [f"A neuron of it is {result['formula']}.", result["bridge_words"], *result["chat_notes"]]
+    notes = [
+        result["origin"],
+        f"A neuron of it is {result['formula']}.",
+        result["bridge_words"],
+        result["cannot_read"],
+        *result["chat_notes"],
+    ]
     return (
         terminal.table(rows, ["check", "difference", "tolerance", "verdict"])
         + f"\n{result['model']} is ready: {result['layers']} layers of {result['neurons_per_layer']:,} neurons, "

@@ -81,7 +81,7 @@ def spoken_as(loaded: "LoadedModel", card: ModelCard) -> "LoadedModel":
         When the format does not render, or writes a token that the model has no embedding for.
     """
     # Imported here: cards are drawn before torch is needed.
-    from safeneuron.models.folder import require_known_tokens
+    from safeneuron.models.open_check import require_known_tokens
 
     spoken = replace(loaded, card=card, tokenizer=speaking(loaded.tokenizer, card.chat))
     require_known_tokens(spoken, f"The chat format of {card.source}")

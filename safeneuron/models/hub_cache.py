@@ -12,11 +12,12 @@ from safeneuron.errors import UserError
 from safeneuron.models.model_files import INDEX, SMALL_FILES, VOCABULARIES, WEIGHTS, weight_files
 
 COMMIT = re.compile("[0-9a-f]{40}")
-SHARD = re.compile(r"model-\d+-of-\d+\.safetensors")
 
 
 def wanted_files(repository: str, names: Iterable[str]) -> list[str]:
     """Return which of a repository's files are needed: no code, no pickles, no second copy of the weights.
+
+    Of weights in several files only the index: it alone says which those are, whatever their names.
 
     Raises
     ------
@@ -30,13 +31,13 @@ def wanted_files(repository: str, names: Iterable[str]) -> list[str]:
             f"{repository} holds {kind}; give a repository with a config.json (download an adapter, and write "
             "BASE::FOLDER)."
         )
-    weights = [WEIGHTS] if WEIGHTS in names else [name for name in names if name == INDEX or SHARD.fullmatch(name)]
-    if WEIGHTS not in names and INDEX not in names:
+    weights = next((name for name in (WEIGHTS, INDEX) if name in names), None)
+    if weights is None:
         raise UserError(
             f"{repository} holds no {WEIGHTS}; choose one that does, or convert it first "
             "(pickle weights are not opened: they can run code)."
         )
-    return sorted([*weights, *(name for name in SMALL_FILES if name in names)])
+    return sorted([weights, *(name for name in SMALL_FILES if name in names)])
 
 
 def repository_folder(repository: str) -> Path:
@@ -71,7 +72,7 @@ def cached_names() -> Iterator[tuple[str, Path]]:
 def _is_whole(folder: Path) -> bool:
     """Return whether every file that is needed is there; the cache never holds half a file under its name."""
     try:
-        files = weight_files(folder)
+        files = weight_files(folder)  # all that an index names
     except UserError:
         return False
     if not files or not (folder / "config.json").is_file() or not any((folder / n).is_file() for n in VOCABULARIES):

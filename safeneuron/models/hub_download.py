@@ -16,6 +16,7 @@ from typing import Any
 
 from safeneuron.errors import Cancelled, UserError
 from safeneuron.models.hub_cache import repository_folder, wanted_files
+from safeneuron.models.model_files import INDEX, shard_names
 from safeneuron.progress import Progress
 from safeneuron.workspace import clear_disk_errors
 
@@ -64,15 +65,24 @@ def _asked(repository: str, revision: str | None) -> Remote:
     with _saying(repository, revision):
         info = HfApi().model_info(repository, revision=revision, files_metadata=True, timeout=CONNECT_SECONDS)
     sizes = {file.rfilename: file.size or 0 for file in info.siblings or ()}
-    return Remote(info.sha, {name: sizes[name] for name in wanted_files(repository, sizes)})
+    names = wanted_files(repository, sizes)
+    shards = shard_names(_fetch_one(repository, INDEX, info.sha)) if INDEX in names else []
+    for name in shards:
+        if name not in sizes:
+            raise UserError(f"{repository} is incomplete: it holds no {name}, which its {INDEX} names; choose another.")
+    return Remote(info.sha, {name: sizes[name] for name in (*names, *shards)})
 
 
 def fetch_config(repository: str, commit: str) -> Path:
     """Fetch a model's config.json alone, so that a model that cannot be opened costs nothing more."""
+    return _fetch_one(repository, "config.json", commit).parent
+
+
+def _fetch_one(repository: str, name: str, commit: str) -> Path:
     from huggingface_hub import hf_hub_download
 
     with _saying(repository, None):
-        return Path(hf_hub_download(repository, "config.json", revision=commit, etag_timeout=CONNECT_SECONDS)).parent
+        return Path(hf_hub_download(repository, name, revision=commit, etag_timeout=CONNECT_SECONDS))
 
 
 def fetch(repository: str, revision: str | None, remote: Remote, progress: Progress) -> Path:

@@ -56,7 +56,7 @@ def weight_files(folder: Path) -> list[Path]:
     index = folder / INDEX
     if not index.is_file():
         return []
-    names = sorted(set(_weight_map(index).values()))
+    names = shard_names(index)
     missing = [name for name in names if not (folder / name).is_file()]
     if missing:
         more = f" and {len(missing) - 1} more files" if len(missing) > 1 else ""
@@ -64,15 +64,28 @@ def weight_files(folder: Path) -> list[Path]:
     return [folder / name for name in names]
 
 
-def _weight_map(index: Path) -> dict[str, str]:
+def shard_names(index: Path) -> list[str]:
+    """Return the names of the files that the index of a model in several files names.
+
+    Raises
+    ------
+    UserError
+        When the index cannot be read, here or by transformers.
+    """
     try:
-        found = json.loads(index.read_text(encoding="utf-8"))["weight_map"]
+        content = json.loads(index.read_text(encoding="utf-8"))
+        found = content["weight_map"].values()
         # A plain file name: an index must not lead out of its folder.
-        if not found or any(Path(name).name != name for name in found.values()):
+        if not found or any(Path(name).name != name for name in found):
             raise ValueError("no plain file names")
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise UserError(f"{index} is damaged; fetch the model again.") from error
-    return found
+    if not isinstance(content.get("metadata"), dict):
+        raise UserError(
+            f'{index} has no "metadata", which transformers asks for; write "metadata": {{}} into it, before '
+            '"weight_map", or fetch the model again.'
+        )
+    return sorted(set(found))
 
 
 def check_weights(folder: Path) -> list[Path]:
@@ -109,6 +122,14 @@ def check_tokenizer(folder: Path) -> None:
             f"{folder} holds no tokenizer ({', '.join(VOCABULARIES[:-1])} or {VOCABULARIES[-1]}); copy the tokenizer "
             "files of the same model into it."
         )
+
+
+def asks_for_code(path: Path) -> bool:
+    """Return whether a tokenizer's config names code that comes with the model."""
+    try:
+        return bool(json.loads(path.read_text(encoding="utf-8")).get("auto_map"))
+    except (OSError, ValueError, AttributeError):
+        return False
 
 
 def check_quantization(folder: Path, config: dict[str, Any]) -> None:

@@ -21,6 +21,7 @@ from safeneuron.models.chat import encode, last_positions, prompt_ids, templated
 from safeneuron.models.layout import layout_of, mlp_blocks
 from safeneuron.models.loaded import LoadedModel
 from safeneuron.models.memory import release
+from safeneuron.models.open_check import reading_doubt
 from safeneuron.models.parity_report import NEURONS_PER_LAYER, ParityReport, keep_parity, kept_parity, refuse_if_red
 from safeneuron.neurons import NeuronSet, from_mask
 from safeneuron.progress import Progress, silent
@@ -41,6 +42,7 @@ def check_parity(loaded: LoadedModel, neurons_per_layer: int = NEURONS_PER_LAYER
             zeroed = _logits(loaded, batch)
         in_shares = loaded.model.dtype not in (torch.float32, torch.float64)
         differ = _share if in_shares else _largest
+        cannot_read = reading_doubt(loaded)
         bridge = _bridge(loaded, neurons, batch, hooked, differ)
     report = ParityReport(
         zeroed_columns=_largest(hooked, zeroed),
@@ -49,6 +51,7 @@ def check_parity(loaded: LoadedModel, neurons_per_layer: int = NEURONS_PER_LAYER
         chat_template=float(sum(not _templated_once(loaded, prompt) for prompt in PROMPTS)),
         neurons=len(neurons),
         in_shares=in_shares,
+        cannot_read=cannot_read,
         formula=layout_of(loaded.model).formula(loaded.model.config),
         **bridge,
     )

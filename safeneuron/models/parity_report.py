@@ -73,6 +73,8 @@ class ParityReport:
         Why there is no comparison with the bridge, which cannot compute the model at all; empty when there is one.
     bridge_disagrees : str
         Why a bridge that computed the model could not be compared all the same, which is red; empty when it was.
+    cannot_read : str
+        Why the model seems not to read English at all, which no comparison could show; empty when it does.
     formula : str
         What a neuron is, such as ``silu(gate) × up, without biases``.
     in_shares : bool
@@ -92,6 +94,7 @@ class ParityReport:
     neurons: int
     not_compared: str = ""
     bridge_disagrees: str = ""
+    cannot_read: str = ""
     formula: str = ""
     in_shares: bool = False
     versions: str = field(default_factory=library_versions)

@@ -57,6 +57,8 @@ def show(report: ParityReport) -> None:
         )
     if report.bridge_words:
         (st.error if report.bridge_disagrees else st.info)(report.bridge_words, icon=":material/rule:")
+    if report.cannot_read:
+        st.warning(report.cannot_read, icon=":material/warning:")
     # A table, not a data frame: on a narrow window its words wrap where those of a data frame are cut.
     st.table(
         [

@@ -1,10 +1,13 @@
 """``models check``: what the Model page shows, and a red model keeps its numbers to itself everywhere."""
 
+import copy
 from dataclasses import replace
 
 import pytest
+import torch
 
 from safeneuron.models.catalogue import model_card, open_model
+from safeneuron.models.open_check import ENGLISH
 from safeneuron.models.parity_report import TOLERANCES, ParityReport, keep_parity, kept_parity
 from tests.tiny_gguf import write_gguf
 
@@ -96,6 +99,20 @@ def test_check_says_that_the_chat_template_is_not_the_models_own(home, model_fol
     found = call_json("models", "check", model_folder)
     assert "brings no chat template" in found["chat_notes"][0]
     assert found["chat_notes"][0] in call("models", "check", model_folder).stdout
+
+
+def test_check_says_what_cannot_read(home, model_folder, call, call_json, llama):
+    """Random weights cannot; those that were made likelier to say the sentence can."""
+    found = call_json("models", "check", model_folder)
+    assert found["passed"] and "finds plain English less likely than tokens drawn by chance (" in found["cannot_read"]
+    shown = call("models", "check", model_folder).stdout
+    assert found["cannot_read"] in shown and found["origin"] in shown
+    reader, ids = copy.deepcopy(llama.model), torch.tensor([llama.tokenizer(ENGLISH)["input_ids"]])
+    with torch.no_grad():
+        hidden = reader.model(ids).last_hidden_state[0, :-1]
+        reader.lm_head.weight.zero_().index_add_(0, ids[0, 1:], 0.01 * hidden)
+    reader.save_pretrained(model_folder)
+    assert call_json("models", "check", model_folder)["cannot_read"] == ""
 
 
 @pytest.mark.parametrize("command", ["score", "ablate --set 0:1", "look", "evaluate", "bench"])

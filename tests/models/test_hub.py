@@ -113,6 +113,34 @@ def test_a_repository_is_fetched_once_and_then_needs_no_network(hub, hub_cache, 
     assert hub.asked == []
 
 
+@pytest.fixture
+def sharded(hub, model_folder, llama):
+    """The model in several files, named as some exporters do."""
+    (model_folder / "model.safetensors").unlink()
+    llama.model.save_pretrained(model_folder, max_shard_size="20KB")
+    index = model_folder / "model.safetensors.index.json"
+    for path in model_folder.glob("model-*.safetensors"):
+        path.rename(path.with_name(path.name.replace("model-", "model.safetensors-")))
+    index.write_text(index.read_text().replace('"model-', '"model.safetensors-'))
+    return sorted(path.name for path in model_folder.glob("model.safetensors-*"))
+
+
+def test_of_a_model_in_several_files_those_are_fetched_that_its_index_names(hub, sharded, llama):
+    card = model_card(REPOSITORY)
+    assert len(sharded) > 1 and hub.sent == ["model.safetensors.index.json", "config.json"]
+    state = open_model(card.source).model.state_dict()
+    assert all(torch.equal(tensor, state[name]) for name, tensor in llama.model.state_dict().items())
+    assert set(sharded) < set(hub.sent) and "consolidated.safetensors" not in hub.sent
+    forget()
+    assert model_card(REPOSITORY).ready
+
+
+def test_a_repository_without_a_file_that_its_index_names_is_refused(hub, sharded, model_folder):
+    (model_folder / sharded[0]).unlink()
+    with pytest.raises(UserError, match=f"is incomplete: it holds no {sharded[0]}, which its model.safetensors.index"):
+        model_card(REPOSITORY)
+
+
 def test_a_revision_is_asked_for_by_its_name(hub):
     card = model_card(f"{REPOSITORY}@v1.0")
     assert hub.asked[0] == f"/api/models/{REPOSITORY}/revision/v1.0"

@@ -63,7 +63,7 @@ def test_no_flipped_bit_in_the_header_goes_unseen(weights):
 
 
 def index(folder, **names):
-    (folder / "model.safetensors.index.json").write_text(json.dumps({"weight_map": names}))
+    (folder / "model.safetensors.index.json").write_text(json.dumps({"metadata": {}, "weight_map": names}))
 
 
 def test_an_index_names_the_files_and_others_are_left_alone(weights):

@@ -6,10 +6,10 @@ from pathlib import Path
 import pytest
 
 from safeneuron.errors import UserError
-from safeneuron.models import folder
+from safeneuron.models import open_check
 from safeneuron.models.catalogue import model_card, open_model
 from safeneuron.models.chat_example import keep_example
-from safeneuron.models.folder import require_all_weights
+from safeneuron.models.open_check import require_all_weights
 
 
 def truncate(folder):
@@ -85,6 +85,18 @@ def lead_out(folder):
     path.write_text(path.read_text().replace("model-00001", "../model-00001"))
 
 
+def index_without_metadata(folder):
+    shard(folder)
+    path = folder / "model.safetensors.index.json"
+    path.write_text(json.dumps({"weight_map": json.loads(path.read_text())["weight_map"]}))
+
+
+def tokenizer_with_code(folder):
+    path = folder / "tokenizer_config.json"
+    own = {"auto_map": {"AutoTokenizer": ["evil.Evil", None]}, "tokenizer_class": "Evil"}
+    path.write_text(json.dumps(json.loads(path.read_text()) | own))
+
+
 def longer_tokenizer(folder):
     from transformers import AutoTokenizer
 
@@ -111,6 +123,21 @@ def not_a_number(folder):
     save_file(tensors, path, metadata={"format": "pt"})
 
 
+def fill(*ends, value=0.0):
+    def change(folder):
+        from safetensors.torch import load_file, save_file
+
+        path = folder / "model.safetensors"
+        tensors = load_file(path)
+        for name, tensor in tensors.items():
+            if name.endswith(ends):
+                tensor.fill_(value)
+        save_file(tensors, path, metadata={"format": "pt"})
+
+    change.__name__ = f"{ends} filled with {value}"
+    return change
+
+
 @pytest.mark.parametrize(
     ("damage", "message"),
     [
@@ -124,6 +151,15 @@ def not_a_number(folder):
         (change_config(vocab_size=1000), "vocabulary of 1,000, its weights hold 259"),
         (longer_tokenizer, "tokenizer in .* ids up to 259, the embedding has 259 rows"),
         (template_beyond, "chat template makes the id 259, the embedding has 259 rows"),
+        (fill(""), "were never filled in .in the embedding every number is zero.; fetch the model again"),
+        (fill("lm_head.weight"), "were never filled in .in the unembedding every number is zero"),
+        (fill("layers.2.self_attn.q_proj.weight"), "were never filled in .in layer 2, self_attn.q_proj.weight every"),
+        (fill("layers.0.mlp.up_proj.weight"), "were never filled in .in layer 0, mlp.up_proj.weight every"),
+        (
+            index_without_metadata,
+            'index.json has no "metadata", which transformers asks for; write "metadata": {} into',
+        ),
+        (tokenizer_with_code, "tokenizer in .* asks for code of its own .auto_map., and safeneuron runs none; give"),
         (not_a_number, "hold no finite numbers .*layers.1.mlp.up_proj"),
         (drop("config.json"), "has no config.json"),
         (malformed_config, "config.json is not a model's config"),
@@ -195,6 +231,12 @@ def test_weights_that_the_config_has_no_place_for_are_refused(home, model_folder
         open_model(str(model_folder))
 
 
+def test_layers_that_write_nothing_yet_open(home, model_folder):
+    """Block expansion adds such layers."""
+    fill("layers.1.self_attn.o_proj.weight", "layers.1.mlp.down_proj.weight")(model_folder)
+    assert open_model(str(model_folder)).shape == (3, 40)
+
+
 def test_masks_and_frequencies_of_older_files_are_no_weights():
     old = ["gpt_neox.layers.0.attention.bias", "h.0.attn.masked_bias", "model.layers.0.self_attn.rotary_emb.inv_freq"]
     found = {"mismatched_keys": set(), "missing_keys": set(), "unexpected_keys": old}
@@ -263,7 +305,7 @@ def test_a_tokenizer_with_other_ids_on_a_model_that_cannot_read_by_them_is_refus
 def test_a_model_that_reads_by_other_ids_opens_and_says_so(home, model_folder, monkeypatch):
     """Such as Falcon-RW, whose config says ids that its tokenizer never had."""
     other_ids(model_folder)
-    monkeypatch.setattr(folder, "log", lambda size: float("inf"))
+    monkeypatch.setattr(open_check, "reading_doubt", lambda loaded: "")
     opened = open_model(str(model_folder))
     notes = keep_example(opened.card, opened.tokenizer).notes
     assert [note.split(".")[0] for note in notes] == [

@@ -56,6 +56,13 @@ def test_what_was_not_compared_is_neither_green_nor_red(visit):
     assert any("Self-check passed in part" in found.value for found in at.sidebar.markdown)
 
 
+def test_a_model_that_cannot_read_is_warned_of(visit):
+    keep_parity("tiny", ParityReport(0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 8, cannot_read="This model finds nothing likely."))
+    at = visit("model")
+    assert not at.exception and at.success
+    assert "This model finds nothing likely." in [found.value for found in at.warning]
+
+
 def test_a_bridge_that_disagrees_is_red(visit):
     keep_parity("tiny", ParityReport(0.0, 0.0, 0.0, 0.0, None, None, 8, bridge_disagrees="it has 41 neurons"))
     at = visit("model")

@@ -61,7 +61,8 @@ class Adapter:
     def load(self, card: ModelCard, progress: Progress) -> "LoadedModel":
         """Open the base model and merge the adapter into it."""
         from safeneuron.models.adapter import merged
-        from safeneuron.models.folder import read_tokenizer, require_finite, require_known_tokens
+        from safeneuron.models.folder import read_tokenizer
+        from safeneuron.models.open_check import require_finite, require_known_tokens
 
         folder = _adapter_folder(card.source)
         base = open_model(card.parent, progress)
