@@ -58,13 +58,16 @@ def require_its_tokenizer(loaded: LoadedModel, folder: Path) -> None:
     differing = differing_ids(loaded.tokenizer, folder)
     if differing and doubt:
         raise UserError(
-            f"The tokenizer in {folder} is another model's: {differing[0]}, and in its ids the model finds plain "
-            "English less likely than tokens drawn by chance; take both from one place."
+            f"The tokenizer in {folder} is another model's: {differing[0]}, and in its ids the model "
+            "predicts plain English worse than blind guessing; take both from one place."
         )
 
 
 def reading_doubt(loaded: LoadedModel) -> str:
-    """Return a sentence on a model that finds plain English less likely than tokens drawn by chance, or nothing."""
+    """Return a sentence on a model that predicts plain English worse than blind guessing, or nothing.
+
+    Compared are the mean cross-entropy of the sentence's tokens and the logarithm of the vocabulary's size.
+    """
     ids = torch.tensor([loaded.tokenizer(ENGLISH)["input_ids"]], device=loaded.device)
     with torch.inference_mode():
         logits = loaded.model(input_ids=ids).logits[0, :-1].float()
@@ -74,8 +77,8 @@ def reading_doubt(loaded: LoadedModel) -> str:
     if surprise <= chance:
         return ""
     return (
-        f"This model finds plain English less likely than tokens drawn by chance ({surprise:.1f} nats a token, chance "
-        f"is {chance:.1f}). Either it is not trained, or its tokenizer or adapter is another model's: then its numbers "
+        f"This model predicts plain English worse than blind guessing (loss {surprise:.1f} a token, guessing "
+        f"{chance:.1f}). Either it is not trained, or its tokenizer or adapter is another model's: then its numbers "
         "mean nothing."
     )
 

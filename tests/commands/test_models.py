@@ -104,7 +104,7 @@ def test_check_says_that_the_chat_template_is_not_the_models_own(home, model_fol
 def test_check_says_what_cannot_read(home, model_folder, call, call_json, llama):
     """Random weights cannot; those that were made likelier to say the sentence can."""
     found = call_json("models", "check", model_folder)
-    assert found["passed"] and "finds plain English less likely than tokens drawn by chance (" in found["cannot_read"]
+    assert found["passed"] and "predicts plain English worse than blind guessing (" in found["cannot_read"]
     shown = call("models", "check", model_folder).stdout
     assert found["cannot_read"] in shown and found["origin"] in shown
     reader, ids = copy.deepcopy(llama.model), torch.tensor([llama.tokenizer(ENGLISH)["input_ids"]])
