@@ -23,11 +23,14 @@ class ScoreDifference:
         ``[n_layers, d_mlp]``.
     name, unit : str
         For axes and titles.
+    in_ranks : bool
+        Whether ranks were subtracted, not values.
     """
 
     values: np.ndarray
     name: str
     unit: str
+    in_ranks: bool
 
 
 def score_difference(first: ScoreResult, second: ScoreResult) -> ScoreDifference:
@@ -44,9 +47,9 @@ def score_difference(first: ScoreResult, second: ScoreResult) -> ScoreDifference
             f"{second.values.shape[0]} of {second.values.shape[1]}; choose two models of one shape."
         )
     if first.name == second.name:
-        return ScoreDifference(first.values - second.values, first.name, first.score.unit)
+        return ScoreDifference(first.values - second.values, first.name, first.score.unit, False)
     values = percentile_ranks(first.values) - percentile_ranks(second.values)
-    return ScoreDifference(values, f"{first.name} − {second.name}", "points of rank")
+    return ScoreDifference(values, f"{first.name} − {second.name}", "points of rank", True)
 
 
 def percentile_ranks(values: np.ndarray) -> np.ndarray:

@@ -127,6 +127,12 @@ def resumable(target: Path) -> Iterator[Path]:
         shutil.rmtree(folder, ignore_errors=True)
 
 
+def discarded(folder: Path, what: str) -> UserError:
+    """Delete a damaged folder of kept results, and return the error that says so: nothing is lost but time."""
+    shutil.rmtree(folder, ignore_errors=True)
+    return UserError(f"{what} cannot be read; the damaged file is deleted now, so try again and it is computed anew.")
+
+
 def remove_abandoned(folder: Path) -> None:
     """Delete what killed processes left half-written in a folder.
 

@@ -180,7 +180,7 @@ def test_a_full_disk_is_said_before_the_pass(llama, target, home, forwards, monk
 
 
 @pytest.mark.parametrize("damage", ["facts", "tensors"])
-def test_a_damaged_record_says_what_to_do(llama, target, home, damage):
+def test_a_damaged_record_is_made_anew(llama, target, home, damage):
     observe(llama, target, ["record"])
     folder: Path = observations()["record"].folder(target)
     if damage == "facts":
@@ -188,5 +188,8 @@ def test_a_damaged_record_says_what_to_do(llama, target, home, damage):
     else:
         path = folder / "activations.safetensors"
         path.write_bytes(path.read_bytes()[:200])
-    with pytest.raises(UserError, match="delete it and score again"):
+    with pytest.raises(UserError, match="cannot be read; the damaged file is deleted"):
         observations()["record"].kept(target)
+    assert missing(target, ["record"])
+    observe(llama, target, ["record"])
+    assert observations()["record"].kept(target).shape == (7, 3, 40)

@@ -15,13 +15,13 @@ def result(name, values):
 def test_one_score_is_subtracted_in_its_unit():
     found = score_difference(result("ES", [[1.0, 2.0]]), result("ES", [[0.5, 3.0]]))
     np.testing.assert_array_equal(found.values, [[0.5, -1.0]])
-    assert (found.name, found.unit) == ("ES", "Cohen's d")
+    assert (found.name, found.unit, found.in_ranks) == ("ES", "Cohen's d", False)
 
 
 def test_two_scores_are_subtracted_in_ranks():
     found = score_difference(result("ES", [[1.0, 2.0, 3.0]]), result("SAS", [[30.0, 20.0, 10.0]]))
     np.testing.assert_allclose(found.values, [[-100.0, 0.0, 100.0]])
-    assert (found.name, found.unit) == ("ES − SAS", "points of rank")
+    assert (found.name, found.unit, found.in_ranks) == ("ES − SAS", "points of rank", True)
 
 
 def test_scores_that_order_neurons_alike_do_not_differ():

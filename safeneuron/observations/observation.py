@@ -11,9 +11,10 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 
+from safeneuron.errors import UserError
 from safeneuron.registry import discover
 from safeneuron.statistics import Pooling
-from safeneuron.workspace import fingerprint, workspace
+from safeneuron.workspace import discarded, fingerprint, workspace
 
 if TYPE_CHECKING:
     import torch
@@ -113,9 +114,22 @@ class Observation:
         return workspace() / "observations" / self.name / fingerprint(*parts)
 
     def kept(self, target: Target) -> Any | None:
-        """Return the observation of a target if it was made before, here or by those who made the package."""
+        """Return the observation of a target if it was made before, here or by those who made the package.
+
+        Raises
+        ------
+        UserError
+            When it is damaged; it is then deleted, so that the next try makes it anew.
+        """
         found = self._found(target)
-        return self.load(found) if found else None
+        if found is None:
+            return None
+        try:
+            return self.load(found)
+        except UserError as error:
+            if found.parent == self.shipped:
+                raise
+            raise discarded(found, f"What was kept as {self.title}") from error
 
     def exists(self, target: Target) -> bool:
         """Return whether the observation of a target was made before."""

@@ -19,7 +19,7 @@ from safeneuron.prompts.classes import PromptClasses
 from safeneuron.scores.option import Value, settled
 from safeneuron.scores.score import Evidence, Score, check_thresholds, scores
 from safeneuron.statistics import Pooling
-from safeneuron.workspace import fingerprint, replacing, workspace, write_json
+from safeneuron.workspace import discarded, fingerprint, replacing, workspace, write_json
 
 TENSORS, FACTS = "values.safetensors", "score.json"
 
@@ -156,7 +156,7 @@ class ScoreRequest:
             json.loads((self.folder / FACTS).read_text(encoding="utf-8"))
             return self.result(load_file(self.folder / TENSORS)["values"])
         except (OSError, ValueError, KeyError, SafetensorError) as error:
-            raise UserError(f"{self.folder} holds no readable scores; delete it and compute them again.") from error
+            raise discarded(self.folder, f"The kept values of {self.name}") from error
 
     def keep(self, values: np.ndarray) -> ScoreResult:
         """Write the values, unless they are computed in no time, and return them as a result."""

@@ -28,11 +28,16 @@ def score_values(table: ScoreTable, name: str) -> np.ndarray:
         return table.values(name)
     from safeneuron.scoring import kept_score
 
+    if scores()[name].needs_other:
+        raise UserError(
+            f"{name} compares two models, so an expression cannot ask for it; take its neurons from the Neurons page, "
+            f"or from {name}.json that 'score --methods {name} --second MODEL --out FOLDER' writes."
+        )
     found = kept_score(name, table.model)
     if found is None:
         raise UserError(
-            f"{name} has not been computed for this model; compute it on the Neurons page or with 'score --methods "
-            f"{name}'."
+            f"{name} has not been computed for this model on the built-in prompts with its own options; compute it on "
+            f"the Neurons page or with 'score --methods {name}'."
         )
     return found.values
 

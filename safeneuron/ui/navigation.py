@@ -18,12 +18,18 @@ def navigation() -> StreamlitPage:
     return st.navigation(
         [
             st.Page("pages/model.py", title="Model"),
-            st.Page("pages/neurons.py", title="Neurons", default=True),
+            # Its address is the bare one; the name that it would have is given to the way there.
+            st.Page("pages/neurons.py", title="Neurons", default=True, url_path="map"),
             st.Page("pages/ablation.py", title="Ablation"),
             st.Page("pages/training.py", title="Training"),
             st.Page("pages/robustness.py", title="Robustness"),
+            st.Page(_to_neurons, title="To Neurons", url_path="neurons", visibility="hidden"),
         ]
     )
+
+
+def _to_neurons() -> None:
+    st.switch_page("pages/neurons.py", query_params=st.query_params.to_dict())
 
 
 def ensure() -> None:

@@ -142,8 +142,10 @@ def test_damaged_values_say_what_to_do(llama, classes, home):
     request = ScoreRequest("Spread", llama.fingerprint, classes)
     compute_scores([request], lambda: llama)
     (request.folder / "values.safetensors").write_bytes(b"broken")
-    with pytest.raises(UserError, match="delete it and compute them again"):
+    with pytest.raises(UserError, match="kept values of Spread cannot be read; the damaged file is deleted"):
         request.kept()
+    assert request.kept() is None
+    assert len(compute_scores([request], lambda: llama)) == 1
 
 
 def test_every_declared_score_can_be_drawn():
