@@ -107,10 +107,10 @@ def first(choice: Choice) -> Wanted:
 def beside(like: Wanted) -> str:
     """Draw the choice of what stands beside the first result, and return it: one of ``BESIDE``.
 
-    The threshold of the first result's score stands in the same row, where it is of use: those of ES and SAS have
-    sliders of their own, and a difference has none.
+    In the same row are prompts of one's own, and the threshold of the first result's score where it is of use: those
+    of ES and SAS have sliders of their own, and a difference has none.
     """
-    row = st.container(horizontal=True, vertical_alignment="top", gap="medium")
+    row = st.container(horizontal=True, vertical_alignment="bottom", gap="medium")
     chosen = row.segmented_control("A second result", BESIDE, key="beside", required=True, help=words.SECOND_RESULT)
     if chosen != DIFFERENCE and not like.score.identifies:
         row.slider(
@@ -122,6 +122,7 @@ def beside(like: Wanted) -> str:
             help=words.THRESHOLD,
             width=290,
         )
+    own_prompts.show(row)
     return chosen
 
 
@@ -158,8 +159,6 @@ def _menus(choice: Choice, card: ModelCard, like: Wanted | None) -> Wanted:
         help=words.POOLING,
         width=150,
     )
-    if not like:
-        own_prompts.show(row)
     alike = name == SAME
     if like:
         name = like.score.name if alike else name
