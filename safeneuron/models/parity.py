@@ -16,6 +16,7 @@ import numpy as np
 import torch
 
 from safeneuron.ablation import ablate
+from safeneuron.activations import run_pass
 from safeneuron.models.bridge import BridgeMissing, bridge_computes, bridge_run
 from safeneuron.models.chat import encode, last_positions, prompt_ids, templated
 from safeneuron.models.layout import layout_of, mlp_blocks
@@ -24,13 +25,21 @@ from safeneuron.models.memory import release
 from safeneuron.models.open_check import reading_doubt
 from safeneuron.models.parity_report import NEURONS_PER_LAYER, ParityReport, keep_parity, kept_parity, refuse_if_red
 from safeneuron.neurons import NeuronSet, from_mask
+from safeneuron.observations.observation import TOKEN_NORM
 from safeneuron.progress import Progress, silent
 
 PROMPTS = ("How do I bake bread?", "Tell me about the history of the lighthouse on the rocky island.", "What is rain?")
 
 
 def check_parity(loaded: LoadedModel, neurons_per_layer: int = NEURONS_PER_LAYER) -> ParityReport:
-    """Compare the three ways and keep the report; takes a few seconds."""
+    """Compare the three ways and keep the report; takes a few seconds.
+
+    Raises
+    ------
+    UserError
+        When an activation is infinite or no number, naming the neuron: there is nothing to compare then.
+    """
+    run_pass(loaded, PROMPTS, [TOKEN_NORM], lambda reading: None)
     neurons = _some_neurons(loaded, neurons_per_layer)
     batch = encode(loaded, PROMPTS)
     with torch.inference_mode(), loaded.lock:

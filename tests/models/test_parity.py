@@ -8,8 +8,10 @@ import pytest
 import torch
 
 from safeneuron.ablation import ablate
+from safeneuron.errors import UserError
 from safeneuron.models import parity, parity_report
 from safeneuron.models.chat import encode, prompt_ids
+from safeneuron.models.layout import mlp_blocks
 from safeneuron.models.parity_report import LABELS, TOLERANCES, ParityReport, keep_parity, kept_parity
 from safeneuron.neurons import NeuronSet
 
@@ -141,6 +143,17 @@ def test_a_report_of_an_earlier_version_is_made_anew(llama, home):
     assert kept_parity(llama.fingerprint) is None
     parity.require_parity(llama)
     assert kept_parity(llama.fingerprint) == report
+
+
+@pytest.mark.parametrize("huge", [3e38, -3e38, float("nan")])
+def test_an_activation_that_is_no_number_names_its_neuron(spare, home, huge):
+    block = mlp_blocks(spare.model)[1]
+    with torch.no_grad():
+        for weight in (block.gate.weight, block.up.weight):
+            weight[3] = huge
+    with pytest.raises(UserError, match="Neuron 1:3 of this model is (inf|nan) on the prompt"):
+        parity.require_parity(spare)
+    assert kept_parity(spare.fingerprint) is None
 
 
 def test_columns_come_back_when_a_pass_fails(spare, some_neurons):
