@@ -3,6 +3,7 @@
 import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
+from operator import index as as_integer
 from pathlib import Path
 from typing import Any
 
@@ -116,7 +117,7 @@ class NeuronSet:
     @classmethod
     def from_json(cls, value: Mapping[str, Any]) -> "NeuronSet":
         """Read what :meth:`to_json` wrote."""
-        neurons = frozenset((int(layer), int(index)) for layer, index in value["neurons"])
+        neurons = frozenset((as_integer(layer), as_integer(index)) for layer, index in value["neurons"])
         layers, width = map(int, value["shape"])
         return cls(str(value["name"]), str(value["model"]), (layers, width), neurons, dict(value.get("origin", {})))
 

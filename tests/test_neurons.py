@@ -77,6 +77,7 @@ def test_it_survives_the_disk(tmp_path):
         '{"name": "x", "model": "m", "shape": [4, 20]}',
         '{"name": "x", "model": "m", "shape": [4, 20], "neurons": [1, 2]}',
         '{"name": "x", "model": "m", "shape": [4, 20], "neurons": [["a", 2]]}',
+        '{"name": "x", "model": "m", "shape": [4, 20], "neurons": [[1.5, 2]]}',
         '{"name": "x", "model": "m", "shape": [4], "neurons": []}',
         '{"name": "x", "model": "m", "shape": [4, 20], "neurons": [[4, 0]]}',
         "\x00\xff",
