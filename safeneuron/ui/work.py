@@ -96,9 +96,6 @@ def compute() -> Iterator[None]:
 def want(work: str) -> None:
     """Remember that a work is wanted, since preparing its model first takes a click, and so a run, of its own.
 
-    A button that calls this when it is clicked need not be drawn in the next run: one that is drawn and then
-    emptied stays to be seen, faded, for as long as the work takes.
-
     Parameters
     ----------
     work : str
