@@ -2,7 +2,6 @@
 
 import streamlit as st
 
-from safeneuron.agreement import agreement
 from safeneuron.plots.agreement import spearman_matrix, top_overlap
 from safeneuron.scores.result import ScoreRequest
 from safeneuron.scores.score import scores
@@ -26,7 +25,7 @@ def show(choice: Choice, like: Wanted) -> None:
         result_work.offer_all(waiting, "compute_all")
     if len(found) < 2:
         return
-    compared = agreement([resources.result_of(wanted.request) for wanted in found])
+    compared = resources.agreement_of([wanted.request for wanted in found])
     left, right = st.columns(2, gap="medium")
     with left:
         figure.show(spearman_matrix(compared), key="spearman")

@@ -30,10 +30,12 @@ def meaning_of_colours(shown: Shown) -> str:
             f"the redder, the higher its score in **{shown.subject}** against **{shown.difference_to}** "
             f"({shown.name}); the bluer, the lower."
         )
-    score = scores()[shown.name]
+    title = scores()[shown.name].title
+    # Some titles begin with the score's name.
+    what = title if shown.name in title else f"{shown.name} ({title})"
     if shown.signed:
-        return f"the redder, the higher its {shown.name} ({score.title}); the bluer, the further below zero."
-    return f"the brighter, the higher its {shown.name} ({score.title})."
+        return f"the redder, the higher its {what}; the bluer, the further below zero."
+    return f"the brighter, the higher its {what}."
 
 
 def show(choice: Choice, wanted: Wanted, shown: Shown, second: Shown | None) -> None:
@@ -135,11 +137,10 @@ def _cluster_order(wanted: Wanted) -> Order | None:
         opening.opened(wanted.card)
     begun()
     with long_work("Ordering the neurons by cluster", "clusters") as progress:
-        order = make_cluster_order(
+        make_cluster_order(
             lambda: opening.opened(wanted.card), request.model, request.classes, request.pooling, progress
         )
     st.rerun()
-    return order
 
 
 def _counts(choice: Choice, shown: Shown) -> Figure:

@@ -5,11 +5,12 @@ Everything here is keyed by fingerprints, so nothing is ever shown for the wrong
 
 import threading
 from collections import OrderedDict
-from collections.abc import Callable, Hashable
+from collections.abc import Callable, Hashable, Sequence
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 import streamlit as st
 
+from safeneuron.agreement import Agreement, agreement
 from safeneuron.models.card import ModelCard
 from safeneuron.models.shelf import ModelShelf
 from safeneuron.neurons import NeuronSet
@@ -97,7 +98,8 @@ def scores_of(card: ModelCard) -> ScoreTable | None:
 
 def result_of(request: ScoreRequest) -> ScoreResult | None:
     """Return one score of every neuron if it was ever computed; needs neither the model nor torch."""
-    results: Kept[ScoreResult] = _kept("results", 8)
+    # More than there are scores: the agreement of all of them asks for each at every run of the page.
+    results: Kept[ScoreResult] = _kept("results", 32)
     key = (str(workspace()), request.fingerprint)
     found = results.peek(key)
     if found is None:
@@ -105,6 +107,13 @@ def result_of(request: ScoreRequest) -> ScoreResult | None:
         if found is not None:
             results.put(key, found)
     return found
+
+
+def agreement_of(requests: Sequence[ScoreRequest]) -> Agreement:
+    """Return how far results that are kept agree, computed once: with many neurons it takes seconds."""
+    agreements: Kept[Agreement] = _kept("agreements", 8)
+    key = (str(workspace()), *(request.fingerprint for request in requests))
+    return agreements.get(key, lambda: agreement([result_of(request) for request in requests]))
 
 
 def statistics_of(request: ScoreRequest) -> tuple[ActivationStatistics, ActivationStatistics] | None:
