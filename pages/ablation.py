@@ -21,6 +21,8 @@ with page("Ablation") as choice:
         "The ablated neurons change in memory only. The meter follows each switch; the answers below are the test.",
         help=words.ABLATION,
     )
+    # Above all else, so that a switch moves them within sight on a narrow screen too.
+    means = st.container()
     # Two models' meters need the whole width; the controls then stand above them.
     controls, meter = (st.container(), st.container()) if choice.other else st.columns([2, 3], gap="medium")
     # A place for each, so that none slides into another's while the page is drawn anew.
@@ -34,7 +36,7 @@ with page("Ablation") as choice:
         ablation = ablation_kind.chosen(choice.card, off)
     with meter:
         opening.opened(choice.card)
-        ablation_meter.show(choice, ablation, name)
+        ablation_meter.show(choice, ablation, name, means)
     texts, talk = st.tabs([":material/notes: Answers, one by one", ":material/forum: Talk to it"])
     with talk:
         # Before the many answers, so that a question of the person's does not wait for them.

@@ -13,13 +13,21 @@ from safeneuron.ui.work import compute
 KINDS = {"harmful": True, "benign": False}
 
 
-def show(choice: Choice, ablation: Ablation, name: str) -> None:
-    """Show the panel's refusal scores under the ablation, beside those of the model as it is."""
+def show(choice: Choice, ablation: Ablation, name: str, means: "st.delta_generator.DeltaGenerator") -> None:
+    """Show the panel's refusal scores under the ablation, beside those of the model as it is.
+
+    Parameters
+    ----------
+    means : DeltaGenerator
+        Where the means over the prompts stand; the prompts one by one come here.
+    """
     readings = {short_name(choice.card.source): _reading(choice.card, ablation)}
     if choice.other and _can_be_read(choice.other):
         readings[short_name(choice.other.source)] = _reading(choice.other, ablation)
     first, *others = readings.values()
-    columns = st.columns(2)
+    # Beside each other on a narrow screen too, where columns would stand below each other.
+    row = means.container(horizontal=True, gap="medium")
+    columns = [row.container(width="content") for _ in KINDS]
     for column, (kind, harmful) in zip(columns, KINDS.items(), strict=True):
         column.metric(
             f"Mean log-odds, {first.count(harmful)} {kind} prompts",

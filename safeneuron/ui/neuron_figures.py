@@ -44,7 +44,9 @@ def show(choice: Choice, wanted: Wanted, shown: Shown, second: Shown | None) -> 
     drawn = _map(choice, wanted, shown, order, map_view.kept(shown.values.shape, name))
     st.session_state[map_clicks.CELLS] = drawn.cells
     st.session_state[map_clicks.SHOWN] = shown
-    left, right = st.columns([3.4, 1] if second is None else 2, gap="small")
+    # Two maps stand at one height, also where one title takes two lines.
+    beside = "top" if second is None else "bottom"
+    left, right = st.columns([3.4, 1] if second is None else 2, gap="small", vertical_alignment=beside)
     with left, st.container(key=map_view.AREA):
         figure.show(drawn, key=map_clicks.map_key(), selectable=True)
         map_view.listen(drawn.cells, name)

@@ -37,6 +37,12 @@ def result_of(wanted: Wanted, key: str, needed: bool = True) -> ScoreResult | No
             f":material/history: {read:,} of its {wanted.request.n_prompts:,} prompts are read already, and what was "
             "read is kept; it goes on from there."
         )
+    unanswered = wanted.request.answers_missing()
+    if unanswered:
+        st.caption(
+            f":material/forum: First the model answers {unanswered:,} {'prompts' if unanswered > 1 else 'prompt'}; "
+            "every complete answer is kept, also after a stop."
+        )
     if wanted.score.needs_other:
         st.caption("Both models stay in memory meanwhile. If it is stopped, it begins anew.")
     if needed:
