@@ -69,6 +69,7 @@ def judges_correct(
     json: Json = False,
 ) -> None:
     """Overrule the verdict on an answer, wherever the same answer to the same prompt comes up."""
+    from safeneuron.prompts.answers import was_answered
     from safeneuron.refusal.corrections import Corrections
 
     with terminal.command():
@@ -78,8 +79,11 @@ def judges_correct(
         else:
             said = "" if named.needs else verdict_of(named, prompt, answer).kind
             corrections.overrule(prompt, answer, verdict, named.name, said)
-        count = len(corrections.all())
-    terminal.show({"corrections": count}, json, f"Kept; {count} answers have a verdict of yours now.")
+        count, known = len(corrections.all()), was_answered(prompt, answer)
+    note = "" if known else " No model has given this answer to this prompt here so far; check the words."
+    terminal.show(
+        {"corrections": count, "known": known}, json, f"Kept; {count} answers have a verdict of yours now.{note}"
+    )
 
 
 @judges_app.command("export")

@@ -141,6 +141,12 @@ class KeptAnswers:
                 stream.write(lines.encode())
 
 
+def was_answered(prompt: str, text: str) -> bool:
+    """Return whether any model of the workspace has given this answer to this prompt, under any ablation."""
+    paths = (workspace() / "answers").glob("*.jsonl")
+    return any((answer.prompt, answer.text) == (prompt, text) for path in paths for answer in _read_answers(path))
+
+
 def whole_sentences(text: str) -> str:
     """Return a cut-off answer without its last, broken sentence; all of it where no sentence ends.
 

@@ -71,7 +71,15 @@ class Corrections:
         return replace(verdict, kind=found.verdict, overruled=verdict.judged)
 
     def overrule(self, prompt: str, text: str, verdict: str, judge: str = "", judged: str = "") -> None:
-        """Keep a person's verdict on an answer, in place of an earlier one of theirs."""
+        """Keep a person's verdict on an answer, in place of an earlier one of theirs.
+
+        Raises
+        ------
+        UserError
+            When the prompt is blank or there is no such verdict.
+        """
+        if not prompt.strip():
+            raise UserError("The prompt is blank; give the one that was answered, word for word.")
         self._add([Correction(prompt, text, verdict, judge, judged)])
 
     def take_back(self, prompt: str, text: str) -> None:
@@ -98,7 +106,7 @@ class Corrections:
         Raises
         ------
         UserError
-            When there is no such file, or a line of it is no correction.
+            When there is no such file, it holds no correction, or a line of it is none.
         """
         if not path.is_file():
             raise UserError(f"There is no file {path}; check the path.")
@@ -111,6 +119,8 @@ class Corrections:
                     f"Row {number} of {path} is no correction; it needs prompt, text, and a verdict of "
                     f"{', '.join(KINDS)}."
                 ) from None
+        if not found:
+            raise UserError(f"There is no correction in {path}; give a file that was exported from here.")
         self._add(found)
         return len(found)
 

@@ -31,12 +31,17 @@ def test_one_judge_is_measured_with_all_that_it_is_wrong_about(home, model_folde
 
 def test_corrections_go_in_and_out(home, tmp_path, call, call_json, refusal):
     shared = ["--prompt", "My dog died.", "--answer", "I'm sorry to hear that."]
-    assert call_json("judges", "correct", "answered", *shared) == {"corrections": 1}
+    assert call_json("judges", "correct", "answered", *shared) == {"corrections": 1, "known": False}
+    assert "No model has given this answer" in call("judges", "correct", "answered", *shared).stdout
     path = tmp_path / "mine.jsonl"
     assert call_json("judges", "export", path)["corrections"] == 1
     (row,) = map(json.loads, path.read_text().splitlines())
     assert (row["verdict"], row["judge"], row["judged"]) == ("answered", "arditi", "refused")
-    assert call_json("judges", "correct", "none", *shared) == {"corrections": 0}
+    assert call_json("judges", "correct", "none", *shared)["corrections"] == 0
+    empty = tmp_path / "empty.jsonl"
+    empty.write_text("\n")
+    assert "There is no correction in" in refusal("judges", "import", empty)
+    assert "The prompt is blank" in refusal("judges", "correct", "answered", "--prompt", " ", "--answer", "No.")
     assert call_json("judges", "import", path) == {"corrections": 1}
     assert "exists already" in refusal("judges", "export", path)
     assert "There is no verdict 'maybe'" in refusal("judges", "correct", "maybe", *shared)

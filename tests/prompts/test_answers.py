@@ -7,7 +7,7 @@ import pytest
 from safeneuron import generation
 from safeneuron.ablation.hooks import ablate
 from safeneuron.generation import Answer, generate
-from safeneuron.prompts.answers import KeptAnswers, whole_sentences
+from safeneuron.prompts.answers import KeptAnswers, was_answered, whole_sentences
 
 
 @pytest.fixture
@@ -38,6 +38,7 @@ def test_what_was_streamed_is_kept_too(home, llama, some_neurons, never):
     never()
     again = KeptAnswers(llama.fingerprint, neurons, 7)
     assert again.stream(llama, "Why?", seen.append) == answer == again.get("Why?")
+    assert was_answered("Why?", answer.text) and not was_answered("Why", answer.text)
 
 
 def test_another_model_set_or_length_has_answers_of_its_own(home, llama, some_neurons):
