@@ -50,6 +50,9 @@ def train(
     benign_pairs: Annotated[
         int | None, typer.Option(min=0, help="Built pairs from benign prompts: the answer is preferred.")
     ] = None,
+    answer_tokens: Annotated[
+        int | None, typer.Option("--answer-tokens", help="Most tokens of the model's own answers in built pairs.")
+    ] = None,
     max_steps: Annotated[int | None, typer.Option("--max-steps", help="Optimiser steps.")] = None,
     epochs: Annotated[int | None, typer.Option("--epochs", help="Passes over the pairs, instead of steps.")] = None,
     batch_size: Annotated[int | None, typer.Option("--batch-size", help="Pairs computed together.")] = None,
@@ -73,6 +76,13 @@ def train(
         typer.Option(
             "--forward-zeroing/--no-forward-zeroing", help="Zero the set's activations in the policy's forward pass."
         ),
+    ] = None,
+    zeroing_share: Annotated[
+        float | None, typer.Option("--zeroing-share", help="Share of the steps in which that is done; 1 is all.")
+    ] = None,
+    chosen_weight: Annotated[
+        float | None,
+        typer.Option("--chosen-weight", help="Weight of the preferred answers' likelihood beside DPO's loss."),
     ] = None,
     freeze_down_column: Annotated[
         bool | None,
@@ -141,8 +151,9 @@ def train(
 
 
 FIELDS = (
-    "harmful_pairs twin_pairs benign_pairs safety_share pairs_limit max_steps epochs batch_size "
+    "harmful_pairs twin_pairs benign_pairs answer_tokens safety_share pairs_limit max_steps epochs batch_size "
     "gradient_accumulation_steps learning_rate beta weight_decay warmup max_grad_norm max_length forward_zeroing "
-    "freeze_down_column bf16 gradient_checkpointing lora_rank lora_alpha lora_modules save_steps evaluation_limit seed"
+    "zeroing_share chosen_weight freeze_down_column bf16 gradient_checkpointing lora_rank lora_alpha lora_modules "
+    "save_steps evaluation_limit seed"
 ).split()
 """The options that change one field of the settings each."""

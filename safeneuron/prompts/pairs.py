@@ -19,7 +19,7 @@ from safeneuron.errors import UserError
 from safeneuron.neurons import NeuronSet
 from safeneuron.progress import Progress, silent
 from safeneuron.prompts import builtin
-from safeneuron.prompts.answers import KeptAnswers, whole_sentences
+from safeneuron.prompts.answers import MAX_NEW_TOKENS, KeptAnswers, whole_sentences
 from safeneuron.refusal.judge import DEFAULT_JUDGE, judge_named, verdict_of
 
 if TYPE_CHECKING:
@@ -59,6 +59,7 @@ def build_pairs(
     benign_count: int = 48,
     seed: int = 0,
     progress: Progress = silent,
+    answer_tokens: int = MAX_NEW_TOKENS,
 ) -> tuple[PreferencePair, ...]:
     """Return up to so many pairs of each kind, shuffled.
 
@@ -74,6 +75,9 @@ def build_pairs(
         ablation, and a harmless one that is refused without, make no pair.
     seed : int
         Chooses the prompts, the wordings of refusal and the order.
+    progress : Progress
+    answer_tokens : int
+        Most tokens of the model's own answers.
 
     Raises
     ------
@@ -89,7 +93,7 @@ def build_pairs(
         def report(step: str, fraction: float) -> None:
             progress(STEP, min(1.0, (len(pairs) + fraction * count) / max(total, 1)))
 
-        found = answered(loaded, order, count, ablated, report)
+        found = answered(loaded, order, count, ablated, report, answer_tokens)
         if kind == "harmful" and count and not found:
             raise UserError(
                 f"With {neurons.name} switched off the model still refuses every harmful prompt, "
@@ -104,14 +108,19 @@ def build_pairs(
 
 
 def answered(
-    loaded: "LoadedModel", prompts: Sequence[str], count: int, ablated: NeuronSet | None, progress: Progress
+    loaded: "LoadedModel",
+    prompts: Sequence[str],
+    count: int,
+    ablated: NeuronSet | None,
+    progress: Progress,
+    max_new_tokens: int = MAX_NEW_TOKENS,
 ) -> list[tuple[str, str]]:
     """Return (prompt, answer) of the first ``count`` prompts that the model does not refuse.
 
     Only as many answers are generated as turn out to be needed; one that was cut ends with its last whole sentence.
     """
     judge = judge_named(DEFAULT_JUDGE)
-    kept = KeptAnswers(loaded.fingerprint, ablated)
+    kept = KeptAnswers(loaded.fingerprint, ablated, max_new_tokens)
     found: list[tuple[str, str]] = []
     position = 0
     while len(found) < count and position < len(prompts):
@@ -130,7 +139,13 @@ def answered(
 
 
 def answers_to_give_for_pairs(
-    model: str, neurons: NeuronSet, harmful_count: int, twin_count: int, benign_count: int, seed: int = 0
+    model: str,
+    neurons: NeuronSet,
+    harmful_count: int,
+    twin_count: int,
+    benign_count: int,
+    seed: int = 0,
+    answer_tokens: int = MAX_NEW_TOKENS,
 ) -> int:
     """Return how many answers :func:`build_pairs` has to generate for the part ``train``, not counting refusals.
 
@@ -138,7 +153,7 @@ def answers_to_give_for_pairs(
     """
     missing = 0
     for kind, prompts, count, ablated in _wanted("train", neurons, harmful_count, twin_count, benign_count):
-        kept = KeptAnswers(model, ablated)
+        kept = KeptAnswers(model, ablated, answer_tokens)
         missing += sum(kept.get(prompt) is None for prompt in _shuffled(kind, prompts, seed)[1][:count])
     return missing
 

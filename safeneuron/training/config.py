@@ -20,6 +20,9 @@ def dpo_config(settings: MaskedDPOSettings, output: str, device: str) -> "DPOCon
     return DPOConfig(
         output_dir=output,
         beta=settings.beta,
+        # TRL's name for the likelihood of the chosen answers; without weight nothing of it is computed.
+        loss_type=["sigmoid", "sft"] if settings.chosen_weight else ["sigmoid"],
+        loss_weights=[1.0, settings.chosen_weight] if settings.chosen_weight else None,
         learning_rate=settings.learning_rate,
         weight_decay=settings.weight_decay,
         max_steps=settings.max_steps,

@@ -2,8 +2,10 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from math import ceil
 
 from safeneuron.neurons import NeuronSet
+from safeneuron.prompts.answers import MAX_NEW_TOKENS
 from safeneuron.prompts.evaluated import run_prompts
 from safeneuron.prompts.pairs import PreferencePair, answers_to_give_for_pairs, limited_counts
 from safeneuron.refusal.perplexities import calibration_prompts
@@ -56,7 +58,11 @@ def work_of(
     answers = 0
     if not own_pairs:
         full = sets["FULL"] if sets else None
-        answers = answers_to_give_for_pairs(model, full, *counts, settings.dpo.seed) if sets else sum(counts)
+        missing = sum(counts)
+        if sets:
+            missing = answers_to_give_for_pairs(model, full, *counts, settings.dpo.seed, settings.answer_tokens)
+        # Shorter answers take less time, about in proportion.
+        answers = ceil(missing * settings.answer_tokens / MAX_NEW_TOKENS)
     prompts = run_prompts(settings.evaluation_prompts)
     table = len(CONDITIONS) * len(prompts)
     # Each model answers some benign prompts more, by which incoherent answers are told.

@@ -170,7 +170,7 @@ def _pairs(
     else:
         limit = settings.dpo.max_steps * settings.dpo.pairs_per_step
         counts = limited_counts(settings.harmful_pairs, settings.twin_pairs, settings.benign_pairs, limit)
-        pairs = build_pairs(parent, full, "train", *counts, settings.dpo.seed, report)
+        pairs = build_pairs(parent, full, "train", *counts, settings.dpo.seed, report, settings.answer_tokens)
         save_pairs(path, pairs)
     before = store.get_json(report.run_id, LEFT_OUT) if store.has_artifact(report.run_id, f"{LEFT_OUT}.json") else {}
     # A resumed run has counted its own before.

@@ -20,7 +20,6 @@ import torch
 from transformers import TrainerCallback, TrainerControl, TrainerState, TrainingArguments
 from transformers.trainer import TRAINER_STATE_NAME
 
-from safeneuron.ablation.hooks import add_hooks
 from safeneuron.errors import Cancelled, UserError
 from safeneuron.models.loaded import LoadedModel
 from safeneuron.neurons import NeuronSet
@@ -29,6 +28,7 @@ from safeneuron.prompts.pairs import PreferencePair
 from safeneuron.training.checkpoints import last_checkpoint
 from safeneuron.training.config import dpo_config
 from safeneuron.training.dropout import without_dropout
+from safeneuron.training.forward_zeroing import ForwardZeroing
 from safeneuron.training.frozen import FrozenNeurons, FrozenReport, FrozenSlice, restore, verify, weight_slices
 from safeneuron.training.lora import lora_config, lora_slices, taken_off
 from safeneuron.training.reporting import TRAINING, MetricsCallback, OnMetrics, OrderlyStopCallback
@@ -127,12 +127,12 @@ def train_masked_dpo(
         trainer.add_callback(stop)
         frozen = FrozenNeurons(lora_slices(loaded.model, neurons, settings.freeze_down_column) if adapter else start)
         trainer.add_callback(RestoreCallback(frozen))
-        handles = add_hooks(loaded.model, neurons) if settings.forward_zeroing and neurons else []
+        zeroing = ForwardZeroing(loaded.model, neurons, settings.zeroing_share if settings.forward_zeroing else 0.0)
+        trainer.add_callback(zeroing)
         try:
             _train(trainer, progress, last_checkpoint(folder) if folder else None)
         finally:
-            for handle in handles:
-                handle.remove()
+            zeroing.release()
             frozen.release()
             loaded.model.eval()
         if stop.cancelled:

@@ -47,6 +47,12 @@ class MaskedDPOSettings:
     forward_zeroing : bool
         Zero the set's activations in the policy's forward pass (Algorithm 1, step 3); otherwise
         the set is only frozen.
+    zeroing_share : float
+        Share of the optimiser steps in which that is done; 1 is the paper's. The others see the model as it is
+        used, which keeps what is learned without the set from adding to what the set does: less over-refusal.
+    chosen_weight : float
+        Weight of the likelihood of the preferred answers beside DPO's loss, against both answers becoming
+        unlikely (Pang et al. 2024, arXiv 2404.19733, Eq. 1); 0 is DPO alone, as in the paper.
     freeze_down_column : bool
         Freeze the set's columns of the down-projection too; the paper does not say.
     bf16, gradient_checkpointing : bool or None
@@ -77,6 +83,8 @@ class MaskedDPOSettings:
     warmup: float = 0.1
     seed: int = 0
     forward_zeroing: bool = True
+    zeroing_share: float = 1.0
+    chosen_weight: float = 0.0
     freeze_down_column: bool = True
     bf16: bool | None = None
     gradient_checkpointing: bool | None = None
@@ -99,6 +107,13 @@ class MaskedDPOSettings:
         object.__setattr__(self, "lora_modules", tuple(self.lora_modules))
         if self.lora_rank < 0 or self.lora_alpha <= 0:
             raise UserError("A LoRA adapter needs a rank above 0, or 0 for none, and an alpha above 0; choose others.")
+        if not 0 < self.zeroing_share <= 1:
+            raise UserError(
+                "The share of steps with the set zeroed is above 0 and at most 1; choose another, or leave zeroing out "
+                "(--no-forward-zeroing)."
+            )
+        if not (isfinite(self.chosen_weight) and self.chosen_weight >= 0):
+            raise UserError("The weight of the chosen answers' likelihood cannot be below 0; choose another.")
         if self.save_steps < 0:
             raise UserError("Checkpoints are written every so many steps, or 0 for none; raise --save-steps.")
         if not all(isfinite(value) and value > 0 for value in (self.learning_rate, self.beta)):
@@ -126,6 +141,9 @@ class TrainingSettings:
     harmful_pairs, twin_pairs, benign_pairs : int
         Preference pairs of each kind; a run too short to see them all makes fewer, in the same
         proportions.
+    answer_tokens : int
+        Most tokens of the model's own answers in them; shorter ones make shorter steps, and what they end in matters
+        little to whether a model refuses.
     thresholds : mapping of str to float
         By name of score, for the sets ES, SAS and FULL; those left out take the score's default.
     pooling : {"last", "max", "mean"}
@@ -141,6 +159,7 @@ class TrainingSettings:
     harmful_pairs: int = 96
     twin_pairs: int = 48
     benign_pairs: int = 48
+    answer_tokens: int = 64
     thresholds: Mapping[str, float] = field(default_factory=dict)
     pooling: Pooling = "last"
     safety_share: float | None = None
@@ -150,6 +169,8 @@ class TrainingSettings:
     def __post_init__(self) -> None:
         check_thresholds(self.thresholds)
         check_pooling(self.pooling)
+        if self.answer_tokens < 1:
+            raise UserError("The answers in preference pairs need at least one token; raise --answer-tokens.")
         # 0 says "none" where there is no way to leave it open.
         object.__setattr__(self, "safety_share", self.safety_share or None)
         if self.safety_share is not None and not 0 < self.safety_share < 1:

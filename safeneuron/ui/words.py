@@ -211,6 +211,15 @@ BETA = (
 WEIGHT_DECAY = (
     "AdamW's decay of all weights towards 0; the frozen ones are put back after each step. The paper has 0.05."
 )
+ZEROING_SHARE = (
+    "In so many of the steps the set is switched off while the model learns; 1 is every step, as in the paper. What is "
+    "learned without the set adds to what the set does, so a model trained only so refuses too much; the other steps "
+    "teach both together."
+)
+CHOSEN_WEIGHT = (
+    "Beside DPO's loss, how much the likelihood of the preferred answers counts. DPO compares two answers and may make "
+    "both unlikely; this holds the preferred one up. 0 is the paper's."
+)
 CLIPPING = "A step's whole gradient is scaled down to this length, so that no single step goes too far; 0 leaves it."
 LORA = (
     "0 trains the weights themselves. Above 0 a LoRA adapter, two thin matrices B A beside each linear module, is "
