@@ -71,6 +71,9 @@ def train(
     max_length: Annotated[
         int | None, typer.Option("--max-length", help="Tokens of a prompt with an answer; longer pairs are left out.")
     ] = None,
+    compared_tokens: Annotated[
+        int | None, typer.Option("--compared-tokens", help="Tokens of both answers that count; 0 is all.")
+    ] = None,
     forward_zeroing: Annotated[
         bool | None,
         typer.Option(
@@ -152,8 +155,8 @@ def train(
 
 FIELDS = (
     "harmful_pairs twin_pairs benign_pairs answer_tokens safety_share pairs_limit max_steps epochs batch_size "
-    "gradient_accumulation_steps learning_rate beta weight_decay warmup max_grad_norm max_length forward_zeroing "
-    "zeroing_share chosen_weight freeze_down_column bf16 gradient_checkpointing lora_rank lora_alpha lora_modules "
-    "save_steps evaluation_limit seed"
+    "gradient_accumulation_steps learning_rate beta weight_decay warmup max_grad_norm max_length compared_tokens "
+    "forward_zeroing zeroing_share chosen_weight freeze_down_column bf16 gradient_checkpointing lora_rank lora_alpha "
+    "lora_modules save_steps evaluation_limit seed"
 ).split()
 """The options that change one field of the settings each."""

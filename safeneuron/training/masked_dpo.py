@@ -120,7 +120,7 @@ def train_masked_dpo(
         # Of the untrained model: a checkpoint that is gone on from is loaded later, and so proven as well.
         start = weight_slices(loaded.model, neurons, settings.freeze_down_column)
         adapter = lora_config(loaded.model, settings)
-        trainer = dpo_trainer(loaded, pairs, config, progress, folder, adapter)
+        trainer = dpo_trainer(loaded, pairs, config, progress, folder, adapter, settings.compared_tokens)
         if on_metrics:
             trainer.add_callback(MetricsCallback(on_metrics))
         stop = OrderlyStopCallback(TRAINING, progress, checkpoint=folder is not None)
@@ -176,6 +176,7 @@ def dpo_trainer(
     progress: Progress = silent,
     folder: Path | None = None,
     adapter: "LoraConfig | None" = None,
+    compared_tokens: int = 0,
 ) -> "MaskedDPOTrainer":
     """Build the trainer, which puts the adapter on and computes the reference log-probabilities of every pair."""
     from datasets import Dataset, disable_progress_bars
@@ -190,6 +191,7 @@ def dpo_trainer(
         processing_class=loaded.tokenizer,
         progress=progress,
         folder=folder,
+        compared_tokens=compared_tokens,
         peft_config=adapter,
     )
 

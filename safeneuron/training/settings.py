@@ -39,6 +39,10 @@ class MaskedDPOSettings:
         The whole gradient is scaled down to this length; 0 leaves it.
     max_length : int
         Tokens of a prompt with an answer; longer pairs are left out.
+    compared_tokens : int
+        Only so many tokens of both answers count, from their beginning; 0 is all, as in the paper. Whether a model
+        refuses is decided in its first words. Over whole answers DPO is content once the many tokens of the worse
+        one have become unlikely.
     warmup : float
         Share of the steps over which the rate rises from 0, before it falls along a cosine; less than a
         whole step is none.
@@ -80,6 +84,7 @@ class MaskedDPOSettings:
     gradient_accumulation_steps: int = 1
     max_grad_norm: float = 1.0
     max_length: int = 1024
+    compared_tokens: int = 0
     warmup: float = 0.1
     seed: int = 0
     forward_zeroing: bool = True
@@ -107,6 +112,8 @@ class MaskedDPOSettings:
         object.__setattr__(self, "lora_modules", tuple(self.lora_modules))
         if self.lora_rank < 0 or self.lora_alpha <= 0:
             raise UserError("A LoRA adapter needs a rank above 0, or 0 for none, and an alpha above 0; choose others.")
+        if self.compared_tokens < 0:
+            raise UserError("At least one token of each answer is compared, or 0 for all; raise --compared-tokens.")
         if not 0 < self.zeroing_share <= 1:
             raise UserError(
                 "The share of steps with the set zeroed is above 0 and at most 1; choose another, or leave zeroing out "

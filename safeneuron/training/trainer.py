@@ -34,17 +34,36 @@ class MaskedDPOTrainer(DPOTrainer):
     folder : Path or None
         Where checkpoints and the reference log-probabilities are kept, so that a resumed run has them; None
         keeps nothing.
+    compared_tokens : int
+        Tokens of both answers that count, from their beginning; 0 is all.
     """
 
-    def __init__(self, *args: Any, progress: Progress = silent, folder: Path | None = None, **kwargs: Any) -> None:
+    def __init__(
+        self,
+        *args: Any,
+        progress: Progress = silent,
+        folder: Path | None = None,
+        compared_tokens: int = 0,
+        **kwargs: Any,
+    ) -> None:
         self._progress = progress
         self._folder = folder
+        self._compared_tokens = compared_tokens
         self._batches = self._done = 0
         if folder is not None:
             remove_abandoned(folder)
         super().__init__(*args, **kwargs)
         # With its progress bar off, the trainer would print every log line on standard output.
         self.remove_callback(PrinterCallback)
+
+    def _prepare_dataset(self, dataset: Dataset, *args: Any, **kwargs: Any) -> Dataset:
+        """Cut the tokenized answers; TRL had ``max_completion_length`` for that and has it no more."""
+        found = super()._prepare_dataset(dataset, *args, **kwargs)
+        if not self._compared_tokens:
+            return found
+        return found.map(
+            lambda row: {name: row[name][: self._compared_tokens] for name in ("chosen_ids", "rejected_ids")}
+        )
 
     def _precompute_ref_logps(self, dataset: Dataset, name: str, batch_size: int) -> Dataset:
         """Return the dataset with the reference's log-probabilities, those kept where they are of the same texts."""

@@ -34,6 +34,7 @@ FURTHER: Mapping[str, NumberField] = {
     "gradient_accumulation_steps": NumberField("Batches in a step", 1, 1024, 1, "Their gradients are added up."),
     "zeroing_share": NumberField("Share of steps zeroed", 0.05, 1.0, 0.05, words.ZEROING_SHARE),
     "chosen_weight": NumberField("Likelihood's weight", 0.0, 10.0, 0.05, words.CHOSEN_WEIGHT),
+    "compared_tokens": NumberField("Tokens compared", 0, 4096, 4, words.COMPARED_TOKENS),
     "answer_tokens": NumberField("Tokens of an answer", 1, 512, 8, "Of the model's own answers in built pairs."),
     "beta": NumberField("Beta", 0.001, 10.0, 0.01, words.BETA, "%.3f"),
     "weight_decay": NumberField("Weight decay", 0.0, 1.0, 0.01, words.WEIGHT_DECAY, "%.3f"),

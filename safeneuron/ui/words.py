@@ -220,6 +220,10 @@ CHOSEN_WEIGHT = (
     "Beside DPO's loss, how much the likelihood of the preferred answers counts. DPO compares two answers and may make "
     "both unlikely; this holds the preferred one up. 0 is the paper's."
 )
+COMPARED_TOKENS = (
+    "Only so many tokens of both answers count, from their beginning; 0 is all, as in the paper. Whether a model "
+    "refuses is decided in its first words."
+)
 CLIPPING = "A step's whole gradient is scaled down to this length, so that no single step goes too far; 0 leaves it."
 LORA = (
     "0 trains the weights themselves. Above 0 a LoRA adapter, two thin matrices B A beside each linear module, is "
