@@ -3,10 +3,10 @@
 Artifacts it leaves: ``settings.json``, ``parent.json`` (fingerprint of the model that is trained),
 ``neurons.json`` (the frozen set), ``pairs.jsonl``, ``left_out_pairs.json``, ``frozen.json``
 (:class:`safeneuron.training.frozen.FrozenReport`), ``counts.json`` (sizes of the sets on the parent and
-on the trained model), and one evaluation each, rates as JSON and answers as parquet: ``before`` (the
-parent, its own sets), ``static`` (the trained model, the parent's sets) and ``adaptive`` (the trained
-model, sets found on it anew). The paper does not say which of the last two it reports (paper.md 3.2),
-so both are.
+on the trained model), ``safety_sets.json`` (those sets: :mod:`safeneuron.training.safety_sets`), and one
+evaluation each, rates as JSON and answers as parquet: ``before`` (the parent, its own sets), ``static``
+(the trained model, the parent's sets) and ``adaptive`` (the trained model, sets found on it anew). The
+paper does not say which of the last two it reports (paper.md 3.2), so both are.
 
 A run that is resumed comes here again and finds what it kept: answers, set, pairs, the reference's
 log-probabilities, its last checkpoint, its saved model.
@@ -44,6 +44,7 @@ from safeneuron.selection import Selection
 from safeneuron.training.checkpoints import checkpoints_folder
 from safeneuron.training.masked_dpo import train_masked_dpo
 from safeneuron.training.reporting import REFERENCE, TRAINING
+from safeneuron.training.safety_sets import RoundSets, keep_safety_sets
 from safeneuron.training.settings import TrainingSettings, steps_in_words
 from safeneuron.training.start import GIVEN, LEFT_OUT, PAIRS_FILE
 
@@ -64,6 +65,7 @@ def run(report: Reporter) -> None:
     table = score_table(parent, pooling=settings.pooling, progress=report)
     neurons = _frozen_set(report.run_id, set_name, table, settings)
     sets = table.select(settings.thresholds)
+    keep_safety_sets(report.run_id, RoundSets(0, parent.fingerprint, sets, 0))
     # A set of the person's own takes the place of the one that it is named after.
     sets |= {neurons.name: neurons} if neurons.name in sets else {}
 
@@ -79,6 +81,7 @@ def run(report: Reporter) -> None:
     with pace.measured("run scoring", 1, untrained):
         table = score_table(trained, pooling=settings.pooling, progress=report)
     found = table.select(settings.thresholds)
+    keep_safety_sets(report.run_id, RoundSets(1, trained.fingerprint, found, len(neurons)))
     store.put_json(
         report.run_id,
         "counts",

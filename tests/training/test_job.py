@@ -21,6 +21,7 @@ from safeneuron.runs.worker import carry_out
 from safeneuron.sets.kept import keep_set
 from safeneuron.training import job, start
 from safeneuron.training.checkpoints import checkpoints_folder, progress_kept
+from safeneuron.training.safety_sets import safety_sets
 from safeneuron.training.settings import MaskedDPOSettings, TrainingSettings
 from safeneuron.training.summary import run_summary
 from safeneuron.workspace import write_json
@@ -101,6 +102,13 @@ def test_the_whole_run_in_a_process_of_its_own(home, model_folder):
     summary = run_summary(run_id)
     assert summary["counts"]["parent"]["FULL"] == len(neurons)
     assert summary["model"] == info.source
+    rounds = safety_sets(run_id)
+    assert [(found.round, found.model, found.frozen) for found in rounds] == [
+        (0, parent.fingerprint, 0),
+        (1, trained.fingerprint, len(neurons)),
+    ]
+    assert rounds[0].sets["FULL"] == neurons
+    assert {name: len(found) for name, found in rounds[1].sets.items()} == summary["counts"]["trained"]
     assert list(summary["tables"]) == ["before", "static", "adaptive"]
     assert not list((home / "models").glob(".*"))
 
