@@ -59,6 +59,7 @@ with page("Training", monitor=False) as choice:
             help="The peak of a cosine, after the warm-up.",
         )
         with second:
+            training_settings.rounds()
             training_settings.further()
         built = third.container()
         pairs, hindrance = own_pairs.choose()
@@ -80,12 +81,13 @@ with page("Training", monitor=False) as choice:
         steps = settings.dpo.max_steps
         work = work_of(choice.card.fingerprint, choice.sets, settings, taken)
         training, whole = pace.of_training(work, choice.card)
+        in_rounds = f", in {settings.rounds} rounds together" if settings.rounds > 1 else ""
         st.markdown(
-            f":material/schedule: The {'step takes' if steps == 1 else f'{steps} steps take'} {training}; "
+            f":material/schedule: The {'step takes' if steps == 1 else f'{steps} steps take'} {training}{in_rounds}; "
             f"the whole run {whole}.",
-            help=f"{work.pairs:,} preference pairs, {work.answers:,} answers still to generate for them and for three "
-            f"tables of five ablations, {work.scorings} scoring of the neurons. Up to "
-            f"{size_words(disk_need(choice.card, settings.dpo) or 0)} of disk for checkpoints and the model.",
+            help=f"{work.pairs:,} preference pairs, {work.answers:,} answers still to generate for them and for "
+            f"{1 + 2 * settings.rounds} tables of five ablations, {work.scorings} scoring of the neurons. Up to "
+            f"{size_words(disk_need(choice.card, settings) or 0)} of disk for checkpoints and models.",
         )
         if active:
             st.caption("A run is in progress; a second one would slow both down. Cancel it, or wait for its end.")
@@ -93,7 +95,7 @@ with page("Training", monitor=False) as choice:
             start.check_pairs(settings, taken)
         except UserError as error:
             hindrance = hindrance or str(error)
-        hindrance = hindrance or no_room(choice.card, settings.dpo)
+        hindrance = hindrance or no_room(choice.card, settings)
         if hindrance:
             st.warning(hindrance, icon=":material/block:")
         fits = fitting.allowed(choice.card, training_work(settings.dpo))

@@ -7,6 +7,7 @@ from safeneuron.commands.ask import ask
 from safeneuron.commands.chat import models_chat
 from safeneuron.commands.degradation import degradation_app
 from safeneuron.commands.evaluation import evaluate
+from safeneuron.commands.iterative_pruning import iterative_pruning
 from safeneuron.commands.judges import judges_app
 from safeneuron.commands.look import look
 from safeneuron.commands.methods import methods
@@ -29,6 +30,7 @@ models_app.command("chat")(models_chat)
 app.add_typer(models_app, name="models")
 for command in (align, score, methods, neuron, overlap, ablate, ask, look, evaluate, prune, train, bench):
     app.command()(command)
+app.command("iterative-pruning")(iterative_pruning)
 app.add_typer(degradation_app, name="degradation")
 app.add_typer(runs_app, name="runs")
 app.add_typer(sets_app, name="sets")

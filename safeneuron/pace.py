@@ -202,7 +202,7 @@ def of_opening(card: ModelCard) -> str:
 
 def of_training(work: RunWork, card: ModelCard) -> tuple[str, str]:
     """Say how long the optimiser steps of a run take, and the whole run with pairs, scoring and evaluation."""
-    steps = {"run pair": work.trained_pairs}
+    steps = {"run pair": work.trained_pairs, "run effect": work.panels}
     rest = {
         "run opening": 1,
         "run answer": work.answers,

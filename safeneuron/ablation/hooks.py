@@ -5,6 +5,7 @@ Multiplying coordinate j of the down-projection's input by 0 equals zeroing colu
 anywhere.
 """
 
+from collections import OrderedDict
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
@@ -70,6 +71,21 @@ def ablate(loaded: LoadedModel, ablated: Ablated, generated: bool = False) -> It
 def add_hooks(model: nn.Module, ablated: Ablated) -> list[torch.utils.hooks.RemovableHandle]:
     """Put the ablation on a bare model, at all positions, and return the handles that take it off again."""
     return _put_on(_hooks(model, ablated))
+
+
+@contextmanager
+def lifted(model: nn.Module) -> Iterator[None]:
+    """Take every ablation off the model while the block runs, whoever put it on, and put it back afterwards."""
+    places = [block.down for block in mlp_blocks(model)]
+    kept = [place._forward_pre_hooks for place in places]
+    for place in places:
+        # Another mapping, and not another content: handles remove their hook from the one that they know.
+        place._forward_pre_hooks = OrderedDict()
+    try:
+        yield
+    finally:
+        for place, hooks in zip(places, kept, strict=True):
+            place._forward_pre_hooks = hooks
 
 
 def _put_on(hooks: list[tuple[nn.Module, Hook]]) -> list[torch.utils.hooks.RemovableHandle]:

@@ -29,6 +29,8 @@ TABLE_COLUMNS = [
     "twin_refusal_rate",
     "twin_interval",
 ]
+ROUND_COLUMNS = ["round", "model", "frozen", "max_abs_diff", "n", "judge", "ORI", "ORI interval"]
+ROUND_COLUMNS += ["FULL static", "FULL static interval", "FULL adaptive", "FULL adaptive interval"]
 """What people read of a run; ``--json`` has everything."""
 
 runs_app = typer.Typer(invoke_without_command=True, help="List, show, cancel and resume background runs.")
@@ -127,6 +129,8 @@ def _run_text(result: dict[str, Any]) -> str:
         left_out = len(result["curves"]) - len(shown)
         note = f"\n({left_out} more steps, and more curves, with --json)" if left_out else ""
         parts.append(terminal.table(shown, CURVE_COLUMNS) + note)
+    if len(result["rounds"]) > 1:
+        parts.append(terminal.table(result["rounds"], ROUND_COLUMNS))
     rows = [{"table": name} | row for name, rows in result["tables"].items() for row in rows]
     if rows:
         parts.append(terminal.table(rows, [column for column in TABLE_COLUMNS if column in rows[0]]))

@@ -116,6 +116,27 @@ def train(
     evaluation_limit: Annotated[
         int | None, typer.Option("--evaluation-prompts", min=1, help="Harmful test prompts in the evaluation.")
     ] = None,
+    rounds: Annotated[
+        int | None,
+        typer.Option(
+            "--rounds", min=1, help="How often to find the set anew, freeze all that was found so far, and train again."
+        ),
+    ] = None,
+    stop_when_flat: Annotated[
+        bool | None,
+        typer.Option(
+            "--stop-when-flat/--all-rounds",
+            help="No further round once the last one has not raised the refusal rate under FULL (found anew).",
+        ),
+    ] = None,
+    evaluate_every: Annotated[
+        int | None,
+        typer.Option(
+            "--evaluate-every",
+            min=0,
+            help="Refusals of 16 harmful and 16 benign prompts by their first token, every so many steps; 0: never.",
+        ),
+    ] = None,
     tau_es: TauES = None,
     tau_sas: TauSAS = None,
     seed: Annotated[int | None, typer.Option("--seed", min=0, help="Orders the pairs.")] = None,
@@ -157,6 +178,6 @@ FIELDS = (
     "harmful_pairs twin_pairs benign_pairs answer_tokens safety_share pairs_limit max_steps epochs batch_size "
     "gradient_accumulation_steps learning_rate beta weight_decay warmup max_grad_norm max_length compared_tokens "
     "forward_zeroing zeroing_share chosen_weight freeze_down_column bf16 gradient_checkpointing lora_rank lora_alpha "
-    "lora_modules save_steps evaluation_limit seed"
+    "lora_modules save_steps evaluation_limit rounds stop_when_flat evaluate_every seed"
 ).split()
 """The options that change one field of the settings each."""

@@ -20,19 +20,23 @@ class RunWork:
     Parameters
     ----------
     answers : int
-        Generated answers: for preference pairs, and for the three tables of the evaluation.
+        Generated answers: for preference pairs, and for the tables of the evaluations: three after the first round,
+        two after each other one.
     pairs : int
         Preference pairs, each of which gets its reference log-probabilities.
     trained_pairs : int
         Pairs in all optimiser steps together.
     scorings : int
         Times that a model's neurons are scored on the built-in prompts.
+    panels : int
+        Times that a few prompts are read under one ablation each, to see how much is refused meanwhile.
     """
 
     answers: int
     pairs: int
     trained_pairs: int
     scorings: int
+    panels: int = 0
 
 
 def work_of(
@@ -68,6 +72,16 @@ def work_of(
     # Each model answers some benign prompts more, by which incoherent answers are told.
     bound = len(calibration_prompts())
     before = answers_to_give(model, sets, prompts, EvaluationSettings()) if sets else table + bound
-    # The trained model is evaluated twice; as it is (ORI) it answers once for both.
-    answers += before + 2 * table - len(prompts) + bound
-    return RunWork(answers, len(own_pairs) if own_pairs else sum(counts), trained_pairs, 1 if sets else 2)
+    # Each round's model is evaluated twice; as it is (ORI) it answers once for both.
+    answers += before + settings.rounds * (2 * table - len(prompts) + bound)
+    # After every so many steps and the last one; before the first step in the first round only.
+    each = -(-settings.dpo.max_steps // settings.evaluate_every) if settings.evaluate_every else 0
+    measured = settings.rounds * each + 1 if each else 0
+    return RunWork(
+        answers,
+        len(own_pairs) if own_pairs else sum(counts),
+        settings.rounds * trained_pairs,
+        settings.rounds + (0 if sets else 1),
+        # Once more on the benign prompts.
+        measured * (len(CONDITIONS) + 1),
+    )

@@ -1,51 +1,49 @@
-"""What a masked-DPO run does, from opening the model to the tables before and after.
+"""What a masked-DPO run does: it opens the model, finds the set, and goes from round to round.
 
 Artifacts it leaves: ``settings.json``, ``parent.json`` (fingerprint of the model that is trained),
-``neurons.json`` (the frozen set), ``pairs.jsonl``, ``left_out_pairs.json``, ``frozen.json``
-(:class:`safeneuron.training.frozen.FrozenReport`), ``counts.json`` (sizes of the sets on the parent and
-on the trained model), and one evaluation each, rates as JSON and answers as parquet: ``before`` (the
-parent, its own sets), ``static`` (the trained model, the parent's sets) and ``adaptive`` (the trained
-model, sets found on it anew). The paper does not say which of the last two it reports (paper.md 3.2),
-so both are.
+``neurons.json`` (the set that the first round freezes), ``pairs.jsonl``, ``left_out_pairs.json``,
+``safety_sets.json`` (:mod:`safeneuron.training.safety_sets`), ``rounds.json``
+(:mod:`safeneuron.training.rounds`), and of its last round ``frozen.json``
+(:class:`safeneuron.training.frozen.FrozenReport`), ``counts.json`` (sizes of the sets on the parent and on
+the trained model) and one evaluation each, rates as JSON and answers as parquet: ``before`` (the parent, its
+own sets), ``static`` (the trained model, the parent's sets) and ``adaptive`` (the trained model, sets found
+on it anew). The paper does not say which of the last two it reports (paper.md 3.2), so both are.
 
 A run that is resumed comes here again and finds what it kept: answers, set, pairs, the reference's
-log-probabilities, its last checkpoint, its saved model.
+log-probabilities, the rounds it has finished, its last checkpoint, its saved model.
 """
 
 import shutil
-from dataclasses import asdict
+from dataclasses import replace
 
 import torch
 
-from safeneuron import pace
 from safeneuron.compute import shared_threads
 from safeneuron.errors import UserError
-from safeneuron.evaluation import evaluate_once
-from safeneuron.models.card import CARD, ModelCard
-from safeneuron.models.catalogue import open_card, open_model
+from safeneuron.models.catalogue import open_model
 from safeneuron.models.device import in_float32_on_one_device
-from safeneuron.models.folder import save_folder
-from safeneuron.models.loaded import LoadedModel
 from safeneuron.models.parity import require_parity
 from safeneuron.models.sources.runs import SOURCE as RUNS
-from safeneuron.models.sources.runs import model_folder, saved_card
+from safeneuron.models.sources.runs import saved_card
 from safeneuron.neurons import NeuronSet
-from safeneuron.progress import Progress
-from safeneuron.prompts.evaluated import EvaluationPrompts, run_prompts
-from safeneuron.prompts.pair_files import load_pairs, save_pairs
-from safeneuron.prompts.pairs import PreferencePair, build_pairs, limited_counts
-from safeneuron.prompts.sifting import NO_TEMPLATE, TOO_LONG, SiftedPairs, fitting
-from safeneuron.robustness import EvaluationSettings, answers_to_give
-from safeneuron.runs import curves, store
-from safeneuron.runs.worker import Reporter, part
+from safeneuron.runs import store
+from safeneuron.runs.worker import Reporter
 from safeneuron.scores.score import ScoreTable
-from safeneuron.scoring import score_table
-from safeneuron.selection import Selection
+from safeneuron.scoring import kept_score_table, score_table
+from safeneuron.selection import Selection, set_names
 from safeneuron.training.checkpoints import checkpoints_folder
-from safeneuron.training.masked_dpo import train_masked_dpo
-from safeneuron.training.reporting import REFERENCE, TRAINING
-from safeneuron.training.settings import TrainingSettings, steps_in_words
-from safeneuron.training.start import GIVEN, LEFT_OUT, PAIRS_FILE
+from safeneuron.training.one_round import RoundPlan, evaluate_round, train_round
+from safeneuron.training.rounds import (
+    RoundResult,
+    has_another,
+    is_saved,
+    of_this_round,
+    rounds_done,
+    set_apart,
+)
+from safeneuron.training.safety_sets import RoundSets, keep_safety_sets
+from safeneuron.training.settings import TrainingSettings
+from safeneuron.training.start import GIVEN
 
 
 def run(report: Reporter) -> None:
@@ -53,48 +51,38 @@ def run(report: Reporter) -> None:
     # This process does nothing else, so its only thread may keep the setting.
     torch.set_num_threads(shared_threads(busy=True))
     in_float32_on_one_device()
-    facts = store.get_json(report.run_id, "settings")
+    run_id = report.run_id
+    facts = store.get_json(run_id, "settings")
     source, set_name = facts.pop("source"), facts.pop("set")
     settings = TrainingSettings.from_json(facts)
 
     report("Opening the model", 0.0)
-    parent = open_model(source, report)
-    _require_same_model(report.run_id, parent.fingerprint)
-    require_parity(parent, report)
-    table = score_table(parent, pooling=settings.pooling, progress=report)
-    neurons = _frozen_set(report.run_id, set_name, table, settings)
+    loaded = open_model(source, report)
+    _require_same_model(run_id, loaded.fingerprint)
+    require_parity(loaded, report)
+    table = score_table(loaded, pooling=settings.pooling, progress=report)
+    neurons = _first_set(run_id, set_name, table, settings)
     sets = table.select(settings.thresholds)
+    keep_safety_sets(run_id, RoundSets(0, loaded.fingerprint, sets, 0))
     # A set of the person's own takes the place of the one that it is named after.
     sets |= {neurons.name: neurons} if neurons.name in sets else {}
+    plan = RoundPlan(run_id, source, loaded.card, sets, settings)
 
-    if not (model_folder(report.run_id) / CARD).is_file():
-        _train(report, parent, neurons, sets["FULL"], source, settings)
-    untrained = parent.card
-    del parent
-    trained = RUNS.load(saved_card(report.run_id), report)
-
-    report("Scoring", 0.0)
-    # So that the sidebar says green, or the run red, before anyone reads a number of the new model.
-    require_parity(trained, report)
-    with pace.measured("run scoring", 1, untrained):
-        table = score_table(trained, pooling=settings.pooling, progress=report)
-    found = table.select(settings.thresholds)
-    store.put_json(
-        report.run_id,
-        "counts",
-        {
-            "parent": {name: len(chosen) for name, chosen in sets.items()},
-            "trained": {name: len(chosen) for name, chosen in found.items()},
-        },
-    )
-
-    report("Evaluating", 0.0)
-    prompts = run_prompts(settings.evaluation_prompts)
-    _evaluate(report.run_id, "static", trained, sets, prompts, part(report, 0.0, 1 / 3), untrained)
-    _evaluate(report.run_id, "adaptive", trained, found, prompts, part(report, 1 / 3, 2 / 3), untrained)
-    del trained
-    # The parent in memory was trained in place, so the one before training is opened anew.
-    _evaluate(report.run_id, "before", open_card(untrained), sets, prompts, part(report, 2 / 3, 1.0), untrained)
+    done = list(rounds_done(run_id))
+    while has_another(settings, done, _before(run_id)):
+        number = len(done) + 1
+        progress = of_this_round(report, number, settings.rounds)
+        if done:
+            # Only one model at a time is in memory.
+            loaded = None
+            earlier = set_apart(run_id, number - 1)
+            neurons = _grown(run_id, set_name, done[-1], settings)
+            loaded = None if is_saved(run_id) else RUNS.load(saved_card(earlier), progress)
+        if not is_saved(run_id):
+            train_round(plan, number, loaded, neurons, progress)
+        loaded = None
+        done.append(evaluate_round(plan, number, neurons, progress))
+    shutil.rmtree(checkpoints_folder(run_id), ignore_errors=True)
 
 
 def _require_same_model(run_id: str, fingerprint: str) -> None:
@@ -113,103 +101,35 @@ def _require_same_model(run_id: str, fingerprint: str) -> None:
         )
 
 
-def _train(
-    report: Reporter,
-    parent: LoadedModel,
-    neurons: NeuronSet,
-    full: NeuronSet,
-    source: str,
-    settings: TrainingSettings,
-) -> None:
-    """Train the model in place, prove that the frozen neurons are what they were, and save it."""
-    run_id = report.run_id
-    pairs = _pairs(report, parent, full, settings)
-    folder = checkpoints_folder(run_id)
-    folder.mkdir(exist_ok=True)
-    result = train_masked_dpo(
-        parent,
-        neurons,
-        pairs,
-        settings.dpo,
-        _timing(report, len(pairs), settings, parent.card),
-        lambda step, values: curves.log_metrics(run_id, step, values),
-        folder,
-    )
-    store.put_json(run_id, "frozen", asdict(result.frozen))
-    if not result.frozen.identical:
-        raise UserError(
-            f"Frozen neurons moved by up to {result.frozen.max_abs_diff:g}, so the model was not saved; "
-            "please report this, it must not happen."
-        )
-    report("Saving", 0.0)
-    _save(run_id, parent, neurons, source, result.steps)
-    shutil.rmtree(folder)
+def _before(run_id: str) -> list[dict]:
+    """Return the rows of the parent's evaluation, none until it has been evaluated."""
+    return store.get_json(run_id, "before")["rows"] if store.has_artifact(run_id, "before.json") else []
 
 
-def _frozen_set(run_id: str, name: str, table: ScoreTable, settings: TrainingSettings) -> NeuronSet:
+def _first_set(run_id: str, name: str, table: ScoreTable, settings: TrainingSettings) -> NeuronSet:
     """Return the set that the run was started with, and keep one that needed the scores."""
     if store.has_artifact(run_id, "neurons.json"):
         return NeuronSet.from_json(store.get_json(run_id, "neurons"))
-    given = {key: NeuronSet.from_json(found) for key, found in store.get_json(run_id, GIVEN).items()}
-    selection = Selection(name, table.model, table.shape, given)
-    neurons = selection.neurons(table, settings.thresholds, settings.dpo.seed)
+    neurons = _found(run_id, name, table, settings)
     store.put_json(run_id, "neurons", neurons.to_json())
     return neurons
 
 
-def _pairs(
-    report: Reporter, parent: LoadedModel, full: NeuronSet, settings: TrainingSettings
-) -> tuple[PreferencePair, ...]:
-    """Return the pairs that the run has, a person's own or built ones, or build as many as the steps can take in.
+def _found(run_id: str, name: str, table: ScoreTable, settings: TrainingSettings) -> NeuronSet:
+    """Return what the run's set is by these scores."""
+    kept = store.get_json(run_id, GIVEN) if store.has_artifact(run_id, f"{GIVEN}.json") else {}
+    given = {key: NeuronSet.from_json(found) for key, found in kept.items()}
+    selection = Selection(name, table.model, table.shape, given)
+    return selection.neurons(table, settings.thresholds, settings.dpo.seed)
 
-    What is too long is left out, and kept how many pairs that is.
+
+def _grown(run_id: str, name: str, last: RoundResult, settings: TrainingSettings) -> NeuronSet:
+    """Return what a further round freezes: what the last one did, and what is found on the model that it left.
+
+    A set that was given neuron by neuron is found nowhere, and stays as it is.
     """
-    path = store.artifacts_folder(report.run_id) / PAIRS_FILE
-    if path.is_file():
-        pairs = load_pairs(path)
-    else:
-        limit = settings.dpo.max_steps * settings.dpo.pairs_per_step
-        counts = limited_counts(settings.harmful_pairs, settings.twin_pairs, settings.benign_pairs, limit)
-        pairs = build_pairs(parent, full, "train", *counts, settings.dpo.seed, report, settings.answer_tokens)
-        save_pairs(path, pairs)
-    before = store.get_json(report.run_id, LEFT_OUT) if store.has_artifact(report.run_id, f"{LEFT_OUT}.json") else {}
-    # A resumed run has counted its own before.
-    before = {reason: count for reason, count in before.items() if reason not in (TOO_LONG, NO_TEMPLATE)}
-    found = fitting(SiftedPairs(pairs, before), parent.tokenizer, settings.dpo.max_length)
-    store.put_json(report.run_id, LEFT_OUT, dict(found.left_out))
-    if not found.pairs:
-        raise UserError(f"There is no pair left to train on. {found.sentence} Give others, or raise --max-length.")
-    return found.pairs
-
-
-def _timing(progress: Progress, pairs: int, settings: TrainingSettings, card: ModelCard) -> Progress:
-    """Return a progress that keeps the pace of the two long steps of training."""
-    progress = pace.timing(progress, REFERENCE, "run reference", pairs, card)
-    return pace.timing(progress, TRAINING, "run pair", settings.dpo.max_steps * settings.dpo.pairs_per_step, card)
-
-
-def _save(run_id: str, trained: LoadedModel, neurons: NeuronSet, source: str, steps: int) -> None:
-    facts = {
-        "title": f"{trained.card.title}, {neurons.name} frozen, {steps_in_words(steps)}",
-        "origin": f"Trained from {trained.card.title} by masked DPO: {steps_in_words(steps)} with the "
-        f"{len(neurons)} neurons of {neurons.name} constant.",
-        "parent": source,
-    }
-    save_folder(trained.model, trained.tokenizer, model_folder(run_id), facts)
-
-
-def _evaluate(
-    run_id: str,
-    name: str,
-    model: LoadedModel,
-    sets: dict[str, NeuronSet],
-    prompts: EvaluationPrompts,
-    progress: Progress,
-    card: ModelCard,
-) -> None:
-    """Evaluate a model and keep the table; the pace is kept as that of the model which was trained."""
-    count = answers_to_give(model.fingerprint, sets, prompts, EvaluationSettings())
-    with pace.measured("run answer", count, card):
-        table = evaluate_once(model, sets, prompts, progress=progress)
-    store.put_json(run_id, name, {"model": table.model, "rows": table.rows()})
-    store.put_table(run_id, f"{name}_answers", table.answers)
+    if not (store.has_artifact(run_id, f"{GIVEN}.json") or name in set_names()):
+        return last.neurons
+    table = kept_score_table(last.model, pooling=settings.pooling)
+    both = last.neurons | _found(run_id, name, table, settings)
+    return replace(both, name=last.neurons.name, origin={"union over rounds": last.round + 1, "set": name})

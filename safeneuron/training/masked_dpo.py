@@ -79,6 +79,8 @@ def train_masked_dpo(
     progress: Progress = silent,
     on_metrics: OnMetrics | None = None,
     folder: Path | None = None,
+    reference: Path | None = None,
+    watchers: Sequence[TrainerCallback] = (),
 ) -> MaskedDPOResult:
     """Train ``loaded.model`` in place, with the set's parameters constant.
 
@@ -97,6 +99,10 @@ def train_masked_dpo(
     folder : Path, optional
         Where checkpoints are kept. One that lies there is gone on from, with the same arguments and the same
         untrained model, and the end is the same bit for bit.
+    reference : Path, optional
+        Log-probabilities that an earlier round of the run kept, of the same pairs; they take the place of this model's.
+    watchers : sequence of TrainerCallback
+        Of them, each is told how the training goes on, and none may change it.
 
     Raises
     ------
@@ -120,9 +126,11 @@ def train_masked_dpo(
         # Of the untrained model: a checkpoint that is gone on from is loaded later, and so proven as well.
         start = weight_slices(loaded.model, neurons, settings.freeze_down_column)
         adapter = lora_config(loaded.model, settings)
-        trainer = dpo_trainer(loaded, pairs, config, progress, folder, adapter, settings.compared_tokens)
+        trainer = dpo_trainer(loaded, pairs, config, progress, folder, adapter, settings.compared_tokens, reference)
         if on_metrics:
             trainer.add_callback(MetricsCallback(on_metrics))
+        for watcher in watchers:
+            trainer.add_callback(watcher)
         stop = OrderlyStopCallback(TRAINING, progress, checkpoint=folder is not None)
         trainer.add_callback(stop)
         frozen = FrozenNeurons(lora_slices(loaded.model, neurons, settings.freeze_down_column) if adapter else start)
@@ -177,6 +185,7 @@ def dpo_trainer(
     folder: Path | None = None,
     adapter: "LoraConfig | None" = None,
     compared_tokens: int = 0,
+    reference: Path | None = None,
 ) -> "MaskedDPOTrainer":
     """Build the trainer, which puts the adapter on and computes the reference log-probabilities of every pair."""
     from datasets import Dataset, disable_progress_bars
@@ -192,6 +201,7 @@ def dpo_trainer(
         progress=progress,
         folder=folder,
         compared_tokens=compared_tokens,
+        reference=reference,
         peft_config=adapter,
     )
 

@@ -160,6 +160,12 @@ class TrainingSettings:
         At most so many of a person's own pairs, drawn at random.
     evaluation_limit : int or None
         Harmful test prompts in the evaluation; None takes 64, or 10 in a run of less than 8 steps.
+    rounds : int
+        How often at most: identify, freeze all that was ever found, train, evaluate (paper.md 2.3).
+    stop_when_flat : bool
+        Begin no further round once the last one has not raised the refusal rate under FULL (found anew).
+    evaluate_every : int
+        Refusal scores of the panel's prompts after every so many optimiser steps; 0 measures none.
     """
 
     dpo: MaskedDPOSettings = MaskedDPOSettings()
@@ -172,6 +178,9 @@ class TrainingSettings:
     safety_share: float | None = None
     pairs_limit: int | None = None
     evaluation_limit: int | None = None
+    rounds: int = 1
+    stop_when_flat: bool = False
+    evaluate_every: int = 0
 
     def __post_init__(self) -> None:
         check_thresholds(self.thresholds)
@@ -182,6 +191,10 @@ class TrainingSettings:
         object.__setattr__(self, "safety_share", self.safety_share or None)
         if self.safety_share is not None and not 0 < self.safety_share < 1:
             raise UserError("The share of safety pairs lies between 0 and 1, such as 0.3; choose another.")
+        if self.rounds < 1:
+            raise UserError("A run has at least one round; raise --rounds.")
+        if self.evaluate_every < 0:
+            raise UserError("Refusals are measured every so many steps, or never with 0; raise --evaluate-every.")
 
     @property
     def evaluation_prompts(self) -> int:

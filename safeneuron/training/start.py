@@ -15,6 +15,7 @@ from safeneuron.runs.launcher import launch
 from safeneuron.selection import understood
 from safeneuron.sets.belonging import checked
 from safeneuron.training.checkpoints import require_room
+from safeneuron.training.rounds import phases_of
 from safeneuron.training.settings import TrainingSettings, steps_in_words
 
 KIND = "masked-dpo"
@@ -24,16 +25,6 @@ LEFT_OUT = "left_out_pairs"
 """Artifact: how many of a person's own pairs are not trained on, by reason."""
 GIVEN = "given_sets"
 """Name under which the kept sets that the frozen one is made of lie with a run whose frozen set needs scores."""
-PHASES = {
-    "Opening the model": 2.0,
-    "Building preference pairs": 15.0,
-    "Reference log-probabilities": 10.0,
-    "Training": 40.0,
-    "Saving": 1.0,
-    "Scoring": 10.0,
-    "Evaluating": 25.0,
-}
-"""The phases in order, each with its share of a run of the usual length."""
 
 
 def start_training(
@@ -78,13 +69,13 @@ def start_training(
             neurons = selection.neurons()
     else:
         neurons = checked(neurons, *known)
-    require_room(card, settings.dpo)
+    require_room(card, settings)
     name = neurons if isinstance(neurons, str) else neurons.name
     info = store.create_run(
         f"{card.title}, {name} frozen, {steps_in_words(settings.dpo.max_steps)}",
         KIND,
         _parameters(source, name, settings),
-        PHASES,
+        phases_of(settings.rounds),
     )
     try:
         store.put_json(info.id, "settings", {"source": absolute(source), "set": name} | settings.to_json())

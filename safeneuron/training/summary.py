@@ -8,6 +8,7 @@ from safeneuron.robustness import ConditionResult, RobustnessTable
 from safeneuron.runs import curves, store
 from safeneuron.runs.resuming import resumable
 from safeneuron.training.checkpoints import progress_kept
+from safeneuron.training.rounds import round_rows
 from safeneuron.training.start import KIND, LEFT_OUT
 
 TABLES = ("before", "static", "adaptive")
@@ -26,8 +27,8 @@ def run_summary(run_id: str) -> dict[str, Any]:
         on the parent and the trained model; ``curve``: the fingerprint of the degradation curve that a job
         measures; ``tables``: the rows of the evaluations ``before`` (parent, its own sets), ``static`` (trained
         model, the parent's sets) and ``adaptive`` (trained model, sets found on it anew), as far as they were
-        made; ``parameters`` it was started with; ``events`` (time in seconds since the epoch, text), oldest
-        first.
+        made; ``rounds``: :func:`safeneuron.training.rounds.round_rows`; ``parameters`` it was started with;
+        ``events`` (time in seconds since the epoch, text), oldest first.
     """
     info = store.get_run(run_id)
 
@@ -50,6 +51,7 @@ def run_summary(run_id: str) -> dict[str, Any]:
         "counts": kept("counts"),
         "curve": kept("curve"),
         "tables": {name: table["rows"] for name, table in found.items() if table},
+        "rounds": round_rows(info.id),
         "parameters": dict(info.parameters),
         "events": [asdict(event) for event in store.events(info.id)],
     }

@@ -4,6 +4,7 @@ Imported by the process that trains only: TRL takes some ten seconds.
 """
 
 import shutil
+from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -36,6 +37,8 @@ class MaskedDPOTrainer(DPOTrainer):
         keeps nothing.
     compared_tokens : int
         Tokens of both answers that count, from their beginning; 0 is all.
+    reference : Path or None
+        The file of log-probabilities to use instead of the model's own.
     """
 
     def __init__(
@@ -44,11 +47,13 @@ class MaskedDPOTrainer(DPOTrainer):
         progress: Progress = silent,
         folder: Path | None = None,
         compared_tokens: int = 0,
+        reference: Path | None = None,
         **kwargs: Any,
     ) -> None:
         self._progress = progress
         self._folder = folder
         self._compared_tokens = compared_tokens
+        self._reference = reference
         self._batches = self._done = 0
         if folder is not None:
             remove_abandoned(folder)
@@ -69,8 +74,17 @@ class MaskedDPOTrainer(DPOTrainer):
         """Return the dataset with the reference's log-probabilities, those kept where they are of the same texts."""
         self._batches = -(-len(dataset) // batch_size)
         ids = [dataset[column] for column in ("prompt_ids", "chosen_ids", "rejected_ids")]
-        of = fingerprint([list(column) for column in ids], self._precompute_model_hash)
-        kept = _kept_reference(self._folder, of)
+        of = {"texts": fingerprint([list(column) for column in ids]), "model": self._precompute_model_hash}
+        if self._reference is not None:
+            # That of an earlier round is of another model by intent.
+            kept = _kept_reference(self._reference, {"texts": of["texts"]})
+            if kept is None:
+                raise UserError(
+                    f"{self._reference} lacks the log-probabilities of the model before the first round; start the run "
+                    "again."
+                )
+        else:
+            kept = _kept_reference(self._folder / REFERENCE_FILE, of) if self._folder else None
         if kept is not None:
             self._progress(REFERENCE, 1.0)
             return concatenate_datasets([dataset, kept], axis=1)
@@ -78,7 +92,7 @@ class MaskedDPOTrainer(DPOTrainer):
         found = super()._precompute_ref_logps(dataset, name, batch_size)
         if self._folder is not None:
             with replacing(self._folder / REFERENCE_FILE) as staging:
-                save_file({column: torch.tensor(found[column][:]) for column in COLUMNS}, staging, metadata={"of": of})
+                save_file({column: torch.tensor(found[column][:]) for column in COLUMNS}, staging, metadata=of)
         return found
 
     def compute_ref_log_probs(self, model: Any, inputs: dict[str, Any]) -> Any:
@@ -128,12 +142,11 @@ class MaskedDPOTrainer(DPOTrainer):
             raise UserError(f"The run's checkpoint does not fit its model ({names}); start the run again.")
 
 
-def _kept_reference(folder: Path | None, of: str) -> Dataset | None:
+def _kept_reference(path: Path, of: Mapping[str, str]) -> Dataset | None:
     """Return the columns that an earlier process of this run kept, if they are of the same texts and model."""
-    path = folder / REFERENCE_FILE if folder else None
-    if path is None or not path.is_file():
+    if not path.is_file():
         return None
     with safe_open(path, "pt") as file:
-        if file.metadata()["of"] != of:
+        if not of.items() <= (file.metadata() or {}).items():
             return None
         return Dataset.from_dict({column: file.get_tensor(column).numpy() for column in COLUMNS})

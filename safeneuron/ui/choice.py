@@ -64,7 +64,8 @@ def short_name(source: str) -> str:
     if not source.startswith("run:"):
         return source
     plain, name = split(source)
-    return plain[: len("run:") + RUN_DIGITS] + (MARK + name if name else "")
+    run, dash, earlier_round = plain.partition("-")
+    return run[: len("run:") + RUN_DIGITS] + dash + earlier_round + (MARK + name if name else "")
 
 
 def label(card: ModelCard) -> str:

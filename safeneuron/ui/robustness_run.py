@@ -15,10 +15,11 @@ VIEWS = {"static": "the parent's sets", "adaptive": "sets found anew"}
 def run_of(card: ModelCard, other: ModelCard | None) -> str | None:
     """Return the run that made the chosen model, or the one it is compared with, if a run made either.
 
-    A run's model spoken to in another chat format has not been evaluated by the run.
+    A run's model spoken to in another chat format has not been evaluated by the run, and the tables that it keeps with
+    every answer are those of its last round.
     """
     for found in (card, other):
-        if found and found.source.startswith("run:") and not found.chat:
+        if found and found.source.startswith("run:") and not found.chat and "-" not in found.source:
             return found.source
     return None
 

@@ -4,9 +4,14 @@ import streamlit as st
 
 from safeneuron.errors import UserError
 from safeneuron.models.card import ModelCard
+from safeneuron.plots.figure import Figure
+from safeneuron.plots.refusals_while_training import refusals_while_training
 from safeneuron.plots.training_curves import CURVES, RunCurves, training_curves
+from safeneuron.prompts.builtin import PANEL_PROMPTS
+from safeneuron.refusal.judges.log_odds import JUDGE
 from safeneuron.runs import curves, store
 from safeneuron.runs.info import RunInfo
+from safeneuron.training.watched import MEMORY, PEAK, SPEED, refusal_curves
 from safeneuron.ui import figure, resources
 from safeneuron.ui.choice import short_name
 
@@ -19,7 +24,7 @@ def compared_run(other: ModelCard | None, shown: RunInfo) -> RunInfo | None:
         st.caption(f"No run made {other.title}, so there are no curves of it to compare with.")
         return None
     try:
-        found = store.get_run(other.source)
+        found = store.get_run(other.source.partition("-")[0])
     except UserError:
         st.caption(f"The run that made {other.title} is not in this workspace's run store, so it has no curves here.")
         return None
@@ -38,6 +43,11 @@ def show(info: RunInfo, compared: RunInfo | None) -> None:
     )
     if len(drawn.data):
         figure.show(drawn, key="run_curves")
+    drawn, speed = resources.curve_figures().get(("refusals", *stamps[:1]), lambda: _watched(info))
+    if speed:
+        st.caption(speed)
+    if drawn:
+        figure.show(drawn, key="refusal_curves")
 
 
 def _curves(info: RunInfo) -> RunCurves:
@@ -47,4 +57,19 @@ def _curves(info: RunInfo) -> RunCurves:
 
 
 def _steps(info: RunInfo) -> int:
-    return int(info.parameters.get("max_steps", 0))
+    return int(info.parameters.get("max_steps", 0)) * int(info.parameters.get("rounds", 1))
+
+
+def _watched(info: RunInfo) -> tuple[Figure | None, str]:
+    """Return the figure of the refusals that were measured meanwhile, if any, and speed and memory in words."""
+    logged = set(curves.metric_keys(info.id)) if curves.metrics_stamp(info.id) else set()
+    found = {
+        name: (curve.steps, curve.values)
+        for key, name in refusal_curves().items()
+        if key in logged and len((curve := curves.metric_history(info.id, key)).steps)
+    }
+    drawn = refusals_while_training(found, PANEL_PROMPTS, JUDGE.name, _steps(info)) if found else None
+    units = {SPEED: "{:,.0f} tokens per second", MEMORY: "{:,.0f} MB of memory", PEAK: "{:,.0f} MB at most on the GPU"}
+    values = {key: curves.metric_history(info.id, key).values for key in units if key in logged}
+    words = [text.format(values[key][-1]) for key, text in units.items() if key in values]
+    return drawn, f"Last step: {', '.join(words)}." if words else ""

@@ -12,6 +12,7 @@ from safeneuron.models.card import ModelCard
 from safeneuron.runs import launcher, store
 from safeneuron.runs.info import RunInfo
 from safeneuron.runs.resuming import resumable, resume
+from safeneuron.standing import log_tail, remaining
 from safeneuron.training.checkpoints import progress_kept
 from safeneuron.ui import run_curves, words
 
@@ -96,10 +97,19 @@ def _view(info: RunInfo, compared: RunInfo | None) -> None:
             resume(info.id)
             st.rerun()
     run_curves.show(info, compared)
+    _log(info)
     with st.expander("History and settings"):
         for event in store.events(info.id):
             st.markdown(f"`{time.strftime('%H:%M:%S', time.localtime(event.time))}` {event.text}")
         st.json(dict(info.parameters), expanded=False)
+
+
+def _log(info: RunInfo) -> None:
+    """Show the last lines that the process printed, open where the run has failed."""
+    text = log_tail(info.id)
+    if text:
+        with st.expander("Log", expanded=info.status == "failed", icon=":material/terminal:"):
+            st.code(text, language=None, wrap_lines=True)
 
 
 def _cancel_button(info: RunInfo) -> None:
@@ -126,3 +136,5 @@ def _state(info: RunInfo) -> None:
         st.markdown("  →  ".join(marks))
         detail = f" · {info.step}" if info.step else ""
         st.progress(info.progress, f"{info.phase or 'Waiting to start'}{detail} · {info.progress:.0%} of the whole run")
+        if left := remaining(info):
+            st.caption(f":material/schedule: {left}", help=words.REMAINING)

@@ -47,6 +47,7 @@ FURTHER: Mapping[str, NumberField] = {
     "lora_rank": NumberField("LoRA rank", 0, 512, 4, words.LORA),
     "lora_alpha": NumberField("LoRA alpha", 1.0, 1024.0, 4.0, "The adapter counts alpha divided by rank."),
     "save_steps": NumberField("Steps per checkpoint", 0, 10_000, 4, words.CHECKPOINTS),
+    "evaluate_every": NumberField("Refusals every … steps", 0, 10_000, 1, words.EVALUATE_EVERY),
     "evaluation_limit": NumberField("Evaluation prompts", 1, 512, 2, words.EVALUATION_PROMPTS, empty="64 or 10"),
 }
 """By field of the settings."""
@@ -66,6 +67,8 @@ SHOWN = {
     "twin_pairs": "twin_pairs",
     "benign_pairs": "benign_pairs",
     "freeze_down_column": "freeze_down_column",
+    "rounds": "rounds",
+    "stop_when_flat": "stop_when_flat",
 } | {name: name for name in FURTHER}
 """The widgets by key, with the field that each one changes."""
 
@@ -123,6 +126,12 @@ def further() -> None:
             placeholder="all linear modules of the layers",
             help="Names such as q_proj v_proj, with spaces between them. Only with a LoRA rank above 0.",
         )
+
+
+def rounds() -> None:
+    """Draw how many rounds there are to be."""
+    count = st.number_input("Rounds", 1, 20, key="rounds", help=words.ROUNDS)
+    st.toggle("Stop when refusals rise no more", key="stop_when_flat", help=words.STOP_WHEN_FLAT, disabled=count == 1)
 
 
 def chosen(control: str) -> TrainingSettings:

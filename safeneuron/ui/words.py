@@ -234,6 +234,20 @@ CHECKPOINTS = (
     "Whatever happens to the run, it can be resumed from its last checkpoint and ends as if nothing had happened. 0 "
     "writes one only when you cancel it."
 )
+REMAINING = (
+    "At the pace so far, and by how long each phase usually takes; a run that was resumed seems faster at first."
+)
+ROUNDS = (
+    "Training moves safety to other neurons. Each round finds the safety neurons of the model as it is by then, adds "
+    "them to those found before, freezes all of them and trains again (the paper's T1, T2, T3)."
+)
+STOP_WHEN_FLAT = (
+    "No further round once the last one has not raised the refusal rate with FULL, found anew, switched off."
+)
+EVALUATE_EVERY = (
+    "How much is refused meanwhile, with nothing, ES, SAS, FULL and as many random neurons switched off: 16 harmful "
+    "and 16 benign prompts, judged by the first token alone. 0 measures only at the end of the round."
+)
 EVALUATION_PROMPTS = (
     "Harmful test prompts that are answered under five ablations; benign prompts and twins in proportion."
 )

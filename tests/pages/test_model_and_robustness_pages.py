@@ -16,7 +16,8 @@ from safeneuron.refusal.rates import rate
 from safeneuron.robustness import CONDITIONS, ConditionResult
 from safeneuron.runs import store
 from safeneuron.sizes import size_words
-from safeneuron.training.start import KIND, PHASES
+from safeneuron.training.rounds import PHASES
+from safeneuron.training.start import KIND
 from tests.pages.conftest import keep_statistics
 from tests.tiny_gguf import write_gguf
 

@@ -15,7 +15,8 @@ from safeneuron.pace import Pace
 from safeneuron.prompts.pair_files import load_pairs
 from safeneuron.runs import curves, launcher, store
 from safeneuron.training import start
-from safeneuron.training.start import KIND, PHASES
+from safeneuron.training.rounds import PHASES
+from safeneuron.training.start import KIND
 
 Usage = namedtuple("Usage", "total used free")
 

@@ -15,6 +15,7 @@ from safeneuron.plots.rate_differences import rate_differences
 from safeneuron.plots.refusal_bars import refusal_bars
 from safeneuron.plots.refusal_by_layer import refusal_by_layer
 from safeneuron.plots.refusal_meter import refusal_meter
+from safeneuron.plots.refusals_while_training import refusals_while_training
 from safeneuron.plots.score_histogram import score_histogram
 from safeneuron.plots.training_curves import RunCurves, training_curves
 from safeneuron.refusal.reading import Reading
@@ -112,6 +113,12 @@ FIGURES = {
     "lens": lambda: logit_lens(STREAM, 3),
     "refusal by layer": lambda: refusal_by_layer([STREAM]),
     "attribution": lambda: logit_attribution([STREAM]),
+    "refusals while training": lambda: refusals_while_training(
+        {name: (np.array([0, 2]), np.array([0.25, 0.5])) for name in ("ORI", "FULL", "RANDOM", "benign")},
+        16,
+        "log-odds",
+        2,
+    ),
     "curves": lambda: training_curves([RunCurves("a run", 0, LOSS)], 2),
     "two runs": lambda: training_curves([RunCurves("a run", 3, LOSS), RunCurves("another", 0, LOSS)], 2),
 }

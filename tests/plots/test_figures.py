@@ -120,6 +120,19 @@ def test_each_run_has_its_colour_whatever_it_is_compared_with():
     assert [trace.name for trace in FIGURES["two runs"]().plotly.data if trace.showlegend] == ["another", "a run"]
 
 
+def test_refusals_while_training_have_the_conditions_colours_and_intervals():
+    figure = FIGURES["refusals while training"]()
+    lines = {trace.name: trace for trace in figure.plotly.data}
+    assert list(lines) == ["ORI", "FULL", "RANDOM", "benign prompts"]
+    assert lines["FULL"].line.color == palette.CONDITIONS["FULL"]
+    assert lines["benign prompts"].line.dash == "dot" and lines["FULL"].line.dash == "solid"
+    assert lines["FULL"].y.tolist() == [25.0, 50.0]
+    assert "n = 16" in figure.title and "log-odds" in figure.title
+    row = figure.data.iloc[0]
+    # Wilson's interval of 4 in 16.
+    assert (row["low"], row["high"]) == (pytest.approx(0.1018, abs=1e-3), pytest.approx(0.4950, abs=1e-3))
+
+
 def test_distributions_are_shares_of_each_class_in_the_same_bins():
     figure = FIGURES["distributions"]()
     harmful, benign = figure.plotly.data
@@ -144,6 +157,7 @@ def test_figures_need_no_torch():
     code = (
         "import sys; import safeneuron.plots.neuron_map, safeneuron.plots.per_layer, safeneuron.plots.refusal_bars, "
         "safeneuron.plots.refusal_meter, safeneuron.plots.training_curves, safeneuron.plots.logit_lens, "
+        "safeneuron.plots.refusals_while_training, "
         "safeneuron.plots.refusal_by_layer, safeneuron.plots.logit_attribution, "
         "safeneuron.plots.activation_by_category, safeneuron.plots.token_colours; "
         "assert not {'torch', 'transformers', 'streamlit'} & set(sys.modules)"

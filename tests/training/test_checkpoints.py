@@ -21,7 +21,7 @@ from safeneuron.training import checkpoints
 from safeneuron.training.checkpoints import checkpoint_step, last_checkpoint
 from safeneuron.training.masked_dpo import train_masked_dpo
 from safeneuron.training.reporting import REFERENCE, TRAINING
-from safeneuron.training.settings import MaskedDPOSettings
+from safeneuron.training.settings import MaskedDPOSettings, TrainingSettings
 from tests.tiny_models import CASES
 
 # Two passes over six pairs, of which the second begins in the middle of the steps.
@@ -237,8 +237,14 @@ def test_the_disk_that_a_run_needs_is_what_it_writes(llama, model_folder, whole,
         train(llama, whole[0], tmp_path / str(lora), stop_after=3, settings=settings)
         written = size(tmp_path / str(lora) / "checkpoint-3")
         # Names and shapes beside the numbers are much of so small a file.
-        assert checkpoints.disk_need(card, settings) == pytest.approx(max(2 * written, written + 79_000), rel=0.5)
-    assert checkpoints.disk_need(card, replace(SETTINGS, save_steps=0)) < checkpoints.disk_need(card, SETTINGS)
+        assert checkpoints.disk_need(card, TrainingSettings(settings)) == pytest.approx(
+            max(2 * written, written + 79_000), rel=0.5
+        )
+    whole_run = TrainingSettings(SETTINGS)
+    need = checkpoints.disk_need(card, whole_run)
+    assert checkpoints.disk_need(card, TrainingSettings(replace(SETTINGS, save_steps=0))) < need
+    model = size(model_folder)
+    assert checkpoints.disk_need(card, replace(whole_run, rounds=3)) == pytest.approx(need + 2 * model, rel=0.1)
     monkeypatch.setattr(checkpoints.shutil, "disk_usage", lambda path: type("Usage", (), {"free": 1000}))
     with pytest.raises(UserError, match="1.0 kB are free; free some space"):
-        checkpoints.require_room(card, SETTINGS)
+        checkpoints.require_room(card, whole_run)

@@ -19,8 +19,10 @@ from safeneuron.runs import curves, launcher, store
 from safeneuron.runs.resuming import resume
 from safeneuron.runs.worker import carry_out
 from safeneuron.sets.kept import keep_set
-from safeneuron.training import job, start
+from safeneuron.training import one_round, start
 from safeneuron.training.checkpoints import checkpoints_folder, progress_kept
+from safeneuron.training.rounds import PHASES, rounds_done
+from safeneuron.training.safety_sets import safety_sets
 from safeneuron.training.settings import MaskedDPOSettings, TrainingSettings
 from safeneuron.training.summary import run_summary
 from safeneuron.workspace import write_json
@@ -60,7 +62,7 @@ def test_the_whole_run_in_a_process_of_its_own(home, model_folder):
     assert store.get_run(run_id).active
     info = launcher.wait(run_id, interval=0.1)
     assert (info.status, info.message) == ("finished", "")
-    assert [event.text for event in store.events(run_id)] == ["Queued", "Started", *start.PHASES, "Finished"]
+    assert [event.text for event in store.events(run_id)] == ["Queued", "Started", *PHASES, "Finished"]
     assert info.parameters["set"] == "FULL"
     assert info.parameters["threshold_ES"] == 0.3
 
@@ -101,6 +103,16 @@ def test_the_whole_run_in_a_process_of_its_own(home, model_folder):
     summary = run_summary(run_id)
     assert summary["counts"]["parent"]["FULL"] == len(neurons)
     assert summary["model"] == info.source
+    rounds = safety_sets(run_id)
+    assert [(found.round, found.model, found.frozen) for found in rounds] == [
+        (0, parent.fingerprint, 0),
+        (1, trained.fingerprint, len(neurons)),
+    ]
+    assert rounds[0].sets["FULL"] == neurons
+    assert {name: len(found) for name, found in rounds[1].sets.items()} == summary["counts"]["trained"]
+    (only,) = rounds_done(run_id)
+    assert (only.neurons, only.frozen) == (neurons, store.get_json(run_id, "frozen"))
+    assert list(only.static) == summary["tables"]["static"] and list(only.adaptive) == summary["tables"]["adaptive"]
     assert list(summary["tables"]) == ["before", "static", "adaptive"]
     assert not list((home / "models").glob(".*"))
 
@@ -214,7 +226,7 @@ def test_a_run_cancelled_in_every_phase_and_resumed_each_time_ends_as_one_that_w
         carry_out(info.id, start.JOB)
         info = store.get_run(info.id)
     assert (info.status, info.message) == ("finished", "")
-    assert seen == [phase for phase in start.PHASES if phase != "Building preference pairs"], "the pairs are given"
+    assert seen == [phase for phase in PHASES if phase != "Building preference pairs"], "the pairs are given"
     assert cancels >= 4
     assert model_card(info.source).fingerprint == model_card(whole.source).fingerprint
     for name in ("before", "static", "adaptive"):
@@ -222,13 +234,13 @@ def test_a_run_cancelled_in_every_phase_and_resumed_each_time_ends_as_one_that_w
 
 
 def test_a_run_that_dies_while_it_is_evaluated_is_not_trained_again(run_here, monkeypatch):
-    evaluate = job._evaluate
-    monkeypatch.setattr(job, "_evaluate", lambda *arguments: 1 / 0)
+    evaluate = one_round._evaluate
+    monkeypatch.setattr(one_round, "_evaluate", lambda *arguments: 1 / 0)
     info = run_here("0:1")
     assert (info.status, info.phase) == ("failed", "Evaluating")
     assert progress_kept(info) == "Resuming goes on with the evaluation."
-    monkeypatch.setattr(job, "_evaluate", evaluate)
-    monkeypatch.setattr(job, "train_masked_dpo", None)
+    monkeypatch.setattr(one_round, "_evaluate", evaluate)
+    monkeypatch.setattr(one_round, "train_masked_dpo", None)
     resume(info.id)
     carry_out(info.id, start.JOB)
     assert store.get_run(info.id).status == "finished"
@@ -255,13 +267,13 @@ def test_a_run_speaks_to_the_model_as_it_was_named_and_so_does_its_model_afterwa
     save_chat("pirate", ChatFormat(system="You are a pirate."))
     source = f"{model_folder}#pirate"
     spoken = model_card(source)
-    saved = job._save
+    saved = one_round._save
 
     def save_and_reword(*arguments):
         saved(*arguments)
         save_chat("pirate", ChatFormat(system="Other words."))
 
-    monkeypatch.setattr(job, "_save", save_and_reword)
+    monkeypatch.setattr(one_round, "_save", save_and_reword)
     info = run_here("0:1", source=source)
     assert (info.status, info.message) == ("finished", "")
     trained = open_model(info.source)

@@ -1,4 +1,8 @@
-"""The model that a finished run left in the workspace: ``run:<id>``."""
+"""The model that a finished run left in the workspace: ``run:<id>``.
+
+A run of several rounds leaves the models of the earlier ones beside it, ``run:<id>-1`` and so on. Each is whole and
+evaluated before the next round begins, so that it may be used whatever becomes of the run.
+"""
 
 import logging
 import re
@@ -18,7 +22,7 @@ if TYPE_CHECKING:
     from safeneuron.models.loaded import LoadedModel
 
 PREFIX = "run:"
-RUN_FOLDER = re.compile("[0-9a-f]{32}")
+RUN_FOLDER = re.compile("([0-9a-f]{32})(-[0-9]+)?")
 
 
 class Runs:
@@ -40,7 +44,12 @@ class Runs:
         if not source.startswith(PREFIX):
             return None
         wanted = source.removeprefix(PREFIX)
-        found = [folder for folder in _folders() if wanted and folder.name.startswith(wanted)]
+        digits, _, earlier = wanted.partition("-")
+        found = [
+            folder
+            for folder, (name, _, number) in ((folder, folder.name.partition("-")) for folder in _folders())
+            if digits and name.startswith(digits) and number == earlier
+        ]
         if len(found) != 1:
             raise UserError(
                 f"There {'are several finished runs' if found else 'is no finished run'} {wanted!r}; "
@@ -79,6 +88,11 @@ def model_folder(source: str) -> Path:
     return workspace() / "models" / source.removeprefix(PREFIX)
 
 
+def of_round(run_id: str, number: int) -> str:
+    """Return the name, after ``run:``, of the model that an earlier round of a run left."""
+    return f"{run_id}-{number}"
+
+
 def saved_card(run_id: str) -> ModelCard:
     """Return the card that a run saved with its model, whether or not the run has finished.
 
@@ -96,12 +110,13 @@ def saved_card(run_id: str) -> ModelCard:
 
 
 def _unfinished(run_id: str) -> str:
-    """Return a sentence on why a run's model is not to be used; empty where it is.
+    """Return a sentence on why a run's model is not to be used; empty where it is, as that of an earlier round.
 
     Cancelled or killed while it was evaluated, a run leaves a whole model of which nobody knows how it
     does. A model whose run is not here was copied from another workspace.
     """
     folder = runs_folder() / run_id
+    # That of an earlier round lies under no run's name.
     if not (folder / STATUS_FILE).is_file():
         return ""
     info = read_info(folder)
