@@ -1,6 +1,6 @@
-"""The curves of masked-DPO runs: loss, reward margin, accuracy, over the steps."""
+"""The curves of masked-DPO runs over the steps: loss, reward margin, accuracy, and what else the run has logged."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -11,14 +11,45 @@ from plotly.subplots import make_subplots
 from safeneuron.plots import palette
 from safeneuron.plots.figure import Figure, layout
 
-CURVES = {
-    "loss": "DPO loss (nats)",
-    "rewards/margins": "reward margin (nats)",
-    "rewards/accuracies": "pairs in right order (%)",
-}
-"""The curves drawn, by the name that the trainer logs them under, with title and unit."""
+Curve = tuple[np.ndarray, np.ndarray]
+"""Steps and values."""
 
 
+@dataclass(frozen=True)
+class Panel:
+    """One panel: its title with the unit, and the beginnings of the names of the curves that it draws.
+
+    Parameters
+    ----------
+    title : str
+    beginnings : tuple of str
+    percent : bool
+        Whether the values are shares.
+    always : bool
+        Whether it is there, empty, before any of its curves has a point.
+    """
+
+    title: str
+    beginnings: tuple[str, ...]
+    percent: bool = False
+    always: bool = False
+
+    def draws(self, key: str) -> bool:
+        """Tell whether a curve of this name belongs here."""
+        return key.startswith(self.beginnings)
+
+
+PANELS = (
+    Panel("DPO loss (nats)", ("loss",), always=True),
+    Panel("reward margin (nats)", ("rewards/margins",), always=True),
+    Panel("pairs in right order (%)", ("rewards/accuracies",), percent=True, always=True),
+    Panel("learning rate", ("learning_rate",)),
+    Panel("prompts refused (%)", ("refusal/", "benign/"), percent=True),
+    Panel("tokens per second", ("tokens",)),
+    Panel("memory", ("memory",)),
+)
+COLUMNS = 3
+ROW = 220
 WHOLE_STEPS = 12
 """Up to so many steps, each has a tick of its own."""
 
@@ -34,12 +65,17 @@ class RunCurves:
     number : int
         The run's place among all runs, which gives it its colour.
     curves : mapping
-        (steps, values) by the names in :data:`CURVES`; those without points stay empty.
+        (steps, values) by the names that they were logged under.
     """
 
     name: str
     number: int
-    curves: Mapping[str, tuple[np.ndarray, np.ndarray]]
+    curves: Mapping[str, Curve]
+
+
+def drawn(keys: Iterable[str]) -> list[str]:
+    """Return those of a run's curves that are drawn, by name."""
+    return [key for key in keys if any(panel.draws(key) for panel in PANELS)]
 
 
 def training_curves(runs: Sequence[RunCurves], steps: int) -> Figure:
@@ -52,50 +88,106 @@ def training_curves(runs: Sequence[RunCurves], steps: int) -> Figure:
     steps : int
         How many steps the longest will have, so that the axis stands still while it trains.
     """
-    figure = make_subplots(rows=1, cols=len(CURVES), subplot_titles=list(CURVES.values()), horizontal_spacing=0.08)
-    rows = []
+    logged = {key for run in runs for key in run.curves}
+    panels = [panel for panel in PANELS if panel.always or any(map(panel.draws, logged))]
+    lines = -(-len(panels) // COLUMNS)
+    figure = make_subplots(
+        rows=lines,
+        cols=COLUMNS,
+        subplot_titles=[panel.title for panel in panels],
+        horizontal_spacing=0.08,
+        vertical_spacing=0.26 / lines,
+    )
     for run in reversed(runs):
-        looks = {"color": palette.run_colour(run.number), "width": 2, "dash": "solid" if run is runs[0] else "dot"}
-        for column, key in enumerate(CURVES, start=1):
-            at, values = run.curves.get(key, (np.array([]), np.array([])))
-            points = zip(at.tolist(), values.tolist(), strict=True)
-            rows += [{"run": run.name, "curve": key, "step": step, "value": value} for step, value in points]
-            trace = go.Scatter(
-                x=at,
-                y=100 * values if key.endswith("accuracies") else values,
-                mode="lines+markers",
-                line=looks,
-                marker={"size": 5},
-                name=run.name,
-                legendgroup=run.name,
-                legendrank=runs.index(run),
-                showlegend=column == 1,
-                hovertemplate="step %{x}: %{y:.3f}",
-            )
-            figure.add_trace(trace, row=1, col=column)
-    several = len(runs) > 1
+        for place, panel in enumerate(panels):
+            for trace in _traces(run, panel, "solid" if run is runs[0] else "dot", runs.index(run)):
+                figure.add_trace(trace, row=1 + place // COLUMNS, col=1 + place % COLUMNS)
+    _name_once(figure, several=len(runs) > 1)
+    entries = sum(bool(trace.showlegend) for trace in figure.data)
+    below = 44 + 20 * min(entries, 4) if entries else 44
     figure.update_layout(
         layout(
-            310 if several else 270,
-            showlegend=several,
-            margin={"l": 40, "r": 12, "t": 32, "b": 84 if several else 44},
+            32 + ROW * lines + below,
+            showlegend=entries > 0,
+            margin={"l": 44, "r": 12, "t": 32, "b": below},
             legend={"orientation": "h", "yref": "container", "yanchor": "bottom", "y": 0.0, "x": 0.0},
         )
     )
-    figure.update_xaxes(title="optimiser step", range=[0.5, max(steps, 2) + 0.5])
+    figure.update_xaxes(range=[0.5, max(steps, 2) + 0.5])
+    for place in range(max(0, len(panels) - COLUMNS), len(panels)):
+        # Below the lowest panel of each column.
+        figure.update_xaxes(title="optimiser step", row=1 + place // COLUMNS, col=1 + place % COLUMNS)
     if steps <= WHOLE_STEPS:
         # Left alone, plotly puts ticks at half steps, which there are none of.
         figure.update_xaxes(tick0=0, dtick=1)
-    figure.update_yaxes(range=[0, 102], row=1, col=3)
+    for place, panel in enumerate(panels):
+        if panel.percent:
+            figure.update_yaxes(range=[0, 104], row=1 + place // COLUMNS, col=1 + place % COLUMNS)
     figure.update_annotations(font_size=13)
     return Figure(
         name="training-curves",
         title="Loss, reward margin and accuracy",
         about="After each optimiser step, over that step's pairs: the DPO loss; how much further the preferred "
         "answer has moved above the other than the untouched model has them (the margin, in nats times beta); and the "
-        "share of pairs in which it lies above." + (" Dotted: the run that it is compared with." if several else ""),
+        "share of pairs in which it lies above. Beside them what else the run has logged, such as the learning rate, "
+        "and the share of a few test prompts refused with nothing (ORI) and with the safety neurons (FULL) switched "
+        "off." + (" Dotted: the run that it is compared with." if len(runs) > 1 else ""),
         caveat="These are training pairs. A falling loss does not say that the model refuses more, or that its "
         "refusals survive ablation; the bars on the Robustness page do.",
         plotly=figure,
-        data=pd.DataFrame(rows, columns=["run", "curve", "step", "value"]),
+        data=pd.DataFrame(
+            [
+                {"run": run.name, "curve": key, "step": step, "value": value}
+                for run in reversed(runs)
+                for key, points in run.curves.items()
+                for step, value in zip(*(found.tolist() for found in points), strict=True)
+            ],
+            columns=["run", "curve", "step", "value"],
+        ),
     )
+
+
+def _traces(run: RunCurves, panel: Panel, dash: str, rank: int) -> list[go.Scatter]:
+    """Return a run's lines in a panel: in the run's colour, but refusals in that of what is switched off."""
+    found = []
+    for key, (at, values) in run.curves.items():
+        if not panel.draws(key):
+            continue
+        what, _, condition = key.partition("/")
+        of_condition = f"{REFUSED[what]}, {condition}" if what in REFUSED else ""
+        colour = _refusal_colour(what, condition) if of_condition else palette.run_colour(run.number)
+        found.append(
+            go.Scatter(
+                x=at,
+                y=100 * values if panel.percent else values,
+                mode="lines+markers",
+                line={"color": colour, "width": 2, "dash": dash},
+                marker={"size": 5},
+                name=of_condition or run.name,
+                legendgroup=of_condition or run.name,
+                legendrank=1000 if of_condition else rank,
+                hovertemplate=f"step %{{x}}: %{{y:.4g}}<extra>{of_condition or run.name}</extra>",
+            )
+        )
+    if not found and panel.always:
+        # So that the panel has its axes before the first step.
+        line = {"color": palette.run_colour(run.number), "dash": dash}
+        return [go.Scatter(x=[], y=[], line=line, name=run.name, legendgroup=run.name, legendrank=rank)]
+    return found
+
+
+REFUSED = {"refusal": "harmful prompts", "benign": "benign prompts"}
+"""Of which prompts the share refused is, by the beginnings of the curves' names."""
+
+
+def _refusal_colour(what: str, condition: str) -> str:
+    return palette.KINDS["benign"] if what == "benign" else palette.condition_colour(condition)
+
+
+def _name_once(figure: go.Figure, several: bool) -> None:
+    """Give each run, where there are several, and each kind of refusals one entry in the legend."""
+    named: set[str] = set()
+    for trace in figure.data:
+        of_refusals = trace.legendrank == 1000
+        trace.showlegend = (several or of_refusals) and trace.name not in named
+        named.add(trace.name)

@@ -14,6 +14,7 @@ from safeneuron.runs.info import RunInfo
 from safeneuron.runs.resuming import resumable, resume
 from safeneuron.standing import log_tail, remaining
 from safeneuron.training.checkpoints import progress_kept
+from safeneuron.training.stages import stages_stamp
 from safeneuron.ui import run_curves, words
 
 POLL_SECONDS = 2
@@ -38,7 +39,7 @@ def in_page(run_id: str, other: ModelCard | None) -> None:
     info = store.get_run(run_id)
     compared = run_curves.compared_run(other, info)
     if info.active:
-        _live_view(run_id, compared)
+        _live_view(run_id, compared, stages_stamp(run_id))
     else:
         _view(info, compared)
 
@@ -72,10 +73,13 @@ def _sidebar_view(run_id: str) -> None:
 
 
 @st.fragment(run_every=POLL_SECONDS)
-def _live_view(run_id: str, compared: RunInfo | None) -> None:
+def _live_view(run_id: str, compared: RunInfo | None, drawn: int) -> None:
     info = store.get_run(run_id)
     if not info.active:
         _announce(info)
+    if stages_stamp(run_id) != drawn:
+        # What the run has found and measured so far stands below, outside this fragment.
+        st.rerun(scope="app")
     _view(info, compared)
 
 
