@@ -123,5 +123,4 @@ with page("Training", monitor=False) as choice:
         )
         st.stop()
     chosen = run_table(runs)
-    run_monitor.in_page(chosen.id, choice.other)
-    run_results.show(chosen, active)
+    run_monitor.in_page(chosen.id, choice.other, lambda: run_results.show(chosen, active))

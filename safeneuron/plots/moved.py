@@ -18,7 +18,7 @@ from safeneuron.plots.figure import Figure, layout
 from safeneuron.refusal.rates import Rate
 from safeneuron.training.stages import NOTHING, OWN, PARENTS, RANDOM, Stage
 
-ROW, ABOVE, BELOW = 190, 34, 104
+ROW, ABOVE, BELOW = 200, 34, 114
 """Pixels of a row with its heading, and above and below all rows."""
 KEPT, NEW = "also in the parent's set", "new"
 COLOURS = {KEPT: palette.MEMBERSHIP["kept"], NEW: palette.MEMBERSHIP["joined"]}
@@ -50,7 +50,7 @@ def moved(stages: Sequence[Stage], subject: str) -> Figure:
         "the parent's set too, blue those that are new, and the grey line is the parent's profile again. Right: the "
         "share of harmful prompts refused with nothing switched off, with the parent's safety neurons, with the "
         "model's own ones, and with as many random neurons per layer; lines are 95 % Wilson intervals. Safety has "
-        f"moved where the parent's set no longer carries it: the second bar stays high. {_measured(stages)}",
+        f"moved where the parent's set no longer carries it: the second bar stays high. {_measured(stages)}".strip(),
         caveat="A high second bar alone says that the old neurons are no longer needed, not where safety is now: "
         "that is for the third bar, in which the neurons found anew are switched off, and a model whose refusals "
         "survive both carries them elsewhere still, or in many places at once. Shares move with the thresholds, which "
@@ -64,16 +64,21 @@ def _title(stages: Sequence[Stage]) -> str:
     """Return the finding in numbers, where it has been measured, so that the title claims nothing by itself."""
     before, after = (stage.refusals.get(PARENTS) for stage in (stages[0], stages[-1]))
     if len(stages) < 2 or before is None or after is None:
-        return "Where the safety neurons lie, and what is refused without them"
+        return f"Where the safety neurons lie, and what is refused without them{_sample(stages)}"
     return (
         f"With the parent's safety neurons off: {100 * before.value:.0f} % refused before, {100 * after.value:.0f} % "
-        f"after (n = {after.n}, judge: {after.judge})"
+        f"after{_sample(stages)}"
     )
 
 
-def _measured(stages: Sequence[Stage]) -> str:
+def _sample(stages: Sequence[Stage]) -> str:
     rates = [found for stage in stages for found in stage.refusals.values()]
-    return f"n = {rates[0].n}, judge: {rates[0].judge}." if rates else "The run has not measured any refusals yet."
+    return f" (n = {rates[0].n}, judge: {rates[0].judge})" if rates else ""
+
+
+def _measured(stages: Sequence[Stage]) -> str:
+    measured = any(stage.refusals for stage in stages)
+    return "" if measured else "The run has not measured any refusals yet."
 
 
 def _figure(stages: Sequence[Stage], parent: NeuronSet, subject: str) -> go.Figure:
@@ -83,8 +88,8 @@ def _figure(stages: Sequence[Stage], parent: NeuronSet, subject: str) -> go.Figu
         rows=rows,
         cols=2,
         shared_xaxes="columns",
-        column_widths=[0.58, 0.42],
-        horizontal_spacing=0.2,
+        column_widths=[0.6, 0.4],
+        horizontal_spacing=0.06,
         vertical_spacing=44 / (ROW * rows) if rows > 1 else 0,
     )
     highest = max((100 * max(stage.found.per_layer()) / parent.shape[1] for stage in stages), default=0) or 1.0
@@ -95,8 +100,6 @@ def _figure(stages: Sequence[Stage], parent: NeuronSet, subject: str) -> go.Figu
             figure.add_trace(_profile(parent), row=row, col=1)
         for trace in _refusals(stage.refusals):
             figure.add_trace(trace, row=row, col=2)
-        names = [name if name in stage.refusals else "" for name in OFF]
-        figure.update_yaxes(ticktext=names, row=row, col=2)
         _headings(figure, row, stage, parent)
     seen: set[str] = set()
     for trace in figure.data:
@@ -108,15 +111,15 @@ def _figure(stages: Sequence[Stage], parent: NeuronSet, subject: str) -> go.Figu
             barmode="stack",
             bargap=0.15,
             margin={"l": 60, "r": 34, "t": ABOVE, "b": BELOW},
-            legend={"orientation": "h", "yref": "container", "yanchor": "bottom", "y": 20 / height, "x": 0.0},
+            legend={"orientation": "h", "yref": "container", "yanchor": "bottom", "y": 30 / height, "x": 0.0},
         )
     )
     figure.update_yaxes(range=[0, 1.08 * highest], title="% of the layer", nticks=4, col=1)
-    figure.update_yaxes(range=[3.6, -0.6], tickvals=list(range(len(OFF))), showgrid=False, col=2)
+    figure.update_yaxes(range=[len(OFF) - 0.45, -0.45], showticklabels=False, showgrid=False, zeroline=False, col=2)
     figure.update_xaxes(range=[-0.6, parent.shape[0] - 0.4], showgrid=False, col=1)
     figure.update_xaxes(title="layer", row=rows, col=1)
     figure.update_xaxes(range=[0, 108], tick0=0, dtick=25, col=2)
-    figure.update_xaxes(title=_axis(stages), row=rows, col=2)
+    figure.update_xaxes(title="harmful prompts refused, %", row=rows, col=2)
     # Below the legend, so that a picture that is copied elsewhere still says of which run it is.
     figure.add_annotation(
         {"text": subject, "showarrow": False, "font": {"size": 11, "color": palette.OUTLINE}}
@@ -161,7 +164,7 @@ def _profile(parent: NeuronSet) -> go.Scatter:
 
 
 def _refusals(refusals: Mapping[str, Rate]) -> list[go.Bar | go.Scatter]:
-    """Return the bars with their intervals, and the numbers behind these."""
+    """Return the bars with their intervals, the numbers behind these, and what is switched off above each."""
     if not refusals:
         # Without any trace Plotly leaves the axes out, and what is written between them.
         return [go.Scatter(x=[None], y=[None], hoverinfo="skip", name="")]
@@ -171,10 +174,10 @@ def _refusals(refusals: Mapping[str, Rate]) -> list[go.Bar | go.Scatter]:
     values = [100 * rate.value for rate in rates]
     bars = go.Bar(
         x=values,
-        y=places,
+        y=[place + 0.2 for place in places],
         orientation="h",
         name="refused",
-        width=0.72,
+        width=0.44,
         marker={"color": [OFF[name] for name in names], "line": {"color": palette.OUTLINE, "width": 1}},
         error_x={
             "type": "data",
@@ -191,7 +194,7 @@ def _refusals(refusals: Mapping[str, Rate]) -> list[go.Bar | go.Scatter]:
     )
     numbers = go.Scatter(
         x=[100 * rate.high for rate in rates],
-        y=places,
+        y=[place + 0.2 for place in places],
         text=[f" {value:.0f}" for value in values],
         mode="text",
         textposition="middle right",
@@ -199,7 +202,17 @@ def _refusals(refusals: Mapping[str, Rate]) -> list[go.Bar | go.Scatter]:
         hoverinfo="skip",
         name="numbers",
     )
-    return [bars, numbers]
+    # Above the bars, so that the figure needs no room for them at the side and can be narrow.
+    labels = go.Scatter(
+        x=[0] * len(names),
+        y=[place - 0.2 for place in places],
+        text=names,
+        mode="text",
+        textposition="middle right",
+        hoverinfo="skip",
+        name="labels",
+    )
+    return [bars, numbers, labels]
 
 
 def _headings(figure: go.Figure, row: int, stage: Stage, parent: NeuronSet) -> None:
@@ -212,12 +225,6 @@ def _headings(figure: go.Figure, row: int, stage: Stage, parent: NeuronSet) -> N
     figure.add_annotation(text=words, x=0, y=1.03, xanchor="left", yanchor="bottom", col=1, **shared)
     if not stage.refusals:
         figure.add_annotation(text="not measured", x=0.5, y=0.5, col=2, **shared)
-
-
-def _axis(stages: Sequence[Stage]) -> str:
-    rates = [found for stage in stages for found in stage.refusals.values()]
-    measured = f" (n = {rates[0].n}, {rates[0].judge})" if rates else ""
-    return f"harmful prompts refused, %{measured}"
 
 
 def _frame(stages: Sequence[Stage], parent: NeuronSet) -> pd.DataFrame:

@@ -124,6 +124,7 @@ def _sankey(flow: SetFlow, places: Sequence[float]) -> go.Sankey:
             "thickness": 14,
             "hovertemplate": "%{label}<extra></extra>",
         },
+        textfont={"size": 13, "weight": 600},
         link={
             "source": [source for source, _, _, _ in moves],
             "target": [target for _, target, _, _ in moves],

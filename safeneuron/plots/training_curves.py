@@ -1,4 +1,4 @@
-"""The curves of masked-DPO runs over the steps: loss, reward margin, accuracy, and what else the run has logged."""
+"""The curves of masked-DPO runs over the steps: loss, reward margin, accuracy; learning rate, speed and memory."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -44,9 +44,8 @@ PANELS = (
     Panel("reward margin (nats)", ("rewards/margins",), always=True),
     Panel("pairs in right order (%)", ("rewards/accuracies",), percent=True, always=True),
     Panel("learning rate", ("learning_rate",)),
-    Panel("prompts refused (%)", ("refusal/", "benign/"), percent=True),
-    Panel("tokens per second", ("tokens",)),
-    Panel("memory", ("memory",)),
+    Panel("tokens per second", ("tokens_per_second",)),
+    Panel("memory (MB)", ("system/",)),
 )
 COLUMNS = 3
 ROW = 220
@@ -100,15 +99,20 @@ def training_curves(runs: Sequence[RunCurves], steps: int) -> Figure:
     )
     for run in reversed(runs):
         for place, panel in enumerate(panels):
-            for trace in _traces(run, panel, "solid" if run is runs[0] else "dot", runs.index(run)):
+            for trace in _traces(run, panel, "solid" if run is runs[0] else "dot"):
+                trace.legendrank = runs.index(run)
                 figure.add_trace(trace, row=1 + place // COLUMNS, col=1 + place % COLUMNS)
-    _name_once(figure, several=len(runs) > 1)
-    entries = sum(bool(trace.showlegend) for trace in figure.data)
-    below = 44 + 20 * min(entries, 4) if entries else 44
+    several = len(runs) > 1
+    named: set[str] = set()
+    for trace in figure.data:
+        # One entry for a run, however many panels it is drawn in.
+        trace.showlegend = several and trace.name not in named
+        named.add(trace.name)
+    below = 84 if several else 44
     figure.update_layout(
         layout(
             32 + ROW * lines + below,
-            showlegend=entries > 0,
+            showlegend=several,
             margin={"l": 44, "r": 12, "t": 32, "b": below},
             legend={"orientation": "h", "yref": "container", "yanchor": "bottom", "y": 0.0, "x": 0.0},
         )
@@ -123,15 +127,16 @@ def training_curves(runs: Sequence[RunCurves], steps: int) -> Figure:
     for place, panel in enumerate(panels):
         if panel.percent:
             figure.update_yaxes(range=[0, 104], row=1 + place // COLUMNS, col=1 + place % COLUMNS)
+    figure.update_yaxes(exponentformat="power")
     figure.update_annotations(font_size=13)
     return Figure(
         name="training-curves",
         title="Loss, reward margin and accuracy",
         about="After each optimiser step, over that step's pairs: the DPO loss; how much further the preferred "
         "answer has moved above the other than the untouched model has them (the margin, in nats times beta); and the "
-        "share of pairs in which it lies above. Beside them what else the run has logged, such as the learning rate, "
-        "and the share of a few test prompts refused with nothing (ORI) and with the safety neurons (FULL) switched "
-        "off." + (" Dotted: the run that it is compared with." if len(runs) > 1 else ""),
+        "share of pairs in which it lies above. Below them the learning rate, and how fast and in how much memory the "
+        "run trains, where it has logged that."
+        + (" Dotted: the run that it is compared with." if len(runs) > 1 else ""),
         caveat="These are training pairs. A falling loss does not say that the model refuses more, or that its "
         "refusals survive ablation; the bars on the Robustness page do.",
         plotly=figure,
@@ -147,15 +152,13 @@ def training_curves(runs: Sequence[RunCurves], steps: int) -> Figure:
     )
 
 
-def _traces(run: RunCurves, panel: Panel, dash: str, rank: int) -> list[go.Scatter]:
-    """Return a run's lines in a panel: in the run's colour, but refusals in that of what is switched off."""
+def _traces(run: RunCurves, panel: Panel, dash: str) -> list[go.Scatter]:
+    """Return a run's lines in a panel."""
+    colour = palette.run_colour(run.number)
     found = []
     for key, (at, values) in run.curves.items():
         if not panel.draws(key):
             continue
-        what, _, condition = key.partition("/")
-        of_condition = f"{REFUSED[what]}, {condition}" if what in REFUSED else ""
-        colour = _refusal_colour(what, condition) if of_condition else palette.run_colour(run.number)
         found.append(
             go.Scatter(
                 x=at,
@@ -163,31 +166,12 @@ def _traces(run: RunCurves, panel: Panel, dash: str, rank: int) -> list[go.Scatt
                 mode="lines+markers",
                 line={"color": colour, "width": 2, "dash": dash},
                 marker={"size": 5},
-                name=of_condition or run.name,
-                legendgroup=of_condition or run.name,
-                legendrank=1000 if of_condition else rank,
-                hovertemplate=f"step %{{x}}: %{{y:.4g}}<extra>{of_condition or run.name}</extra>",
+                name=run.name,
+                legendgroup=run.name,
+                hovertemplate="step %{x}: %{y:.4g}",
             )
         )
     if not found and panel.always:
         # So that the panel has its axes before the first step.
-        line = {"color": palette.run_colour(run.number), "dash": dash}
-        return [go.Scatter(x=[], y=[], line=line, name=run.name, legendgroup=run.name, legendrank=rank)]
+        return [go.Scatter(x=[], y=[], line={"color": colour, "dash": dash}, name=run.name, legendgroup=run.name)]
     return found
-
-
-REFUSED = {"refusal": "harmful prompts", "benign": "benign prompts"}
-"""Of which prompts the share refused is, by the beginnings of the curves' names."""
-
-
-def _refusal_colour(what: str, condition: str) -> str:
-    return palette.KINDS["benign"] if what == "benign" else palette.condition_colour(condition)
-
-
-def _name_once(figure: go.Figure, several: bool) -> None:
-    """Give each run, where there are several, and each kind of refusals one entry in the legend."""
-    named: set[str] = set()
-    for trace in figure.data:
-        of_refusals = trace.legendrank == 1000
-        trace.showlegend = (several or of_refusals) and trace.name not in named
-        named.add(trace.name)

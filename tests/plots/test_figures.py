@@ -109,16 +109,15 @@ def test_curves_without_points_leave_their_axes_empty():
 
 def test_what_else_a_run_logged_has_panels_of_its_own():
     steps = np.array([1, 2])
-    logged = {"refusal/FULL": np.array([0.1, 0.8]), "refusal/ORI": np.array([1.0, 0.9]), "benign/ORI": np.zeros(2)}
-    logged |= {"learning_rate": np.array([1e-5, 1e-6]), "tokens_per_second": np.array([90.0, 100.0])}
-    assert drawn([*logged, "num_tokens", "logps/chosen"]) == list(logged)
+    logged = {"learning_rate": np.array([1e-5, 1e-6]), "tokens_per_second": np.array([90.0, 100.0])}
+    logged |= {"system/process_memory_megabytes": np.array([900.0, 910.0])}
+    # Refusals have a figure of their own, with intervals.
+    assert drawn([*logged, "num_tokens", "logps/chosen", "refusal/log-odds/FULL"]) == list(logged)
     found = training_curves([RunCurves("a run", 0, LOSS | {key: (steps, of) for key, of in logged.items()})], 2)
     titles = [note.text for note in found.plotly.layout.annotations]
-    assert titles[3:] == ["learning rate", "prompts refused (%)", "tokens per second"]
-    refused = {trace.name: trace for trace in found.plotly.data if trace.showlegend}
-    assert set(refused) == {"harmful prompts, FULL", "harmful prompts, ORI", "benign prompts, ORI"}
-    full = refused["harmful prompts, FULL"]
-    assert list(full.y) == [10, 80] and full.line.color == palette.CONDITIONS["FULL"]
+    assert titles[3:] == ["learning rate", "tokens per second", "memory (MB)"]
+    assert {trace.line.color for trace in found.plotly.data} == {palette.RUNS[0]}
+    assert list(found.plotly.data[-1].y) == [900, 910] and not found.plotly.layout.showlegend
     assert len(found.data) == 2 * (1 + len(logged))
 
 

@@ -73,7 +73,9 @@ def test_refusals_stand_beside_the_stage_with_their_intervals():
     assert rates[0].x[1] + rates[0].error_x.array[1] == pytest.approx(100 * BEFORE.refusals[PARENTS].high)
     assert rates[1].text[2].startswith(f"{OWN}: 60.0% [") and "n = 40, judge arditi" in rates[1].text[2]
     # The same place and colour whatever else was measured.
-    assert list(rates[0].y) == [0, 1, 3] and list(rates[1].y) == [0, 1, 2, 3]
+    assert [round(place) for place in rates[0].y] == [0, 1, 3] and len(rates[1].y) == 4
+    labels = [trace.text for trace in figure.data if trace.name == "labels"]
+    assert labels == [(NOTHING, PARENTS, RANDOM), (NOTHING, PARENTS, OWN, RANDOM)]
     assert "not measured" in spoken(moved(STAGES, "a run"))
 
 
