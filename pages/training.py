@@ -10,7 +10,7 @@ from safeneuron.sizes import size_words
 from safeneuron.training import start
 from safeneuron.training.checkpoints import disk_need, no_room
 from safeneuron.training.cost import work_of
-from safeneuron.ui import fitting, freezing, hand, own_pairs, run_monitor, training_settings, words
+from safeneuron.ui import fitting, freezing, hand, own_pairs, run_monitor, run_results, training_settings, words
 from safeneuron.ui.page import page
 from safeneuron.ui.run_table import run_table
 
@@ -123,11 +123,4 @@ with page("Training", monitor=False) as choice:
         )
         st.stop()
     chosen = run_table(runs)
-    run_monitor.in_page(chosen.id, choice.other)
-    if chosen.status == "finished":
-        st.page_link(
-            "pages/robustness.py",
-            label="See before and after on the Robustness page",
-            icon=":material/bar_chart:",
-            query_params={"model": chosen.source[:12]},
-        )
+    run_monitor.in_page(chosen.id, choice.other, lambda: run_results.show(chosen, active))

@@ -15,6 +15,7 @@ from safeneuron.commands.models import align, models_app
 from safeneuron.commands.neuron import neuron
 from safeneuron.commands.overlap import overlap
 from safeneuron.commands.pruning import prune
+from safeneuron.commands.run_pictures import runs_picture
 from safeneuron.commands.runs import runs_app
 from safeneuron.commands.scores import score
 from safeneuron.commands.sets import sets_app
@@ -27,6 +28,7 @@ app = typer.Typer(
     help="Find, switch off and freeze the safety neurons of language models.",
 )
 models_app.command("chat")(models_chat)
+runs_app.command("picture")(runs_picture)
 app.add_typer(models_app, name="models")
 for command in (align, score, methods, neuron, overlap, ablate, ask, look, evaluate, prune, train, bench):
     app.command()(command)

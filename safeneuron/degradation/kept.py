@@ -77,6 +77,11 @@ def kept_curves() -> list[DegradationCurve]:
     return sorted(found, key=lambda curve: -curve.created)
 
 
+def curves_stamp() -> tuple[tuple[str, int], ...]:
+    """Return how many points each curve has, which changes whenever one is measured."""
+    return tuple((curve.fingerprint, len(curve.points)) for curve in kept_curves())
+
+
 def _points(folder: Path) -> list[Point]:
     """Read the points; a line that a crash cut short is passed over, and a round counts once."""
     try:

@@ -136,7 +136,7 @@ def _traces(curve: DegradationCurve, panel: Panel, own_colour: str, dash: str, a
         hover = [f"{row['neurons']:,} neurons removed: {value:.3g}" for row, value in zip(own, values, strict=True)]
         if panel.percent:
             low, high = ([scale * row[f"{kind}_{end}"] for row in own] for end in ("low", "high"))
-            found += _between(places, low, high, _faint(colour), "")
+            found += _between(places, low, high, palette.faint(colour, 0.15), "")
             hover = [
                 f"{row['neurons']:,} neurons removed: {value:.0f} % of {row[f'{kind}_n']} refused"
                 f"<br>95 % interval {below:.0f} to {above:.0f} %, judge {row['judge']}"
@@ -208,11 +208,6 @@ def _axis(curves: Sequence[DegradationCurve]) -> dict:
         "ticktext": ["ORI", *(f"{tick:,}" for tick in ticks[1:])],
         "range": [-0.15, float(np.log1p(most)) + 0.15],
     }
-
-
-def _faint(colour: str) -> str:
-    red, green, blue = (int(colour[place : place + 2], 16) for place in (1, 3, 5))
-    return f"rgba({red},{green},{blue},0.15)"
 
 
 def _area(curve: DegradationCurve) -> str:

@@ -70,6 +70,7 @@ def neuron_map(
     order: Order | None = None,
     view: View | None = None,
     chosen: Neuron | None = None,
+    marked: str = "the set in hand",
 ) -> NeuronMap:
     """Draw one score of every neuron.
 
@@ -80,7 +81,7 @@ def neuron_map(
     name, unit : str
         Of the score, or of the difference.
     members : NeuronSet
-        The set in hand.
+        The set in hand, or others to mark.
     model : str
         Title of the model, and whatever else sets a result apart from the one beside it.
     difference_to : str, optional
@@ -100,6 +101,8 @@ def neuron_map(
         a part of few enough columns has one (:attr:`NeuronMap.cells` says which there are).
     chosen : Neuron, optional
         One neuron to point out.
+    marked : str
+        What the members are, in words.
     """
     signed = signed or difference_to is not None
     threshold = None if difference_to is not None else threshold
@@ -137,7 +140,7 @@ def neuron_map(
     return NeuronMap(
         name=f"neuron-map-{name}",
         title=_title(name, model, difference_to),
-        about=_about(values.shape, name, unit, pooled.width, cells, order, threshold, len(members)),
+        about=_about(values.shape, name, unit, pooled.width, cells, order, threshold, len(members), marked),
         caveat="A high score says that a neuron behaves differently on harmful prompts than on benign ones. It does "
         "not say that the neuron causes refusals: switch it off to see. The scores depend on the prompts and on "
         "where in the prompt the activations are read.",
@@ -178,6 +181,7 @@ def _about(
     order: Order | None,
     threshold: float | None,
     members: int,
+    marked: str,
 ) -> str:
     layers, neurons = shape
     sentences = [
@@ -191,7 +195,7 @@ def _about(
         )
     if threshold is not None:
         sentences.append(f"On the colour scale, τ = {threshold_words(threshold)} is marked.")
-    sentences.append("Circles mark the set in hand.")
+    sentences.append(f"Circles mark {marked}.")
     if members > MAX_MARKERS:
         sentences.append(f"Of the set, {MAX_MARKERS:,} neurons are marked.")
     sentences.append(reach(cells))

@@ -28,6 +28,18 @@ KINDS = {"harmful": "#d6604d", "benign": "#4393c3", "twin": "#8cc3de"}
 """Colour of each kind of prompt: the red and blue sides of the scale of differences, apart in lightness from both
 backgrounds; twins, which are benign too, in a lighter blue."""
 
+MEMBERSHIP = {
+    "found": CONDITIONS["FULL"],
+    "kept": CONDITIONS["FULL"],
+    "returned": "#9955bb",
+    "joined": "#33aadd",
+    "left": "#8a8a8a",
+    "out": "#8a8a8a",
+    "not yet": "#8a8a8a",
+}
+"""Colour of what became of a safety neuron from round to round (:mod:`safeneuron.sets.flow`): in the set red, new in it
+blue, of which the lightness differs too, and outside it grey."""
+
 SCORE_SCALE = "Cividis"
 
 DIFFERENCE_SCALE = (
@@ -57,3 +69,9 @@ def run_colour(number: int) -> str:
 def condition_colour(name: str) -> str:
     """Return the colour of a condition; a set of the person's own has one colour, whatever its name."""
     return CONDITIONS.get(name, CONDITIONS["own set"])
+
+
+def faint(colour: str, opacity: float) -> str:
+    """Return a colour given as ``#rrggbb`` through which others are seen."""
+    red, green, blue = (int(colour[place : place + 2], 16) for place in (1, 3, 5))
+    return f"rgba({red},{green},{blue},{opacity:g})"

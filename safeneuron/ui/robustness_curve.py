@@ -5,7 +5,7 @@ import time
 import streamlit as st
 
 from safeneuron.degradation.curve import DegradationCurve
-from safeneuron.degradation.kept import kept_curves
+from safeneuron.degradation.kept import curves_stamp, kept_curves
 from safeneuron.degradation.settings import DegradationSettings
 from safeneuron.degradation.start import KIND, cost, start_curve
 from safeneuron.neurons import NeuronSet
@@ -39,7 +39,7 @@ def show(choice: Choice, active: RunInfo | None, fits: bool) -> None:
     st.subheader("Degradation curve", anchor=False, help=words.DEGRADATION)
     curves = kept_curves()
     if active is not None and active.kind == KIND:
-        run_monitor.job_in_page(active, _stamp)
+        run_monitor.job_in_page(active, curves_stamp)
     with st.expander("A new curve", expanded=not curves and active is None, icon=":material/add:"):
         _offer(choice, active, fits)
     if not curves:
@@ -154,8 +154,3 @@ def _go_on(choice: Choice, curve: DegradationCurve) -> None:
 def _label(curve: DegradationCurve) -> str:
     points = "" if curve.finished else f", {len(curve.points)} of {curve.rounds} points"
     return f"{curve.name} · {time.strftime('%d %b %H:%M', time.localtime(curve.created))}{points}"
-
-
-def _stamp() -> tuple[tuple[str, int], ...]:
-    """Return how many points each curve has."""
-    return tuple((curve.fingerprint, len(curve.points)) for curve in kept_curves())

@@ -6,7 +6,7 @@ from safeneuron.errors import UserError
 from safeneuron.models.card import ModelCard
 from safeneuron.plots.figure import Figure
 from safeneuron.plots.refusals_while_training import refusals_while_training
-from safeneuron.plots.training_curves import CURVES, RunCurves, training_curves
+from safeneuron.plots.training_curves import RunCurves, drawn, training_curves
 from safeneuron.prompts.builtin import PANEL_PROMPTS
 from safeneuron.refusal.judges.log_odds import JUDGE
 from safeneuron.runs import curves, store
@@ -38,20 +38,20 @@ def show(info: RunInfo, compared: RunInfo | None) -> None:
     if info.active and not curves.metrics_stamp(info.id):
         st.caption("The curves of loss, reward margin and accuracy appear with the first optimiser step.")
         return
-    drawn = resources.curve_figures().get(
+    picture = resources.curve_figures().get(
         stamps, lambda: training_curves([_curves(run) for run in runs], max(map(_steps, runs)))
     )
-    if len(drawn.data):
-        figure.show(drawn, key="run_curves")
-    drawn, speed = resources.curve_figures().get(("refusals", *stamps[:1]), lambda: _watched(info))
+    if len(picture.data):
+        figure.show(picture, key="run_curves")
+    refusals, speed = resources.curve_figures().get(("refusals", *stamps[:1]), lambda: _watched(info))
     if speed:
         st.caption(speed)
-    if drawn:
-        figure.show(drawn, key="refusal_curves")
+    if refusals:
+        figure.show(refusals, key="refusal_curves")
 
 
 def _curves(info: RunInfo) -> RunCurves:
-    found = {key: curves.metric_history(info.id, key) for key in CURVES}
+    found = {key: curves.metric_history(info.id, key) for key in drawn(curves.metric_keys(info.id))}
     points = {key: (curve.steps, curve.values) for key, curve in found.items() if len(curve.steps)}
     return RunCurves(f"{info.name} ({short_name(info.source)})", store.run_number(info.id), points)
 
@@ -68,8 +68,8 @@ def _watched(info: RunInfo) -> tuple[Figure | None, str]:
         for key, name in refusal_curves().items()
         if key in logged and len((curve := curves.metric_history(info.id, key)).steps)
     }
-    drawn = refusals_while_training(found, PANEL_PROMPTS, JUDGE.name, _steps(info)) if found else None
+    refusals = refusals_while_training(found, PANEL_PROMPTS, JUDGE.name, _steps(info)) if found else None
     units = {SPEED: "{:,.0f} tokens per second", MEMORY: "{:,.0f} MB of memory", PEAK: "{:,.0f} MB at most on the GPU"}
     values = {key: curves.metric_history(info.id, key).values for key in units if key in logged}
     words = [text.format(values[key][-1]) for key, text in units.items() if key in values]
-    return drawn, f"Last step: {', '.join(words)}." if words else ""
+    return refusals, f"Last step: {', '.join(words)}." if words else ""

@@ -14,6 +14,7 @@ from safeneuron.runs.info import RunInfo
 from safeneuron.runs.resuming import resumable, resume
 from safeneuron.standing import log_tail, remaining
 from safeneuron.training.checkpoints import progress_kept
+from safeneuron.training.stages import stages_stamp
 from safeneuron.ui import run_curves, words
 
 POLL_SECONDS = 2
@@ -33,14 +34,23 @@ def in_sidebar() -> None:
     _sidebar_view(info.id)
 
 
-def in_page(run_id: str, other: ModelCard | None) -> None:
-    """Show a run at large: phases, curves (over those of the compared model's run), history, and Cancel."""
+def in_page(run_id: str, other: ModelCard | None, results: Callable[[], None]) -> None:
+    """Show a run at large: phases and Cancel, curves (over those of the compared model's run), history, results.
+
+    Parameters
+    ----------
+    results : callable
+        Draws what the run has changed: before the curves once it has ended, below what moves while it goes on.
+    """
     info = store.get_run(run_id)
     compared = run_curves.compared_run(other, info)
     if info.active:
-        _live_view(run_id, compared)
+        _live_view(run_id, compared, stages_stamp(run_id))
+        results()
     else:
-        _view(info, compared)
+        _head(info)
+        results()
+        _log(info, compared)
 
 
 def job_in_page(info: RunInfo, stamp: Callable[[], Hashable]) -> None:
@@ -72,11 +82,15 @@ def _sidebar_view(run_id: str) -> None:
 
 
 @st.fragment(run_every=POLL_SECONDS)
-def _live_view(run_id: str, compared: RunInfo | None) -> None:
+def _live_view(run_id: str, compared: RunInfo | None, drawn: int) -> None:
     info = store.get_run(run_id)
     if not info.active:
         _announce(info)
-    _view(info, compared)
+    if stages_stamp(run_id) != drawn:
+        # What the run has found and measured so far stands below, outside this fragment.
+        st.rerun(scope="app")
+    _head(info)
+    _log(info, compared)
 
 
 def _announce(info: RunInfo) -> None:
@@ -86,7 +100,7 @@ def _announce(info: RunInfo) -> None:
     st.rerun(scope="app")
 
 
-def _view(info: RunInfo, compared: RunInfo | None) -> None:
+def _head(info: RunInfo) -> None:
     st.subheader(info.name, anchor=False)
     _state(info)
     if info.active:
@@ -96,6 +110,9 @@ def _view(info: RunInfo, compared: RunInfo | None) -> None:
         if st.button("Resume run", key="resume_run", icon=":material/resume:", disabled=active_run() is not None):
             resume(info.id)
             st.rerun()
+
+
+def _log(info: RunInfo, compared: RunInfo | None) -> None:
     run_curves.show(info, compared)
     _log(info)
     with st.expander("History and settings"):

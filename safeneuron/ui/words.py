@@ -302,6 +302,10 @@ COMPARE = (
     "Another model of the same shape. Model shows both side by side, Neurons the difference of their scores, Ablation "
     "both refusal meters, Training both runs' curves, Robustness both models' bars."
 )
+MOVED = (
+    "The safety neurons are found anew on the model after each round. There the parent's are switched off, and its own "
+    "ones. Where the parent's no longer carry the refusals, safety has moved, or is in more places than before."
+)
 CHANGED = "A neuron counts when any weight of its gate row, up row or down column differs."
 STATIC = "The trained model with the parent's neurons switched off."
 ADAPTIVE = "The trained model with neurons switched off that were found on it anew: the stricter test."

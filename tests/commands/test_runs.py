@@ -2,7 +2,9 @@
 
 import pytest
 
+from safeneuron.neurons import NeuronSet
 from safeneuron.runs import curves, store
+from safeneuron.training.safety_sets import RoundSets, keep_safety_sets
 
 STEPS = 30
 
@@ -44,3 +46,26 @@ def test_a_run_without_curves_shows_where_it_stands(home, call_json, call):
     info = store.create_run("a run", "masked-dpo", {}, {"Training": 1.0})
     assert call_json("runs", "show", info.id)["curves"] == []
     assert call("runs", "show", info.id).stdout.startswith(f"run: {info.id}\nname: a run\nstatus: queued")
+
+
+@pytest.fixture
+def with_sets(run):
+    for number, neurons in enumerate([{(0, 1), (0, 2)}, {(0, 1), (1, 3)}]):
+        full = NeuronSet("FULL", f"m{number}", (3, 40), frozenset(neurons))
+        keep_safety_sets(run, RoundSets(number, f"m{number}", {"ES": full, "SAS": full, "FULL": full}, 2))
+    return run
+
+
+def test_what_a_run_changed_is_drawn_into_a_file(with_sets, call_json, tmp_path):
+    out = tmp_path / "moved.html"
+    found = call_json("runs", "picture", with_sets[:8], "--out", out)
+    assert "1 of them new; 1 of the parent" in out.read_text()
+    assert sum(row["new"] or 0 for row in found["rows"] if row["model"] == "after round 1") == 1
+    flow = call_json("runs", "picture", with_sets, "--out", out, "--what", "flow")
+    assert flow["title"] == "Of 2 safety neurons 1 are still in the set of 2 after round 1"
+    assert flow["rows"][1]["kept"] == 1 and "kept by chance" in out.read_text()
+
+
+def test_a_run_without_sets_has_no_picture(run, refusal, tmp_path):
+    assert "start it again" in refusal("runs", "picture", run, "--out", tmp_path / "moved.html")
+    assert not (tmp_path / "moved.html").exists()

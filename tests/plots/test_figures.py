@@ -12,7 +12,7 @@ from safeneuron.plots.activation_distributions import activation_distributions
 from safeneuron.plots.neuron_map import HEIGHT
 from safeneuron.plots.per_layer import per_layer
 from safeneuron.plots.score_histogram import BINS, score_histogram
-from safeneuron.plots.training_curves import CURVES, RunCurves, training_curves
+from safeneuron.plots.training_curves import RunCurves, drawn, training_curves
 from tests.plots.examples import (
     BENIGN,
     FIGURES,
@@ -103,8 +103,22 @@ def test_scores_without_any_spread_have_a_histogram():
 
 def test_curves_without_points_leave_their_axes_empty():
     figure = training_curves([RunCurves("a run", 0, {})], 10)
-    assert len(figure.plotly.data) == len(CURVES) and len(figure.data) == 0
+    assert len(figure.plotly.data) == 3 and len(figure.data) == 0
     assert figure.plotly.layout.xaxis.range == (0.5, 10.5)
+
+
+def test_what_else_a_run_logged_has_panels_of_its_own():
+    steps = np.array([1, 2])
+    logged = {"learning_rate": np.array([1e-5, 1e-6]), "tokens_per_second": np.array([90.0, 100.0])}
+    logged |= {"system/process_memory_megabytes": np.array([900.0, 910.0])}
+    # Refusals have a figure of their own, with intervals.
+    assert drawn([*logged, "num_tokens", "logps/chosen", "refusal/log-odds/FULL"]) == list(logged)
+    found = training_curves([RunCurves("a run", 0, LOSS | {key: (steps, of) for key, of in logged.items()})], 2)
+    titles = [note.text for note in found.plotly.layout.annotations]
+    assert titles[3:] == ["learning rate", "tokens per second", "memory (MB)"]
+    assert {trace.line.color for trace in found.plotly.data} == {palette.RUNS[0]}
+    assert list(found.plotly.data[-1].y) == [900, 910] and not found.plotly.layout.showlegend
+    assert len(found.data) == 2 * (1 + len(logged))
 
 
 def test_steps_are_whole_on_the_axis_of_a_short_run():
@@ -116,7 +130,7 @@ def test_steps_are_whole_on_the_axis_of_a_short_run():
 def test_each_run_has_its_colour_whatever_it_is_compared_with():
     colours = {trace.name: trace.line.color for trace in FIGURES["two runs"]().plotly.data}
     assert colours == {"a run": palette.RUNS[3], "another": palette.RUNS[0]}
-    assert [trace.line.color for trace in FIGURES["curves"]().plotly.data] == [palette.RUNS[0]] * len(CURVES)
+    assert [trace.line.color for trace in FIGURES["curves"]().plotly.data] == [palette.RUNS[0]] * 3
     assert [trace.name for trace in FIGURES["two runs"]().plotly.data if trace.showlegend] == ["another", "a run"]
 
 
