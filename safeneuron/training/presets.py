@@ -35,14 +35,22 @@ PRESETS = (
     Preset(
         "laptop",
         "Laptop",
-        "The whole run, evaluation included, in under 15 minutes with the default model on two cores.",
+        "The whole run, evaluation included, in under 15 minutes with the default model on two cores. Compares only the "
+        "first 6 tokens of both answers, where refusing is decided, with a beta to match, and switches the set off in "
+        "every second step, so that the model does not learn to refuse everything.",
         {
-            "max_steps": 12,
+            "max_steps": 40,
             "epochs": None,
-            "learning_rate": 2e-5,
-            "harmful_pairs": 48,
-            "twin_pairs": 24,
-            "benign_pairs": 24,
+            "learning_rate": 5e-5,
+            # Whole answers differ by ten times as many nats as their first words.
+            "beta": 1.0,
+            "compared_tokens": 6,
+            "zeroing_share": 0.5,
+            "chosen_weight": 0.1,
+            "harmful_pairs": 144,
+            "twin_pairs": 72,
+            "benign_pairs": 40,
+            "answer_tokens": 16,
             "evaluation_limit": 16,
         },
     ),
