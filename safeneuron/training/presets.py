@@ -35,7 +35,7 @@ PRESETS = (
     Preset(
         "laptop",
         "Laptop",
-        "The whole run, evaluation included, in under 15 minutes with the default model on two cores. Compares only the "
+        "The whole run, evaluation included, in under 15 minutes with the default model on two cores. Compares the "
         "first 6 tokens of both answers, where refusing is decided, with a beta to match, and switches the set off in "
         "every second step, so that the model does not learn to refuse everything.",
         {
