@@ -72,9 +72,9 @@ def deletion_of(run_id: str) -> Deletion:
         raise UserError(f"{at_work.name} ({at_work.id[:8]}) is training this run's model; wait for its end.")
     heirs = tuple(card.title for card in catalogue() if _comes_from(card.parent, info))
     stranded = tuple(found.name for found in others if found.status in ("failed", "cancelled"))
-    folders = [folder for folder in (run_folder(wanted), model_folder(wanted)) if folder.is_dir()]
+    folders = [run_folder(wanted), *_models(wanted)]
     size = sum(path.stat().st_size for folder in folders for path in folder.rglob("*") if path.is_file())
-    return Deletion(info, size, model_folder(wanted).is_dir(), heirs, stranded)
+    return Deletion(info, size, bool(_models(wanted)), heirs, stranded)
 
 
 def delete_run(run_id: str) -> Deletion:
@@ -97,9 +97,14 @@ def delete_run(run_id: str) -> Deletion:
             "answers."
         ) from error
     # The model first: a run without its model can still be deleted, and a model without its run would look copied.
-    for folder in (model_folder(known), run_folder(known)):
+    for folder in (*_models(known), run_folder(known)):
         _remove(folder)
     return deletion
+
+
+def _models(run_id: str) -> list[Path]:
+    """Return the folders of a run's model and of those that its earlier rounds left."""
+    return [folder for folder in model_folder(run_id).parent.glob(f"{run_id}*") if folder.is_dir()]
 
 
 def _remove(folder: Path) -> None:

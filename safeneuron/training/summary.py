@@ -8,11 +8,12 @@ from safeneuron.robustness import ConditionResult, RobustnessTable
 from safeneuron.runs import curves, store
 from safeneuron.runs.resuming import resumable
 from safeneuron.runs.sending import unsent
-from safeneuron.runs.trouble import log_tail
+from safeneuron.standing import log_tail
 from safeneuron.training.checkpoints import progress_kept
 from safeneuron.training.rounds import round_rows
 from safeneuron.training.start import KIND, LEFT_OUT
 
+LOG_LINES = 15
 TABLES = ("before", "static", "adaptive")
 
 
@@ -47,7 +48,7 @@ def run_summary(run_id: str) -> dict[str, Any]:
         "phase": info.phase,
         "progress": info.progress,
         "message": info.message,
-        "log": log_tail(info.id) if info.status == "failed" else [],
+        "log": log_tail(info.id, LOG_LINES).splitlines() if info.status == "failed" else [],
         "unsent": unsent(info.id),
         "resume": progress_kept(info) if resumable(info) else None,
         "model": info.source if info.status == "finished" and info.kind == KIND else None,

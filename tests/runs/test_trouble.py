@@ -3,7 +3,7 @@ import errno
 import pytest
 
 from safeneuron.runs import store
-from safeneuron.runs.trouble import LINES, NO_DISK, NO_MEMORY, log_tail, plain_words
+from safeneuron.runs.trouble import NO_DISK, NO_MEMORY, plain_words
 from safeneuron.runs.worker import carry_out
 
 
@@ -57,17 +57,3 @@ def test_a_run_without_memory_says_so_and_keeps_its_traceback(home, monkeypatch)
     info = store.get_run(run)
     assert (info.status, info.message) == ("failed", NO_MEMORY)
     assert "allocate" in (store.artifacts_folder(run) / "traceback.txt").read_text()
-
-
-def test_the_end_of_the_log_that_was_written_last(home):
-    run = store.create_run("a name", "test", {}, {"Working": 1.0}).id
-    assert log_tail(run) == []
-    folder = store.run_folder(run) / "log"
-    folder.mkdir()
-    (folder / "1_0_log.out").write_text("hello\n")
-    (folder / "launcher.log").write_text("started\n")
-    assert log_tail(run) == ["hello"]
-    lines = [f"line {number}" for number in range(10_000)]
-    (folder / "1_0_log.err").write_bytes("\n".join(lines).encode() + b"\n  1%\r 50%\r100%\n\n\xff end\n" + b"x" * 1000)
-    found = log_tail(run)
-    assert len(found) == LINES and found[-4:-1] == ["line 9999", "100%", "\ufffd end"] and len(found[-1]) == 300
