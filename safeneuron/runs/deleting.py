@@ -116,4 +116,7 @@ def _remove(folder: Path) -> None:
 
 
 def _comes_from(source: object, run: RunInfo) -> bool:
-    return isinstance(source, str) and source.startswith("run:") and run.source.startswith(split(source)[0])
+    """Tell whether a model's name is the run's, by the first digits too, or that of one of its rounds."""
+    if not (isinstance(source, str) and source.startswith("run:")):
+        return False
+    return run.source.startswith(split(source)[0].partition("-")[0])

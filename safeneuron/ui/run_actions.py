@@ -3,6 +3,7 @@
 import streamlit as st
 
 from safeneuron.errors import UserError
+from safeneuron.models.catalogue import DEFAULT_MODEL
 from safeneuron.runs.deleting import delete_run, deletion_of
 from safeneuron.runs.info import UNREADABLE, RunInfo
 from safeneuron.runs.renaming import LONGEST, rename
@@ -11,11 +12,12 @@ from safeneuron.training.start import KIND
 from safeneuron.ui import address, freezing, hand, own_pairs, training_settings
 from safeneuron.ui.choice import short_name
 
-_SAID = "run_action_said"
+_SAID, _ANSWERED = "run_action_said", "run_question_answered"
 
 
 def bar(info: RunInfo) -> None:
     """Draw the buttons for one run, and what the last of them had to say."""
+    st.session_state.pop(_ANSWERED, None)
     said = st.session_state.pop(_SAID, None)
     if said:
         st.error(said, icon=":material/error:")
@@ -43,6 +45,9 @@ def bar(info: RunInfo) -> None:
 @st.dialog("Delete this run?")
 def _ask(run_id: str) -> None:
     """Say what goes, and do it only when told again."""
+    if st.session_state.get(_ANSWERED):
+        # Closes the dialog and draws the page anew.
+        st.rerun()
     try:
         question = deletion_of(run_id).question
     except UserError as error:
@@ -50,11 +55,21 @@ def _ask(run_id: str) -> None:
         return
     st.markdown(question)
     with st.container(horizontal=True):
-        if st.button("Delete for good", key="delete_for_good", type="primary"):
-            _try(delete_run, run_id)
-            st.rerun()
-        if st.button("Keep it", key="keep_run"):
-            st.rerun()
+        st.button("Delete for good", key="delete_for_good", type="primary", on_click=_answer, args=(run_id, True))
+        st.button("Keep it", key="keep_run", on_click=_answer, args=(run_id, False))
+
+
+def _answer(run_id: str, delete: bool) -> None:
+    """Delete the run or not; a menu in which its model is chosen goes back, since nobody could open it."""
+    st.session_state[_ANSWERED] = True
+    if not delete:
+        return
+    _try(delete_run, run_id)
+    gone = short_name(f"run:{run_id}")
+    for menu, usual in (("model", DEFAULT_MODEL), ("compare", address.NOTHING)):
+        if _SAID not in st.session_state and str(st.session_state.get(menu)).startswith(gone):
+            st.session_state[menu] = usual
+            address.keep(menu, usual)
 
 
 def _try(action, *arguments) -> None:
