@@ -224,9 +224,11 @@ def _looked_at(folder: Path, info: RunInfo) -> RunInfo:
         return info
     for remains in (workspace() / "models").glob(f".{info.id}.*.part"):
         shutil.rmtree(remains, ignore_errors=True)
-    if cancel_requested(info.id):
-        return cancelled(info.id)
-    return fail(info.id, GONE)
+    try:
+        return cancelled(info.id) if cancel_requested(info.id) else fail(info.id, GONE)
+    except UserError:
+        # Where the disk is full, every page would fail with it; it is written down once there is room again.
+        return replace(info, status="failed", message=GONE, step="")
 
 
 def change(run_id: str, event: str | None, **changes: Any) -> RunInfo:
