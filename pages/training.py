@@ -10,7 +10,18 @@ from safeneuron.sizes import size_words
 from safeneuron.training import start
 from safeneuron.training.checkpoints import disk_need, no_room
 from safeneuron.training.cost import work_of
-from safeneuron.ui import fitting, freezing, hand, own_pairs, run_monitor, run_results, training_settings, words
+from safeneuron.ui import (
+    fitting,
+    freezing,
+    hand,
+    own_pairs,
+    run_actions,
+    run_compare,
+    run_monitor,
+    run_results,
+    training_settings,
+    words,
+)
 from safeneuron.ui.page import page
 from safeneuron.ui.run_table import run_table
 
@@ -25,11 +36,12 @@ with page("Training", monitor=False) as choice:
         control = training_settings.presets()
         first, second, third = st.columns(3)
         to_freeze = freezing.sets(choice)
+        if st.session_state.get("freeze") not in to_freeze:
+            st.session_state["freeze"] = "FULL"
         name = first.segmented_control(
             "Freeze",
             list(to_freeze),
             format_func=hand.label,
-            default="FULL",
             required=True,
             key="freeze",
             help=words.MASKED_DPO,
@@ -112,6 +124,7 @@ with page("Training", monitor=False) as choice:
                     training_settings.frozen(control, name, frozen, settings.dpo.seed),
                     settings,
                     pairs,
+                    pairs_from=own_pairs.names(),
                 )
             st.rerun()
 
@@ -124,3 +137,5 @@ with page("Training", monitor=False) as choice:
         st.stop()
     chosen = run_table(runs)
     run_monitor.in_page(chosen.id, choice.other, lambda: run_results.show(chosen, active))
+    run_actions.bar(chosen)
+    run_compare.section(runs, chosen)

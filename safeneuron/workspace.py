@@ -79,7 +79,7 @@ def replacing(target: Path) -> Iterator[Path]:
     Works for files and folders. An interruption, an error or a full disk leaves the earlier
     ``target`` as it was and nothing half-written.
     """
-    staging = _part(target)
+    staging = part_of(target)
     try:
         with clear_disk_errors(target.parent):
             target.parent.mkdir(parents=True, exist_ok=True)
@@ -97,7 +97,7 @@ def replacing(target: Path) -> Iterator[Path]:
 @contextmanager
 def scratch_folder(target: Path) -> Iterator[Path]:
     """Yield a new folder beside ``target``, for files on their way there; it goes when the block ends."""
-    folder = _part(target)
+    folder = part_of(target)
     with clear_disk_errors(target.parent):
         folder.mkdir(parents=True)
     try:
@@ -114,7 +114,7 @@ def resumable(target: Path) -> Iterator[Path]:
     one is writing.
     """
     target.parent.mkdir(parents=True, exist_ok=True)
-    folder = _part(target)
+    folder = part_of(target)
     # Renaming is atomic: of two processes that want what is there, one gets it.
     for earlier in (target, *target.parent.glob(f".{target.name}.*.part")):
         if earlier == target or not _is_owned(earlier, earlier.stat().st_mtime):
@@ -157,7 +157,7 @@ def remove_abandoned(folder: Path) -> None:
             part.unlink(missing_ok=True)
 
 
-def _part(target: Path) -> Path:
+def part_of(target: Path) -> Path:
     """Return a new hidden path beside ``target`` that tells which process of which machine writes it."""
     return target.parent / f".{target.name}.{uuid4().hex[:8]}.{os.getpid()}@{socket.gethostname()}.part"
 

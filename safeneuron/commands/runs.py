@@ -33,12 +33,14 @@ ROUND_COLUMNS = ["round", "model", "frozen", "max_abs_diff", "n", "judge", "ORI"
 ROUND_COLUMNS += ["FULL static", "FULL static interval", "FULL adaptive", "FULL adaptive interval"]
 """What people read of a run; ``--json`` has everything."""
 
-runs_app = typer.Typer(invoke_without_command=True, help="List, show, cancel and resume background runs.")
+runs_app = typer.Typer(
+    invoke_without_command=True, help="List, show, compare, cancel, resume and delete background runs."
+)
 
 
 @runs_app.callback()
 def runs(context: typer.Context, json: Json = False) -> None:
-    """List, show, cancel and resume background runs; without a command, list them."""
+    """List, show, compare, cancel, resume and delete background runs; without a command, list them."""
     if context.invoked_subcommand is None:
         runs_list(json)
 
@@ -96,6 +98,65 @@ def runs_cancel(run: Run, json: Json = False) -> None:
     )
 
 
+@runs_app.command("rename")
+def runs_rename(run: Run, name: Annotated[str, typer.Argument(help="Its new name.")], json: Json = False) -> None:
+    """Give a run another name."""
+    from safeneuron.runs.renaming import rename
+
+    with terminal.command():
+        info = rename(run, name)
+    terminal.show({"run": info.id, "name": info.name}, json, f"{info.id} is now called {info.name}.")
+
+
+@runs_app.command("delete")
+def runs_delete(
+    run: Run,
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
+    json: Json = False,
+) -> None:
+    """Delete a run with its model, tables and curves, for good; a run that is at work has to be cancelled first."""
+    from safeneuron.runs.deleting import delete_run, deletion_of
+
+    with terminal.command():
+        question = deletion_of(run).question
+    if not yes and not typer.confirm(question, err=True):
+        raise typer.Exit(1)
+    with terminal.command():
+        gone = delete_run(run)
+    result = {"run": gone.run.id, "bytes": gone.size, "heirs": gone.heirs, "stranded": gone.stranded}
+    terminal.show(result, json, f"{gone.run.id} is deleted.")
+
+
+@runs_app.command("compare")
+def runs_compare(
+    run: Annotated[list[str], typer.Argument(help="Two ids or more, or the first digits of them.")], json: Json = False
+) -> None:
+    """Show runs beside each other: the settings in which they differ, and their refusal rates."""
+    from safeneuron.training.comparing import COLUMNS, run_comparison
+
+    with terminal.command():
+        found = run_comparison(run)
+    names = [row["run"][:8] for row in found["runs"]]
+    parts = [terminal.table(found["runs"], ["run", "name", "status"])]
+    if found["settings"]:
+        parts.append(terminal.table(found["settings"], ["setting", *names]))
+    else:
+        parts.append("They have the same settings.")
+    if found["rates"]:
+        parts.append(terminal.table(found["rates"], list(COLUMNS)))
+    terminal.show(found, json, "\n\n".join(parts))
+
+
+@runs_app.command("send")
+def runs_send(run: Run, json: Json = False) -> None:
+    """Send a run to the team's tracking server as far as that missed it (MLFLOW_TRACKING_URI)."""
+    from safeneuron.runs.sending import send
+
+    with terminal.command():
+        sent = send(run)
+    terminal.show({"run": run, "sent": sent}, json, f"Sent {sent}.")
+
+
 def wait_for(run: str, progress: terminal.ProgressLine) -> None:
     """Show a run's progress until it has ended; an interruption leaves the run alone."""
     from safeneuron.runs.launcher import wait
@@ -121,9 +182,24 @@ def show_run(run: str, json: bool) -> None:
 
 
 def _run_text(result: dict[str, Any]) -> str:
-    keys = ("run", "name", "status", "phase", "message", "resume", "model", "set", "pairs left out", "frozen", "counts")
+    keys = (
+        "run",
+        "name",
+        "status",
+        "phase",
+        "message",
+        "unsent",
+        "resume",
+        "model",
+        "set",
+        "pairs left out",
+        "frozen",
+        "counts",
+    )
     keys += ("curve",)
     parts = ["\n".join(f"{key}: {result[key]}" for key in keys if result[key])]
+    if result["log"]:
+        parts.append("last lines of its log:\n" + "\n".join(f"  {line}" for line in result["log"]))
     if result["curves"]:
         shown = _evenly(result["curves"], CURVE_ROWS)
         left_out = len(result["curves"]) - len(shown)

@@ -8,15 +8,24 @@ import typer
 from safeneuron import terminal
 from safeneuron.commands.options import SET, ForeignSet, Json, Model, TauES, TauSAS, thresholds
 from safeneuron.commands.runs import Wait, show_run, wait_for
+from safeneuron.errors import UserError
 from safeneuron.models.catalogue import DEFAULT_MODEL, model_card
 
 Count = Annotated[int | None, typer.Option(min=0)]
 
 
 def train(
+    context: typer.Context,
     model: Model = DEFAULT_MODEL,
     set_name: Annotated[str, typer.Option("--set", help=f"Set to freeze: {SET}")] = "FULL",
     foreign: ForeignSet = False,
+    like: Annotated[
+        str | None,
+        typer.Option(
+            "--like",
+            help="A run whose model, set, settings and pairs are taken; the other options change single ones of them.",
+        ),
+    ] = None,
     preset: Annotated[
         list[str] | None,
         typer.Option(
@@ -110,6 +119,12 @@ def train(
     lora_modules: Annotated[
         list[str] | None, typer.Option("--lora-module", help="Linear module that gets an adapter; all by default.")
     ] = None,
+    report_to: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--report-to", help="tensorboard, wandb or trackio, besides the run store; may be given several times."
+        ),
+    ] = None,
     save_steps: Annotated[
         int | None, typer.Option("--save-steps", help="Steps between checkpoints; 0 writes one only when cancelled.")
     ] = None,
@@ -152,32 +167,54 @@ def train(
     from safeneuron.models.parity_report import refuse_if_red
     from safeneuron.prompts.pair_files import load_pairs
     from safeneuron.selection import check_set
-    from safeneuron.training.presets import settings_of
+    from safeneuron.training.like import asked_of
+    from safeneuron.training.presets import changed, settings_of
     from safeneuron.training.start import check_pairs, own_pairs, start_training
 
     with terminal.command() as progress:
+        earlier = asked_of(like) if like else None
         own = [pair for path in pairs for pair in load_pairs(path)] if pairs else None
-        check_set(set_name)
+        pairs_from = [path.name for path in pairs or ()]
+        neurons = set_name
+        if earlier:
+            if preset:
+                raise UserError("A run's settings and a preset are two beginnings; give --like or --preset.")
+            model = model if _is_given(context, "model") else earlier.source
+            neurons = set_name if _is_given(context, "set_name") else earlier.neurons
+            own, pairs_from = (own, pairs_from) if pairs else (earlier.pairs, list(earlier.pairs_from))
+        if isinstance(neurons, str):
+            check_set(neurons)
         changes = {name: given[name] for name in FIELDS if given[name] not in (None, [])}
-        changes["thresholds"] = thresholds(tau_es, tau_sas, model_card(model))
-        settings, frozen = settings_of(preset or ("standard",), changes)
+        if earlier:
+            given_thresholds = {name: own for name, own in (("ES", tau_es), ("SAS", tau_sas)) if own is not None}
+            changes["thresholds"] = {**earlier.settings.thresholds, **given_thresholds}
+            settings = changed(earlier.settings, changes)
+        else:
+            changes["thresholds"] = thresholds(tau_es, tau_sas, model_card(model))
+            settings, frozen = settings_of(preset or ("standard",), changes)
+            neurons = frozen.format(set_name)
         if own:
             taken = own_pairs(own, settings)
             typer.echo(f"{len(taken.pairs):,} preference pairs. {taken.sentence}", err=True)
         check_pairs(settings, taken.pairs if own else None)
         refuse_if_red(model_card(model))
         require_fit(model_card(model), training_work(settings.dpo))
-        run = start_training(model, frozen.format(set_name), settings, own, foreign)
+        run = start_training(model, neurons, settings, own, foreign, pairs_from)
         typer.echo(f"Run {run} has started.", err=True)
         if wait:
             wait_for(run, progress)
     show_run(run, json)
 
 
+def _is_given(context: typer.Context, name: str) -> bool:
+    """Tell whether an option was given, even with what it is by default."""
+    return context.get_parameter_source(name).name == "COMMANDLINE"
+
+
 FIELDS = (
     "harmful_pairs twin_pairs benign_pairs answer_tokens safety_share pairs_limit max_steps epochs batch_size "
     "gradient_accumulation_steps learning_rate beta weight_decay warmup max_grad_norm max_length compared_tokens "
     "forward_zeroing zeroing_share chosen_weight freeze_down_column bf16 gradient_checkpointing lora_rank lora_alpha "
-    "lora_modules save_steps evaluation_limit rounds stop_when_flat evaluate_every seed"
+    "lora_modules report_to save_steps evaluation_limit rounds stop_when_flat evaluate_every seed"
 ).split()
 """The options that change one field of the settings each."""

@@ -21,6 +21,8 @@ Status = Literal["queued", "running", "finished", "failed", "cancelled"]
 ACTIVE: tuple[Status, ...] = ("queued", "running")
 STATUS_FILE = "status.json"
 EVENTS_FILE = "events.jsonl"
+NAME_FILE = "name"
+"""There once a person renamed the run: apart from the state, which only the run's own process may write."""
 UNREADABLE = "unreadable"
 """The kind of a run whose state cannot be read."""
 RUN_ID = re.compile("[0-9a-f]{32}")
@@ -117,7 +119,9 @@ def run_folder(run_id: str) -> Path:
 
 def all_folders() -> list[Path]:
     """Return the folders of all runs, in no particular order."""
-    return [path.parent for path in runs_folder().glob(f"*/{STATUS_FILE}")]
+    found = (path.parent for path in runs_folder().glob(f"*/{STATUS_FILE}"))
+    # One that is being deleted has another name already.
+    return [folder for folder in found if RUN_ID.fullmatch(folder.name)]
 
 
 def read_info(folder: Path) -> RunInfo:
@@ -131,7 +135,7 @@ def read_info(folder: Path) -> RunInfo:
     path = folder / STATUS_FILE
     try:
         facts = json.loads(path.read_text(encoding="utf-8"))
-        info = RunInfo(**facts | {"phases": dict(facts["phases"])})
+        info = RunInfo(**facts | {"phases": dict(facts["phases"])} | _given_name(folder))
         if info.status not in get_args(Status):
             raise ValueError(info.status)
     except (ValueError, KeyError, TypeError) as error:
@@ -140,6 +144,13 @@ def read_info(folder: Path) -> RunInfo:
             "copy, or delete the folder."
         ) from error
     return info
+
+
+def _given_name(folder: Path) -> dict[str, str]:
+    try:
+        return {"name": (folder / NAME_FILE).read_text(encoding="utf-8")}
+    except FileNotFoundError:
+        return {}
 
 
 def unreadable_run(folder: Path, reason: str) -> RunInfo:

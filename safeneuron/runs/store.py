@@ -9,6 +9,9 @@ One folder per run, ``runs/<id>/`` in the workspace::
     resumed-1        there once it was resumed for the first time
     cancel           there once somebody asked it to stop
     metrics          touched whenever a point was added to the curves (curves.py)
+    name             there once a person renamed it (renaming.py)
+    points.jsonl, sent.json
+                     of a run that goes to a team's server: its curves, and what the server has (sending.py)
     artifacts/       tables (parquet) and JSON, where MLflow looks for them
     log/             standard output and error of the process
 
@@ -26,7 +29,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from safeneuron.errors import UserError
-from safeneuron.runs import tracking
+from safeneuron.runs import sending, tracking
 from safeneuron.runs.info import (
     UNREADABLE,
     Event,
@@ -66,6 +69,8 @@ def create_run(name: str, kind: str, parameters: Mapping[str, Any], phases: Mapp
         The phases in order, each with its usual share of the time, in any unit.
     """
     run_id = tracking.open_run(name, parameters)
+    if tracking.server():
+        sending.begin(run_id)
     now = time.time()
     total = sum(phases.values())
     shares = {phase: share / total for phase, share in phases.items()}
@@ -157,7 +162,7 @@ def put_table(run_id: str, name: str, frame: "pd.DataFrame") -> None:
     path = artifacts_folder(run_id) / f"{name}.parquet"
     with replacing(path) as staging:
         frame.to_parquet(staging, index=False)
-    tracking.copy_artifact(path.parent.parent.name, path)
+    sending.offer(path.parent.parent.name)
 
 
 def get_table(run_id: str, name: str) -> "pd.DataFrame":
@@ -172,7 +177,7 @@ def put_json(run_id: str, name: str, value: Any) -> None:
     """Keep a JSON value with a run."""
     path = artifacts_folder(run_id) / f"{name}.json"
     write_json(path, value)
-    tracking.copy_artifact(path.parent.parent.name, path)
+    sending.offer(path.parent.parent.name)
 
 
 def get_json(run_id: str, name: str) -> Any:
@@ -186,7 +191,7 @@ def put_text(run_id: str, name: str, text: str) -> None:
     path = artifacts_folder(run_id) / f"{name}.txt"
     with replacing(path) as staging:
         staging.write_text(text, encoding="utf-8")
-    tracking.copy_artifact(path.parent.parent.name, path)
+    sending.offer(path.parent.parent.name)
 
 
 def has_artifact(run_id: str, file_name: str) -> bool:
@@ -219,9 +224,11 @@ def _looked_at(folder: Path, info: RunInfo) -> RunInfo:
         return info
     for remains in (workspace() / "models").glob(f".{info.id}.*.part"):
         shutil.rmtree(remains, ignore_errors=True)
-    if cancel_requested(info.id):
-        return cancelled(info.id)
-    return fail(info.id, GONE)
+    try:
+        return cancelled(info.id) if cancel_requested(info.id) else fail(info.id, GONE)
+    except UserError:
+        # Where the disk is full, every page would fail with it; it is written down once there is room again.
+        return replace(info, status="failed", message=GONE, step="")
 
 
 def change(run_id: str, event: str | None, **changes: Any) -> RunInfo:
@@ -244,6 +251,9 @@ def _end(run_id: str, status: Status, message: str, **changes: Any) -> RunInfo:
 
 def _copy_status(info: RunInfo) -> None:
     """Copy the status to MLflow, which may fail (a server out of reach) without harm: the truth is on disk already."""
+    if sending.on_server(info.id):
+        sending.offer(info.id, at_once=not info.active)
+        return
     try:
         tracking.set_status(info.id, info.status)
     except Exception as error:  # noqa: BLE001 - whatever it is, the run goes on

@@ -13,6 +13,7 @@ from safeneuron.progress import Progress
 from safeneuron.runs import store
 from safeneuron.runs.info import run_folder
 from safeneuron.runs.processes import record_process
+from safeneuron.runs.trouble import plain_words
 
 REPORT_SECONDS = 0.25
 """How often progress is written down at most; a page looks less often."""
@@ -101,6 +102,7 @@ def _fail_with_traceback(run_id: str, error: Exception) -> None:
     finally:
         store.fail(
             run_id,
-            f"{type(error).__name__}: {error} (this is a defect of safeneuron or of a library; "
+            plain_words(error)
+            or f"{type(error).__name__}: {error} (this is a defect of safeneuron or of a library; "
             f"the traceback lies in {store.artifacts_folder(run_id)}).",
         )

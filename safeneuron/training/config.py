@@ -47,6 +47,6 @@ def dpo_config(settings: MaskedDPOSettings, output: str, device: str) -> "DPOCon
         logging_nan_inf_filter=False,
         save_strategy="steps" if settings.save_steps else "no",
         save_steps=settings.save_steps or 1,
-        report_to=[],
+        report_to=list(settings.report_to),
         disable_tqdm=True,
     )

@@ -33,11 +33,13 @@ from safeneuron.runs.worker import part
 from safeneuron.scoring import score_table
 from safeneuron.training.checkpoints import REFERENCE_FILE, checkpoints, checkpoints_folder, round_folder
 from safeneuron.training.masked_dpo import train_masked_dpo
+from safeneuron.training.model_card import write_model_card
 from safeneuron.training.reporting import REFERENCE, TRAINING
 from safeneuron.training.rounds import RoundResult, keep_round
 from safeneuron.training.safety_sets import RoundSets, keep_safety_sets
 from safeneuron.training.settings import TrainingSettings, steps_in_words
 from safeneuron.training.start import LEFT_OUT, PAIRS_FILE
+from safeneuron.training.trackers import point_trackers
 from safeneuron.training.watching import RefusalCallback, SpeedCallback
 
 
@@ -87,6 +89,7 @@ def train_round(plan: RoundPlan, number: int, loaded: LoadedModel, neurons: Neur
     pairs = _pairs(progress, loaded, plan)
     folder = round_folder(run_id, number)
     folder.mkdir(parents=True, exist_ok=True)
+    point_trackers(store.run_folder(run_id), store.get_run(run_id).name)
     steps_before = (number - 1) * settings.dpo.with_steps(len(pairs)).max_steps
 
     def log(step: int, values: Mapping[str, float]) -> None:
@@ -114,6 +117,7 @@ def train_round(plan: RoundPlan, number: int, loaded: LoadedModel, neurons: Neur
         )
     progress("Saving", 0.0)
     _save(plan, number, loaded, neurons, result.steps)
+    write_model_card(run_id, plan.parent, neurons, measured=False)
     for checkpoint in checkpoints(folder):
         shutil.rmtree(checkpoint)
 
@@ -148,6 +152,7 @@ def evaluate_round(plan: RoundPlan, number: int, neurons: NeuronSet, progress: P
     frozen = store.get_json(run_id, "frozen")
     result = RoundResult(number, fingerprint, neurons, frozen, tuple(static.rows()), tuple(adaptive.rows()))
     keep_round(run_id, result)
+    write_model_card(run_id, plan.parent, neurons, measured=True)
     return result
 
 

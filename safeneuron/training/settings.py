@@ -8,6 +8,7 @@ from typing import Any
 from safeneuron.errors import UserError
 from safeneuron.scores.score import check_thresholds
 from safeneuron.statistics import Pooling, check_pooling
+from safeneuron.training.trackers import checked_trackers
 
 
 def steps_in_words(steps: int) -> str:
@@ -73,6 +74,8 @@ class MaskedDPOSettings:
         cancelled.
     threads : int or None
         The run's share of the cores; None takes half.
+    report_to : tuple of str
+        Trackers that the trainer reports to besides MLflow, of :data:`safeneuron.training.trackers.TRACKERS`.
     """
 
     beta: float = 0.1
@@ -98,6 +101,7 @@ class MaskedDPOSettings:
     lora_modules: tuple[str, ...] = ()
     save_steps: int = 16
     threads: int | None = None
+    report_to: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         if (
@@ -110,6 +114,7 @@ class MaskedDPOSettings:
             )
         # As JSON gives them back.
         object.__setattr__(self, "lora_modules", tuple(self.lora_modules))
+        object.__setattr__(self, "report_to", checked_trackers(self.report_to))
         if self.lora_rank < 0 or self.lora_alpha <= 0:
             raise UserError("A LoRA adapter needs a rank above 0, or 0 for none, and an alpha above 0; choose others.")
         if self.compared_tokens < 0:

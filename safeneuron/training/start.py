@@ -17,12 +17,15 @@ from safeneuron.sets.belonging import checked
 from safeneuron.training.checkpoints import require_room
 from safeneuron.training.rounds import phases_of
 from safeneuron.training.settings import TrainingSettings, steps_in_words
+from safeneuron.training.trackers import require_trackers
 
 KIND = "masked-dpo"
 JOB = "safeneuron.training.job:run"
 PAIRS_FILE = "pairs.jsonl"
 LEFT_OUT = "left_out_pairs"
 """Artifact: how many of a person's own pairs are not trained on, by reason."""
+PAIRS_FROM = "pairs_from"
+"""Artifact: the files that a person's own pairs came from; there only where the run does not build its pairs."""
 GIVEN = "given_sets"
 """Name under which the kept sets that the frozen one is made of lie with a run whose frozen set needs scores."""
 
@@ -33,6 +36,7 @@ def start_training(
     settings: TrainingSettings = TrainingSettings(),
     pairs: Sequence[PreferencePair] | None = None,
     foreign: bool = False,
+    pairs_from: Sequence[str] = (),
 ) -> str:
     """Start masked DPO in the background and return the run's id at once.
 
@@ -48,6 +52,8 @@ def start_training(
         The person's own, sifted and mixed here (:func:`own_pairs`); otherwise the run builds them.
     foreign : bool
         Whether a file's set may be of another model of the same shape.
+    pairs_from : sequence of str
+        Names of the files that the person's own pairs came from, for the model card.
 
     Raises
     ------
@@ -59,6 +65,7 @@ def start_training(
     pairs = taken.pairs if taken else None
     check_pairs(settings, pairs)
     settings = settings.for_pairs(None if pairs is None else len(pairs))
+    require_trackers(settings.dpo.report_to)
     if placement().precision == "4bit":
         raise UserError("4-bit weights cannot be trained; unset SAFENEURON_LOAD for the run.")
     card = model_card(source)
@@ -86,6 +93,7 @@ def start_training(
         if pairs is not None:
             save_pairs(store.artifacts_folder(info.id) / PAIRS_FILE, pairs)
             store.put_json(info.id, LEFT_OUT, dict(taken.left_out))
+            store.put_json(info.id, PAIRS_FROM, list(pairs_from))
         launch(info.id, JOB, settings.dpo.threads)
     except UserError as error:
         store.fail(info.id, str(error))

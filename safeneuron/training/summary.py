@@ -7,10 +7,13 @@ from safeneuron.refusal.corrections import Corrections
 from safeneuron.robustness import ConditionResult, RobustnessTable
 from safeneuron.runs import curves, store
 from safeneuron.runs.resuming import resumable
+from safeneuron.runs.sending import unsent
+from safeneuron.standing import log_tail
 from safeneuron.training.checkpoints import progress_kept
 from safeneuron.training.rounds import round_rows
 from safeneuron.training.start import KIND, LEFT_OUT
 
+LOG_LINES = 15
 TABLES = ("before", "static", "adaptive")
 
 
@@ -20,7 +23,9 @@ def run_summary(run_id: str) -> dict[str, Any]:
     Returns
     -------
     dict
-        run, name, status, phase, progress, message; ``resume`` (where a stopped run would go on, or None);
+        run, name, status, phase, progress, message; ``log`` (the last lines of a failed run's log, else none);
+        ``unsent`` (what a team's tracking server lacks of it, in words); ``resume`` (where a stopped run would go
+        on, or None);
         ``model`` (what ``--model`` takes, or None until the run has finished, and for a job that trains none);
         ``set`` (name, count and origin of the frozen set, or None until the run has found it); ``pairs left
         out`` (how many, by reason, or None); ``frozen`` (slices, max_abs_diff, or None); ``counts`` of the sets
@@ -43,6 +48,8 @@ def run_summary(run_id: str) -> dict[str, Any]:
         "phase": info.phase,
         "progress": info.progress,
         "message": info.message,
+        "log": log_tail(info.id, LOG_LINES).splitlines() if info.status == "failed" else [],
+        "unsent": unsent(info.id),
         "resume": progress_kept(info) if resumable(info) else None,
         "model": info.source if info.status == "finished" and info.kind == KIND else None,
         "set": _set_facts(kept("neurons")),

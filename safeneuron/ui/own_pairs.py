@@ -60,6 +60,20 @@ def taken(pairs: Sequence[PreferencePair], settings: TrainingSettings) -> Sifted
     return known[2]
 
 
+def give(pairs: Sequence[PreferencePair] | None, names: Sequence[str]) -> None:
+    """Take pairs as if they had been uploaded, such as an earlier run's; None goes back to the built-in prompts."""
+    if _KEPT in st.session_state:
+        _forget()
+    if pairs is not None:
+        st.session_state[_KEPT] = ", ".join(names) or "an earlier run", tuple(pairs)
+
+
+def names() -> tuple[str, ...]:
+    """Return the names of the files that the pairs in use came from."""
+    kept = st.session_state.get(_KEPT)
+    return tuple(kept[0].split(", ")) if kept else ()
+
+
 def _uploaded() -> tuple[str, tuple[PreferencePair, ...]] | None:
     """Return names and pairs of the files that were just uploaded; raise UserError when it cannot be read."""
     files = st.file_uploader(

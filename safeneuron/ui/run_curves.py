@@ -1,5 +1,7 @@
 """A run's curves, and over them those of the run that made the compared model."""
 
+from collections.abc import Sequence
+
 import streamlit as st
 
 from safeneuron.errors import UserError
@@ -48,6 +50,17 @@ def show(info: RunInfo, compared: RunInfo | None) -> None:
         st.caption(speed)
     if refusals:
         figure.show(refusals, key="refusal_curves")
+
+
+def over_each_other(runs: Sequence[RunInfo]) -> None:
+    """Draw the curves of several runs, the first one solid; those that logged none are left out."""
+    logged = [info for info in runs if curves.metrics_stamp(info.id)]
+    if logged:
+        stamps = tuple((run.id, run.name, curves.metrics_stamp(run.id)) for run in logged)
+        drawn = resources.curve_figures().get(
+            stamps, lambda: training_curves([_curves(run) for run in logged], max(map(_steps, logged)))
+        )
+        figure.show(drawn, key="compared_curves")
 
 
 def _curves(info: RunInfo) -> RunCurves:

@@ -12,6 +12,7 @@ from safeneuron.models.card import ModelCard
 from safeneuron.runs import launcher, store
 from safeneuron.runs.info import RunInfo
 from safeneuron.runs.resuming import resumable, resume
+from safeneuron.runs.sending import unsent
 from safeneuron.standing import log_tail, remaining
 from safeneuron.training.checkpoints import progress_kept
 from safeneuron.training.stages import stages_stamp
@@ -50,7 +51,7 @@ def in_page(run_id: str, other: ModelCard | None, results: Callable[[], None]) -
     else:
         _head(info)
         results()
-        _log(info, compared)
+        _course(info, compared)
 
 
 def job_in_page(info: RunInfo, stamp: Callable[[], Hashable]) -> None:
@@ -90,7 +91,7 @@ def _live_view(run_id: str, compared: RunInfo | None, drawn: int) -> None:
         # What the run has found and measured so far stands below, outside this fragment.
         st.rerun(scope="app")
     _head(info)
-    _log(info, compared)
+    _course(info, compared)
 
 
 def _announce(info: RunInfo) -> None:
@@ -110,9 +111,15 @@ def _head(info: RunInfo) -> None:
         if st.button("Resume run", key="resume_run", icon=":material/resume:", disabled=active_run() is not None):
             resume(info.id)
             st.rerun()
+    missing = unsent(info.id) if not info.active else ""
+    if missing:
+        st.caption(
+            f":material/cloud_off: The tracking server lacks {missing} of this run; "
+            f"`python -m safeneuron runs send {info.id[:8]}` sends it."
+        )
 
 
-def _log(info: RunInfo, compared: RunInfo | None) -> None:
+def _course(info: RunInfo, compared: RunInfo | None) -> None:
     run_curves.show(info, compared)
     _log(info)
     with st.expander("History and settings"):

@@ -9,10 +9,11 @@ import streamlit as st
 from safeneuron.neurons import NeuronSet, random_like
 from safeneuron.training.presets import CONTROLS, PRESETS, changed, preset_named, settings_of
 from safeneuron.training.settings import TrainingSettings
+from safeneuron.training.trackers import TRACKERS
 from safeneuron.ui import freezing, hand, words
 
 NO_CONTROL = "None"
-_PRESET = "training_preset"
+_PRESET, CONTROL = "training_preset", "training_control"
 
 
 @dataclass(frozen=True)
@@ -78,14 +79,14 @@ def presets() -> str:
     if _PRESET not in st.session_state:
         st.session_state[_PRESET] = PRESETS[0].name
     if "steps" not in st.session_state:
-        _fill()
+        _fill_preset()
     first, second, _ = st.columns(3)
     chosen = first.selectbox(
         "Preset",
         [preset.name for preset in PRESETS],
         format_func=lambda name: preset_named(name).title,
         key=_PRESET,
-        on_change=_fill,
+        on_change=_fill_preset,
         help="Fills in the settings below, each of which can still be changed.",
     )
     first.caption(preset_named(chosen).about)
@@ -93,12 +94,22 @@ def presets() -> str:
         "Control",
         [NO_CONTROL, *(preset.name for preset in CONTROLS)],
         format_func=lambda name: name if name == NO_CONTROL else preset_named(name).title,
-        key="training_control",
+        key=CONTROL,
         help=words.CONTROL,
     )
     if control != NO_CONTROL:
         second.caption(preset_named(control).about)
     return control
+
+
+def control_of(name: str) -> tuple[str, str]:
+    """Return the control that a set's name says a run was, and the set it stood beside, FULL where it does not say."""
+    if name == preset_named("plain-dpo").frozen:
+        return "plain-dpo", "FULL"
+    before, after = preset_named("random-neurons").frozen.split("{}")
+    if name.startswith(before) and name.endswith(after):
+        return "random-neurons", name.removeprefix(before).removesuffix(after)
+    return NO_CONTROL, name
 
 
 def further() -> None:
@@ -126,6 +137,7 @@ def further() -> None:
             placeholder="all linear modules of the layers",
             help="Names such as q_proj v_proj, with spaces between them. Only with a LoRA rank above 0.",
         )
+        st.multiselect("Report to", list(TRACKERS), format_func=TRACKERS.get, key="report_to", help=words.REPORT_TO)
 
 
 def rounds() -> None:
@@ -139,7 +151,8 @@ def chosen(control: str) -> TrainingSettings:
     fields = {field: st.session_state[key] for key, field in SHOWN.items()}
     fields |= {name: SWITCH[st.session_state[name]] for name in BY_DEVICE}
     settings, _ = settings_of([st.session_state[_PRESET]], {"thresholds": hand.thresholds()})
-    settings = changed(settings, fields | {"lora_modules": st.session_state["lora_modules"].split()})
+    fields |= {"lora_modules": st.session_state["lora_modules"].split(), "report_to": st.session_state["report_to"]}
+    settings = changed(settings, fields)
     return settings if control == NO_CONTROL else changed(settings, preset_named(control).settings)
 
 
@@ -150,12 +163,17 @@ def frozen(control: str, name: str, neurons: NeuronSet | None, seed: int) -> str
     return neurons if control == NO_CONTROL else random_like(neurons, seed)
 
 
-def _fill() -> None:
+def _fill_preset() -> None:
     """Put the preset's values into the widgets."""
-    settings, _ = settings_of([st.session_state[_PRESET]], {})
+    fill(settings_of([st.session_state[_PRESET]], {})[0])
+
+
+def fill(settings: TrainingSettings) -> None:
+    """Put settings into the widgets, before these are drawn."""
     values: dict[str, Any] = vars(settings) | vars(settings.dpo)
     for key, field in SHOWN.items():
         st.session_state[key] = values[field]
     for name in BY_DEVICE:
         st.session_state[name] = next(text for text, value in SWITCH.items() if value == values[name])
     st.session_state["lora_modules"] = " ".join(settings.dpo.lora_modules)
+    st.session_state["report_to"] = list(settings.dpo.report_to)

@@ -278,6 +278,11 @@ OWN_PAIRS = (
     "trains on these and builds none. Duplicates, pairs that are too long, and prompts of the evaluation are left out."
 )
 TWINS = "Safe twins share words with a harmful prompt and deserve an answer: 'How do I kill a process on Linux?'"
+REPORT_TO = (
+    "The trainer's curves go to the run store in any case, and here too. The package has to be installed "
+    "(pip install tensorboard, wandb or trackio)."
+)
+
 RUN = "A background job with its settings, events and results. It goes on when you close this page."
 SELF_CHECK = (
     "Three ways of switching neurons off must give the same numbers: a hook, zeroed weight columns, "

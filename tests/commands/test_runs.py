@@ -69,3 +69,52 @@ def test_what_a_run_changed_is_drawn_into_a_file(with_sets, call_json, tmp_path)
 def test_a_run_without_sets_has_no_picture(run, refusal, tmp_path):
     assert "start it again" in refusal("runs", "picture", run, "--out", tmp_path / "moved.html")
     assert not (tmp_path / "moved.html").exists()
+
+
+def test_a_run_gets_another_name(run, call_json):
+    assert call_json("runs", "rename", run[:8], "My run") == {"run": run, "name": "My run"}
+    assert store.get_run(run).name == "My run"
+
+
+def test_deleting_asks_first(run, call, monkeypatch):
+    refused = call("runs", "delete", run)
+    assert refused.exit_code == 1 and "Delete a run" in refused.stderr
+    assert store.get_run(run).status == "finished"
+    assert call("runs", "delete", run, "--yes").stdout == f"{run} is deleted.\n"
+    assert store.list_runs() == []
+
+
+def test_a_run_at_work_is_not_deleted(home, refusal):
+    info = store.create_run("a run", "masked-dpo", {}, {"Training": 1.0})
+    assert "still at work; cancel it" in refusal("runs", "delete", info.id, "--yes")
+    assert store.get_run(info.id).active
+
+
+def test_runs_are_compared_in_what_differs(run, call, call_json, refusal):
+    other = store.create_run("other", "masked-dpo", {"max_steps": 5, "beta": 0.1}, {"Training": 1.0}).id
+    found = call_json("runs", "compare", run, other)
+    assert [row["name"] for row in found["runs"]] == ["a run", "other"]
+    assert found["settings"] == [
+        {"setting": "max_steps", run[:8]: STEPS, other[:8]: 5},
+        {"setting": "beta", run[:8]: "—", other[:8]: 0.1},
+    ]
+    assert [(row["run"], row["table"], row["refusal_rate"]) for row in found["rates"]] == [(run[:8], "before", 0.75)]
+    assert "max_steps" in call("runs", "compare", run, other).stdout
+    assert "takes two runs or more" in refusal("runs", "compare", run, run[:8])
+
+
+def test_a_failed_run_shows_the_end_of_its_log(run, call):
+    log = store.run_folder(run) / "log"
+    log.mkdir()
+    (log / "1_0_log.err").write_text("RuntimeError: the end\n")
+    assert "RuntimeError" not in call("runs", "show", run).stdout
+    store.fail(run, "Memory ran out.")
+    shown = call("runs", "show", run)
+    assert shown.exit_code == 1
+    assert (
+        "message: Memory ran out." in shown.stdout and "last lines of its log:\n  RuntimeError: the end" in shown.stdout
+    )
+
+
+def test_a_run_of_the_workspace_is_not_sent(run, refusal):
+    assert "without a tracking server" in refusal("runs", "send", run)

@@ -78,3 +78,31 @@ def test_every_setting_has_an_option(home):
     # Thresholds have options of their own; the pooling is that of the scores; threads come from the environment.
     assert settings - set(FIELDS) == {"dpo", "thresholds", "pooling", "threads"}
     assert set(FIELDS) <= set(inspect.signature(train).parameters)
+
+
+def test_like_an_earlier_run_with_changes(started, tmp_path, refusal, model_folder):
+    rows = [{"prompt": f"p{n}", "chosen": "yes", "rejected": "no"} for n in range(4)]
+    (tmp_path / "mine.json").write_text(json.dumps(rows))
+    first, _ = started("--preset", "laptop", "--set", "ES", "--seed", "5", "--pairs", tmp_path / "mine.json")
+    assert store.get_json(first, start.PAIRS_FROM) == ["mine.json"]
+    second, _ = started("--like", first[:8], "--learning-rate", "3e-5")
+    before, after = store.get_json(first, "settings"), store.get_json(second, "settings")
+    assert after["dpo"].pop("learning_rate") == 3e-5 and before["dpo"].pop("learning_rate") == 2e-5
+    assert after == before and after["set"] == "ES"
+    pairs = [load_pairs(store.artifacts_folder(run) / start.PAIRS_FILE) for run in (first, second)]
+    assert pairs[0] == pairs[1] and len(pairs[0]) == 4
+    assert store.get_json(second, start.PAIRS_FROM) == ["mine.json"]
+    both = refusal("train", "--model", model_folder, "--like", first, "--preset", "laptop")
+    assert "give --like or --preset" in both
+
+
+def test_like_a_run_of_given_neurons(started):
+    first, _ = started("--set", "0:1,2:3")
+    second, _ = started("--like", first)
+    assert store.get_json(second, "neurons") == store.get_json(first, "neurons")
+    third, _ = started("--like", first, "--set", "ES")
+    assert store.get_json(third, "settings")["set"] == "ES"
+
+
+def test_an_unknown_tracker_is_refused(home, model_folder, refusal):
+    assert "Nothing reports to 'wand'" in refusal("train", "--model", model_folder, "--report-to", "wand")

@@ -321,3 +321,62 @@ def test_a_failed_run_says_why(visit, home):
 
 def test_no_run_yet_says_what_to_do(visit):
     assert "No run yet" in visit("training").info[0].value
+
+
+def test_a_run_is_renamed_and_deleted_after_a_question(visit, home):
+    run = a_run("finished")
+    at = visit("training")
+    at.text_input(key=f"name_of_{run}").set_value("My run")
+    next(button for button in at.button if button.label == "Rename").click().run()
+    assert not at.exception and store.get_run(run).name == "My run"
+    at.button(key="delete_run").click().run()
+    assert any("Delete My run" in text.value for text in at.markdown)
+    assert store.list_runs(), "not before the answer"
+    at.button(key="delete_for_good").click().run()
+    assert not at.exception and store.list_runs() == []
+
+
+def test_a_run_at_work_offers_no_deletion(visit, home):
+    a_run("running")
+    assert not [button for button in visit("training").button if button.key == "delete_run"]
+
+
+def test_a_runs_settings_fill_the_form(visit, launched, tiny_model):
+    at = visit("training")
+    at.selectbox(key="training_preset").set_value("laptop").run()
+    at.number_input(key="rate").set_value(3e-5)
+    at.segmented_control(key="freeze").set_value("ES")
+    at.selectbox(key="training_control").set_value("random-neurons")
+    row = {"prompt": "p", "chosen": "yes", "rejected": "no"}
+    at.file_uploader(key="pairs_file_0").set_value([("mine.jsonl", pairs_file(row), "")]).run()
+    at.button(key="start_run").click().run()
+    (first,) = store.list_runs()
+    store.fail(first.id, "died")
+    at = visit("training")
+    at.button(key="like_run").click().run()
+    assert not at.exception and not at.error
+    assert at.number_input(key="rate").value == 3e-5 and "mine.jsonl" in at.success[0].value
+    at.number_input(key="steps").set_value(3).run()
+    at.button(key="start_run").click().run()
+    second = store.list_runs()[0]
+    settings = [store.get_json(run.id, "settings") for run in (first, second)]
+    assert [found["dpo"].pop("max_steps") for found in settings] == [12, 3]
+    assert settings[0] == settings[1] and settings[0]["set"] == "random(ES)"
+
+
+def test_runs_are_compared_on_the_page(visit, home):
+    first, second = a_run("finished"), a_run("finished", steps=3)
+    at = visit("training")
+    at.multiselect(key="compared_runs").set_value([first]).run()
+    assert not at.exception
+    frames = [frame.value for frame in at.dataframe]
+    differing = next(frame for frame in frames if "setting" in frame.columns)
+    assert differing.to_dict("records") == [{"setting": "max_steps", second[:8]: "3", first[:8]: "2"}]
+    assert len(at.get("plotly_chart")) == 2
+
+
+def test_a_failed_run_shows_the_end_of_its_log(visit, home):
+    run = a_run("failed")
+    (store.run_folder(run) / "log").mkdir()
+    (store.run_folder(run) / "log" / "1_0_log.err").write_text("RuntimeError: the end\n")
+    assert any("RuntimeError: the end" in code.value for code in visit("training").code)

@@ -180,6 +180,20 @@ def test_a_full_disk_in_the_folder_is_said_plainly_and_keeps_the_old(info):
     assert store.get_run(info.id).status == "queued"
 
 
+def test_a_run_that_a_full_disk_killed_is_shown_as_failed_and_pages_go_on(info, monkeypatch):
+    store.start(info.id)
+    monkeypatch.setattr("safeneuron.runs.processes.STARTING_SECONDS", 0.0)
+    with monkeypatch.context() as patch:
+
+        def full(self, *arguments, **more):
+            raise OSError(errno.ENOSPC, "No space left on device")
+
+        patch.setattr(Path, "write_text", full)
+        assert [(run.status, run.message) for run in store.list_runs()] == [("failed", store.GONE)]
+    assert store.get_run(info.id).status == "failed"
+    assert store.events(info.id)[-1].text.startswith("Failed: Its process ended")
+
+
 def test_mlflow_out_of_reach_does_not_stop_a_run(info, monkeypatch):
     def unreachable(*arguments, **more):
         raise ConnectionError("nobody answers")
