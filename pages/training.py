@@ -89,8 +89,7 @@ with page("Training", monitor=False) as choice:
             f"{1 + 2 * settings.rounds} tables of five ablations, {work.scorings} scoring of the neurons. Up to "
             f"{size_words(disk_need(choice.card, settings) or 0)} of disk for checkpoints and models.",
         )
-        if active:
-            st.caption("A run is in progress; a second one would slow both down. Cancel it, or wait for its end.")
+        run_monitor.queue_note("A new run")
         try:
             start.check_pairs(settings, taken)
         except UserError as error:
@@ -104,7 +103,7 @@ with page("Training", monitor=False) as choice:
             type="primary",
             key="start_run",
             icon=":material/play_arrow:",
-            disabled=active is not None or bool(hindrance) or not fits,
+            disabled=bool(hindrance) or not fits,
         ):
             with st.spinner("Starting the background process …"):
                 st.session_state["watched"] = start.start_training(

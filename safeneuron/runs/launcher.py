@@ -20,6 +20,7 @@ from safeneuron.errors import UserError
 from safeneuron.quiet import ENVIRONMENT
 from safeneuron.runs import store
 from safeneuron.runs.info import RunInfo, run_folder
+from safeneuron.runs.queue import devices_here, draw_ticket, drop_ticket
 from safeneuron.workspace import clear_disk_errors, workspace, write_json
 
 SUBMIT_SECONDS = 120
@@ -27,8 +28,8 @@ JOB_FILE = "job.json"
 """In a run's folder: which function does the work, and with how many threads."""
 
 
-def launch(run_id: str, target: str, threads: int | None = None) -> None:
-    """Start the process of a queued run and return while it works.
+def launch(run_id: str, target: str, threads: int | None = None, processes: int | None = None) -> None:
+    """Start the process of a queued run, which waits for its turn, and return meanwhile.
 
     Parameters
     ----------
@@ -37,6 +38,8 @@ def launch(run_id: str, target: str, threads: int | None = None) -> None:
         The job as ``package.module:function``, see :func:`safeneuron.runs.worker.carry_out`.
     threads : int, optional
         Its share of the cores; half of them by default, the page has the others.
+    processes : int, optional
+        That train together; see :func:`safeneuron.runs.queue.devices_here`.
 
     Raises
     ------
@@ -44,7 +47,8 @@ def launch(run_id: str, target: str, threads: int | None = None) -> None:
         When no process could be started.
     """
     folder = run_folder(run_id)
-    write_json(folder / JOB_FILE, {"target": target, "threads": threads})
+    write_json(folder / JOB_FILE, {"target": target, "threads": threads, "processes": processes})
+    draw_ticket(folder.name, devices_here(processes))
     log = folder / "log"
     with clear_disk_errors(log):
         log.mkdir(exist_ok=True)
@@ -63,6 +67,7 @@ def launch(run_id: str, target: str, threads: int | None = None) -> None:
         helper.kill()
         started = False
     if not started:
+        drop_ticket(folder.name)
         raise UserError(f"The background process could not be started; {log / 'launcher.log'} says why.")
 
 

@@ -108,7 +108,7 @@ def events(run_id: str) -> list[Event]:
 
 def start(run_id: str) -> RunInfo:
     """Mark a run as running; its own process calls this."""
-    return change(run_id, "Started", status="running", started=time.time())
+    return change(run_id, "Started", status="running", step="", started=time.time())
 
 
 def set_phase(run_id: str, phase: str, fraction: float, step: str = "") -> RunInfo:

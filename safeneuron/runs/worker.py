@@ -1,4 +1,4 @@
-"""What the process of a run does around the job itself: report, listen for a stop, end plainly."""
+"""What the process of a run does around the job itself: wait for its turn, report, listen for a stop, end plainly."""
 
 import importlib
 import signal
@@ -13,6 +13,7 @@ from safeneuron.progress import Progress
 from safeneuron.runs import store
 from safeneuron.runs.info import run_folder
 from safeneuron.runs.processes import record_process
+from safeneuron.runs.queue import turn
 
 REPORT_SECONDS = 0.25
 """How often progress is written down at most; a page looks less often."""
@@ -57,7 +58,7 @@ def part(progress: Progress, start: float, end: float) -> Progress:
 
 
 def carry_out(run_id: str, target: str) -> None:
-    """Do a run's job in this process and write down how it ended.
+    """Do a run's job in this process when it is its turn, and write down how it ended.
 
     Parameters
     ----------
@@ -70,11 +71,11 @@ def carry_out(run_id: str, target: str) -> None:
     signal.signal(signal.SIGTERM, _unwind)
     record_process(run_folder(run_id))
     try:
-        store.start(run_id)
-        reporter = Reporter(run_id)
-        module, _, function = target.partition(":")
-        job: Job = getattr(importlib.import_module(module), function)
-        job(reporter)
+        with turn(run_id):
+            store.start(run_id)
+            module, _, function = target.partition(":")
+            job: Job = getattr(importlib.import_module(module), function)
+            job(Reporter(run_id))
         store.finish(run_id)
     except Cancelled:
         store.cancelled(run_id)
