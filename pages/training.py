@@ -10,7 +10,17 @@ from safeneuron.sizes import size_words
 from safeneuron.training import start
 from safeneuron.training.checkpoints import disk_need, no_room
 from safeneuron.training.cost import work_of
-from safeneuron.ui import fitting, freezing, hand, own_pairs, run_monitor, run_results, training_settings, words
+from safeneuron.ui import (
+    fitting,
+    freezing,
+    hand,
+    launching,
+    own_pairs,
+    run_monitor,
+    run_results,
+    training_settings,
+    words,
+)
 from safeneuron.ui.page import page
 from safeneuron.ui.run_table import run_table
 
@@ -89,9 +99,12 @@ with page("Training", monitor=False) as choice:
             f"{1 + 2 * settings.rounds} tables of five ablations, {work.scorings} scoring of the neurons. Up to "
             f"{size_words(disk_need(choice.card, settings) or 0)} of disk for checkpoints and models.",
         )
-        run_monitor.queue_note("A new run")
+        how = launching.choose()
+        if how.cluster == "local":
+            run_monitor.queue_note("A new run")
         try:
             start.check_pairs(settings, taken)
+            how.share(settings.dpo.batch_size)
         except UserError as error:
             hindrance = hindrance or str(error)
         hindrance = hindrance or no_room(choice.card, settings)
@@ -111,6 +124,7 @@ with page("Training", monitor=False) as choice:
                     training_settings.frozen(control, name, frozen, settings.dpo.seed),
                     settings,
                     pairs,
+                    how=how,
                 )
             st.rerun()
 

@@ -26,6 +26,8 @@ from safeneuron.workspace import clear_disk_errors, workspace, write_json
 
 LOOK_SECONDS = 0.5
 WAITING = "Waiting for "
+GPU = "gpu-"
+"""What the name of an NVIDIA GPU begins with; its number or UUID follows."""
 _TICKET = re.compile(r"[0-9]{20}-(?P<run>[0-9a-f]{32})\.json")
 
 
@@ -51,7 +53,7 @@ def devices_here(processes: int | None = None) -> tuple[str, ...]:
     wanted = processes or (count if where.device == "auto" else 1)
     if first + wanted > count:
         raise UserError(f"{wanted} processes need a GPU each, and there are {count - first}; lower --processes.")
-    return tuple(f"gpu-{_physical(number)}" for number in range(first, first + wanted))
+    return tuple(f"{GPU}{_physical(number)}" for number in range(first, first + wanted))
 
 
 def draw_ticket(run_id: str, devices: Sequence[str]) -> None:

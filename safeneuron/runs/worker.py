@@ -11,7 +11,7 @@ from types import FrameType
 from safeneuron.errors import Cancelled, UserError
 from safeneuron.progress import Progress
 from safeneuron.runs import store
-from safeneuron.runs.info import run_folder
+from safeneuron.runs.info import Event, add_event, run_folder
 from safeneuron.runs.processes import record_process
 from safeneuron.runs.queue import turn
 
@@ -69,6 +69,8 @@ def carry_out(run_id: str, target: str) -> None:
     # Submitit makes its tasks deaf to SIGTERM. Here it unwinds the stack instead, so that
     # half-written files go and the run can say that it was ended.
     signal.signal(signal.SIGTERM, _unwind)
+    # Slurm's sign that the time is nearly over.
+    signal.signal(signal.SIGUSR2, lambda number, frame: _stop_in_time(run_id))
     record_process(run_folder(run_id))
     try:
         with turn(run_id):
@@ -89,6 +91,11 @@ def carry_out(run_id: str, target: str) -> None:
         )
     except Exception as error:  # noqa: BLE001 - the run must say why it failed, whatever the reason
         _fail_with_traceback(run_id, error)
+
+
+def _stop_in_time(run_id: str) -> None:
+    add_event(run_folder(run_id), Event(time.time(), "Its time on the cluster is nearly over, so it stops in order"))
+    store.request_cancel(run_id)
 
 
 def _unwind(number: int, frame: FrameType | None) -> None:

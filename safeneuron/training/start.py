@@ -11,6 +11,7 @@ from safeneuron.prompts.pair_files import save_pairs
 from safeneuron.prompts.pairs import PreferencePair
 from safeneuron.prompts.sifting import SiftedPairs, mixed, sifted
 from safeneuron.runs import store
+from safeneuron.runs.cluster import Launch
 from safeneuron.runs.launcher import launch
 from safeneuron.selection import understood
 from safeneuron.sets.belonging import checked
@@ -33,6 +34,7 @@ def start_training(
     settings: TrainingSettings = TrainingSettings(),
     pairs: Sequence[PreferencePair] | None = None,
     foreign: bool = False,
+    how: Launch = Launch(processes=1),
 ) -> str:
     """Start masked DPO in the background and return the run's id at once.
 
@@ -48,6 +50,8 @@ def start_training(
         The person's own, sifted and mixed here (:func:`own_pairs`); otherwise the run builds them.
     foreign : bool
         Whether a file's set may be of another model of the same shape.
+    how : Launch
+        Where, and in how many processes.
 
     Raises
     ------
@@ -59,6 +63,7 @@ def start_training(
     pairs = taken.pairs if taken else None
     check_pairs(settings, pairs)
     settings = settings.for_pairs(None if pairs is None else len(pairs))
+    how.share(settings.dpo.batch_size)
     if placement().precision == "4bit":
         raise UserError("4-bit weights cannot be trained; unset SAFENEURON_LOAD for the run.")
     card = model_card(source)
@@ -86,7 +91,7 @@ def start_training(
         if pairs is not None:
             save_pairs(store.artifacts_folder(info.id) / PAIRS_FILE, pairs)
             store.put_json(info.id, LEFT_OUT, dict(taken.left_out))
-        launch(info.id, JOB, settings.dpo.threads)
+        launch(info.id, JOB, settings.dpo.threads, how)
     except UserError as error:
         store.fail(info.id, str(error))
         raise

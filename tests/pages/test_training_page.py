@@ -246,7 +246,7 @@ def test_a_stopped_run_says_where_it_would_go_on_and_does(visit, home, monkeypat
     monkeypatch.setattr(launcher, "launch", lambda *arguments: started.append(arguments))
     at.button(key="resume_run").click().run()
     assert not at.exception
-    assert started == [(run, "a:b", None, None)] and store.get_run(run).status == "queued"
+    assert started == [(run, "a:b", None, launcher.Launch(processes=1))] and store.get_run(run).status == "queued"
 
 
 def test_a_run_that_the_disk_has_no_room_for_is_not_offered(visit, launched, monkeypatch):
