@@ -64,6 +64,8 @@ def start_training(
     check_pairs(settings, pairs)
     settings = settings.for_pairs(None if pairs is None else len(pairs))
     how.share(settings.dpo.batch_size)
+    if how.several and settings.evaluate_every:
+        raise UserError("Refusals are measured while one process trains; leave --evaluate-every or --processes out.")
     if placement().precision == "4bit":
         raise UserError("4-bit weights cannot be trained; unset SAFENEURON_LOAD for the run.")
     card = model_card(source)
