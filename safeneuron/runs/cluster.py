@@ -63,13 +63,22 @@ class Launch:
             )
         if self.sharding == "fsdp2" and (self.processes or 1) == 1:
             raise UserError("FSDP2 shards a model between several processes; raise --processes.")
-        if self.cluster == "slurm" and not has_slurm():
-            raise UserError("There is no Slurm here (sbatch is not found); leave --cluster out.")
 
     @property
     def several(self) -> bool:
         """Whether more than one process trains."""
         return (self.processes or 1) > 1
+
+    def require_here(self) -> None:
+        """Refuse a cluster that this machine cannot give a job to; its nodes, where the run works, need not be able to.
+
+        Raises
+        ------
+        UserError
+            When there is no Slurm.
+        """
+        if self.cluster == "slurm" and not has_slurm():
+            raise UserError("There is no Slurm here (sbatch is not found); leave --cluster out.")
 
     def share(self, pairs: int) -> int:
         """Return how many of a batch's pairs each process takes.

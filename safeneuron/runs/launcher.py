@@ -49,6 +49,7 @@ def launch(run_id: str, target: str, threads: int | None = None, how: Launch = L
     UserError
         When no process could be started.
     """
+    how.require_here()
     folder = run_folder(run_id)
     write_json(folder / JOB_FILE, {"target": target, "threads": threads, "how": how.to_json()})
     if how.cluster == "local":

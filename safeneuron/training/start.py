@@ -63,6 +63,7 @@ def start_training(
     pairs = taken.pairs if taken else None
     check_pairs(settings, pairs)
     settings = settings.for_pairs(None if pairs is None else len(pairs))
+    how.require_here()
     how.share(settings.dpo.batch_size)
     if how.several and settings.evaluate_every:
         raise UserError("Refusals are measured while one process trains; leave --evaluate-every or --processes out.")

@@ -183,7 +183,7 @@ def test_without_slurm_its_runs_are_left_alone_and_none_is_started(tmp_path, mon
     cluster._is_known.cache_clear()
     assert is_alive(tmp_path, last_sign=0.0)
     with pytest.raises(UserError, match="There is no Slurm here"):
-        Launch(cluster="slurm")
+        Launch(cluster="slurm").require_here()
 
 
 @pytest.mark.parametrize(
@@ -197,7 +197,7 @@ def test_without_slurm_its_runs_are_left_alone_and_none_is_started(tmp_path, mon
         ({"cluster": "slurm", "processes": 3, "gpus": 2}, "raise --gpus"),
     ],
 )
-def test_what_cannot_be_launched_is_said_plainly(slurm, fields, message):
+def test_what_cannot_be_launched_is_said_plainly(fields, message):
     with pytest.raises(UserError, match=message):
         Launch(**fields)
 
