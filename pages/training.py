@@ -14,6 +14,7 @@ from safeneuron.ui import (
     fitting,
     freezing,
     hand,
+    launching,
     own_pairs,
     run_actions,
     run_compare,
@@ -101,10 +102,12 @@ with page("Training", monitor=False) as choice:
             f"{1 + 2 * settings.rounds} tables of five ablations, {work.scorings} scoring of the neurons. Up to "
             f"{size_words(disk_need(choice.card, settings) or 0)} of disk for checkpoints and models.",
         )
-        if active:
-            st.caption("A run is in progress; a second one would slow both down. Cancel it, or wait for its end.")
+        how = launching.choose()
+        if how.cluster == "local":
+            run_monitor.queue_note("A new run")
         try:
             start.check_pairs(settings, taken)
+            how.share(settings.dpo.batch_size)
         except UserError as error:
             hindrance = hindrance or str(error)
         hindrance = hindrance or no_room(choice.card, settings)
@@ -116,7 +119,7 @@ with page("Training", monitor=False) as choice:
             type="primary",
             key="start_run",
             icon=":material/play_arrow:",
-            disabled=active is not None or bool(hindrance) or not fits,
+            disabled=bool(hindrance) or not fits,
         ):
             with st.spinner("Starting the background process …"):
                 st.session_state["watched"] = start.start_training(
@@ -125,6 +128,7 @@ with page("Training", monitor=False) as choice:
                     settings,
                     pairs,
                     pairs_from=own_pairs.names(),
+                    how=how,
                 )
             st.rerun()
 

@@ -34,6 +34,7 @@ def run_benchmarks(loaded: LoadedModel, progress: Progress = silent) -> list[dic
         panel_toggle,
         generation_under_ablation,
         masked_dpo_step,
+        panel_beside_a_run,
         figures,
         second_visit,
     ]
@@ -141,6 +142,15 @@ def masked_dpo_step(loaded: LoadedModel) -> list[dict[str, Any]]:
         _row("masked DPO step : plain TRL step, full weights", step_ratio(loaded, neurons), 1.05, "8 pairs a step"),
         _row("masked DPO step : plain TRL step, LoRA", adapter, 1.05, "8 pairs a step, rank 16, all linear modules"),
     ]
+
+
+def panel_beside_a_run(loaded: LoadedModel) -> list[dict[str, Any]]:
+    """Refusal scores of the pages' panel after one toggle while a run trains, against the same on the idle machine."""
+    from safeneuron.training.beside import beside_ratio
+
+    idle, busy, ratio = beside_ratio(loaded, score_table(loaded).select()["FULL"])
+    detail = f"median of toggles across the layers, FULL off: {busy:.2f} s against {idle:.2f} s; one thread trains"
+    return [_row("panel score while a run trains : idle", ratio, 3.0, detail)]
 
 
 def figures(loaded: LoadedModel) -> list[dict[str, Any]]:

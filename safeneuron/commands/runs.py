@@ -47,7 +47,7 @@ def runs(context: typer.Context, json: Json = False) -> None:
 
 @runs_app.command("list")
 def runs_list(json: Json = False) -> None:
-    """List the runs, newest first."""
+    """List the runs, newest first, with what each does, or for which one it waits."""
     from safeneuron.runs.store import list_runs
 
     with terminal.command():
@@ -58,11 +58,12 @@ def runs_list(json: Json = False) -> None:
                 "name": info.name,
                 "status": info.status,
                 "phase": info.phase,
+                "step": info.step,
                 "progress": info.progress,
             }
             for info in list_runs()
         ]
-    terminal.show({"runs": rows}, json, terminal.table(rows, ["run", "name", "status", "phase", "progress"]))
+    terminal.show({"runs": rows}, json, terminal.table(rows, ["run", "name", "status", "phase", "step", "progress"]))
 
 
 @runs_app.command("show")
@@ -162,7 +163,7 @@ def wait_for(run: str, progress: terminal.ProgressLine) -> None:
     from safeneuron.runs.launcher import wait
 
     try:
-        wait(run, lambda info: progress(info.phase or "Waiting for the run to start", info.progress))
+        wait(run, lambda info: progress(info.phase or info.step or "Waiting for the run to start", info.progress))
     except KeyboardInterrupt:
         progress.close()
         cancel = f"python -m safeneuron runs cancel {run[:8]}"

@@ -155,6 +155,18 @@ def train(
     tau_es: TauES = None,
     tau_sas: TauSAS = None,
     seed: Annotated[int | None, typer.Option("--seed", min=0, help="Orders the pairs.")] = None,
+    processes: Annotated[
+        int | None, typer.Option("--processes", min=1, help="That train together; 1, or one for each of --gpus.")
+    ] = None,
+    sharding: Annotated[
+        str, typer.Option("--sharding", help="ddp: a whole model in each process; fsdp2: a shard of one in each.")
+    ] = "ddp",
+    cluster: Annotated[
+        str, typer.Option("--cluster", help="local: this machine; slurm: a node that Slurm gives.")
+    ] = "local",
+    partition: Annotated[str, typer.Option("--partition", help="Slurm's; its default where left out.")] = "",
+    gpus: Annotated[int, typer.Option("--gpus", min=0, help="That Slurm is asked for.")] = 0,
+    hours: Annotated[float, typer.Option("--hours", help="After which Slurm ends the run, with a checkpoint.")] = 24.0,
     wait: Wait = False,
     json: Json = False,
 ) -> None:
@@ -166,6 +178,7 @@ def train(
     from safeneuron.models.fit import require_fit
     from safeneuron.models.parity_report import refuse_if_red
     from safeneuron.prompts.pair_files import load_pairs
+    from safeneuron.runs.cluster import Launch
     from safeneuron.selection import check_set
     from safeneuron.training.like import asked_of
     from safeneuron.training.presets import changed, settings_of
@@ -173,6 +186,7 @@ def train(
 
     with terminal.command() as progress:
         earlier = asked_of(like) if like else None
+        how = Launch(processes or gpus or 1, sharding, cluster, partition, gpus, hours)
         own = [pair for path in pairs for pair in load_pairs(path)] if pairs else None
         pairs_from = [path.name for path in pairs or ()]
         neurons = set_name
@@ -199,7 +213,7 @@ def train(
         check_pairs(settings, taken.pairs if own else None)
         refuse_if_red(model_card(model))
         require_fit(model_card(model), training_work(settings.dpo))
-        run = start_training(model, neurons, settings, own, foreign, pairs_from)
+        run = start_training(model, neurons, settings, own, foreign, pairs_from, how)
         typer.echo(f"Run {run} has started.", err=True)
         if wait:
             wait_for(run, progress)

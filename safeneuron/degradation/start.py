@@ -28,7 +28,7 @@ def start_curve(card: ModelCard, settings: DegradationSettings, among: NeuronSet
     Raises
     ------
     UserError
-        When a run is in progress, or the process could not be started.
+        When the process could not be started.
     """
     name = f"Degradation curve, {settings.score}{f' in {among.name}' if among is not None else ''}, {card.title}"
     asked: dict[str, Any] = {"source": absolute(card.source), "degradation": settings.to_json()}

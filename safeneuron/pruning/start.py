@@ -25,7 +25,7 @@ def start_pruning(card: ModelCard, neurons: NeuronSet, settings: PruningSettings
     Raises
     ------
     UserError
-        When the set is too small, a run is in progress, or the process could not be started.
+        When the set is too small, or the process could not be started.
     """
     check_prunable(neurons)
     asked = {"source": absolute(card.source), "set": neurons.name, **settings.to_json()}

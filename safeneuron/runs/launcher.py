@@ -1,12 +1,13 @@
 """Starting a run as a process of its own, stopping it, and waiting for it.
 
-Submitit's local executor runs the job, and its Slurm executor may one day, with the same code. Its
+Submitit's local executor runs the job, or its Slurm executor, with the same code. The first one's
 controller stays in the process group of whoever submits and keeps their standard output, so a
 Ctrl-C in the terminal of the Streamlit server would end the training, and a shell pipe would wait
 for it. Therefore a short-lived helper (submit.py) submits, in a session of its own: from then on
 nothing that happens to the page, the server or the terminal reaches the run.
 """
 
+import json
 import os
 import subprocess
 import sys
@@ -19,16 +20,19 @@ from safeneuron.compute import shared_threads
 from safeneuron.errors import UserError
 from safeneuron.quiet import ENVIRONMENT
 from safeneuron.runs import store
+from safeneuron.runs.cluster import WAITING, Launch, withdraw
 from safeneuron.runs.info import RunInfo, run_folder
+from safeneuron.runs.processes import slurm_job
+from safeneuron.runs.queue import devices_here, draw_ticket, drop_ticket
 from safeneuron.workspace import clear_disk_errors, workspace, write_json
 
 SUBMIT_SECONDS = 120
 JOB_FILE = "job.json"
-"""In a run's folder: which function does the work, and with how many threads."""
+"""In a run's folder: which function does the work, with how many threads, and how it is launched."""
 
 
-def launch(run_id: str, target: str, threads: int | None = None) -> None:
-    """Start the process of a queued run and return while it works.
+def launch(run_id: str, target: str, threads: int | None = None, how: Launch = Launch()) -> None:
+    """Start the process of a queued run, which waits for its turn, and return meanwhile.
 
     Parameters
     ----------
@@ -36,25 +40,32 @@ def launch(run_id: str, target: str, threads: int | None = None) -> None:
     target : str
         The job as ``package.module:function``, see :func:`safeneuron.runs.worker.carry_out`.
     threads : int, optional
-        Its share of the cores; half of them by default, the page has the others.
+        Its share of the cores; half of them by default, the page has the others. On a cluster all that it is given.
+    how : Launch
+        Where, and in how many processes.
 
     Raises
     ------
     UserError
         When no process could be started.
     """
+    how.require_here()
     folder = run_folder(run_id)
-    write_json(folder / JOB_FILE, {"target": target, "threads": threads})
+    write_json(folder / JOB_FILE, {"target": target, "threads": threads, "how": how.to_json()})
+    if how.cluster == "local":
+        draw_ticket(folder.name, devices_here(how.processes))
+    else:
+        store.change(folder.name, None, step=WAITING)
     log = folder / "log"
     with clear_disk_errors(log):
         log.mkdir(exist_ok=True)
         with (log / "launcher.log").open("wb") as output:
             helper = subprocess.Popen(
-                [sys.executable, "-m", "safeneuron.runs.submit", run_id, target],
+                [sys.executable, "-m", "safeneuron.runs.submit", run_id],
                 stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=output,
-                env=_environment(threads or shared_threads(busy=True)),
+                env=os.environ | environment(threads or shared_threads(busy=True)),
                 start_new_session=True,
             )
     try:
@@ -63,7 +74,15 @@ def launch(run_id: str, target: str, threads: int | None = None) -> None:
         helper.kill()
         started = False
     if not started:
+        drop_ticket(folder.name)
         raise UserError(f"The background process could not be started; {log / 'launcher.log'} says why.")
+
+
+def launched_how(run_id: str) -> Launch:
+    """Return how a run was launched; one of which nothing is said, as an earlier safeneuron's, in one process."""
+    path = run_folder(run_id) / JOB_FILE
+    facts = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
+    return Launch(**facts["how"]) if "how" in facts else Launch(processes=1)
 
 
 def cancel(run_id: str) -> RunInfo:
@@ -71,6 +90,10 @@ def cancel(run_id: str) -> RunInfo:
     info = store.get_run(run_id)
     if info.active:
         store.request_cancel(info.id)
+        job = slurm_job(run_folder(info.id))
+        # One that waits for a node has no process yet that could stop.
+        if job and info.status == "queued" and withdraw(job):
+            store.cancelled(info.id)
     return info
 
 
@@ -96,8 +119,8 @@ def wait(run_id: str, on_change: Callable[[RunInfo], None] | None = None, interv
         time.sleep(interval)
 
 
-def _environment(threads: int) -> dict[str, str]:
-    """Return the job's environment: its threads, quiet libraries, and where safeneuron lies.
+def environment(threads: int) -> dict[str, str]:
+    """Return what is added to a job's environment: its threads, quiet libraries, and where safeneuron lies.
 
     The last, because the job may be started from any folder, by a server or a test.
     """
@@ -109,4 +132,4 @@ def _environment(threads: int) -> dict[str, str]:
         "SAFENEURON_THREADS": str(threads),
         "OMP_NUM_THREADS": str(threads),
     }
-    return os.environ | ENVIRONMENT | own
+    return ENVIRONMENT | own

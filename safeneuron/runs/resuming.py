@@ -43,7 +43,7 @@ def resume(run_id: str) -> RunInfo:
     anew = {"status": "queued", "phase": "", "step": "", "progress": 0.0, "message": "", "started": None, "ended": None}
     queued = store.change(info.id, "Resumed", **anew)
     try:
-        launcher.launch(info.id, job["target"], job["threads"])
+        launcher.launch(info.id, job["target"], job["threads"], launcher.launched_how(info.id))
     except UserError as error:
         store.fail(info.id, str(error))
         raise

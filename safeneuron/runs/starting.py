@@ -1,4 +1,4 @@
-"""Starting a background job that measures something: one at a time on a machine, with its settings kept in the run."""
+"""Starting a background job that measures something, with its settings kept in the run."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -12,7 +12,7 @@ SETTINGS = "settings"
 
 
 def start_job(name: str, kind: str, target: str, settings: Mapping[str, Any], phases: Mapping[str, float]) -> str:
-    """Start a job in the background and return its run's id at once.
+    """Start a job in the background and return its run's id at once; it works when it is its turn.
 
     Parameters
     ----------
@@ -28,14 +28,8 @@ def start_job(name: str, kind: str, target: str, settings: Mapping[str, Any], ph
     Raises
     ------
     UserError
-        When a run is in progress, or no process could be started.
+        When no process could be started.
     """
-    active = next((info for info in store.list_runs() if info.active), None)
-    if active is not None:
-        raise UserError(
-            f"A run is in progress ({active.name}), and two would slow each other down; wait for its end, or stop it "
-            f"with 'runs cancel {active.id[:8]}'."
-        )
     flat = {key: value for key, value in settings.items() if isinstance(value, str | int | float | bool)}
     info = store.create_run(name, kind, flat, phases)
     try:

@@ -5,7 +5,7 @@ One folder per run, ``runs/<id>/`` in the workspace::
     status.json      state, phase, progress (see info.py: the one truth about them)
     events.jsonl     what happened, only ever appended to
     process.json     who does the work
-    job.json         which function does the work: what resuming starts again
+    job.json         which function does the work, and how it is launched: what resuming starts again
     resumed-1        there once it was resumed for the first time
     cancel           there once somebody asked it to stop
     metrics          touched whenever a point was added to the curves (curves.py)
@@ -113,7 +113,7 @@ def events(run_id: str) -> list[Event]:
 
 def start(run_id: str) -> RunInfo:
     """Mark a run as running; its own process calls this."""
-    return change(run_id, "Started", status="running", started=time.time())
+    return change(run_id, "Started", status="running", step="", started=time.time())
 
 
 def set_phase(run_id: str, phase: str, fraction: float, step: str = "") -> RunInfo:

@@ -1,4 +1,4 @@
-"""What the process of a run does around the job itself: report, listen for a stop, end plainly."""
+"""What the process of a run does around the job itself: wait for its turn, report, listen for a stop, end plainly."""
 
 import importlib
 import signal
@@ -11,8 +11,9 @@ from types import FrameType
 from safeneuron.errors import Cancelled, UserError
 from safeneuron.progress import Progress
 from safeneuron.runs import store
-from safeneuron.runs.info import run_folder
+from safeneuron.runs.info import Event, add_event, run_folder
 from safeneuron.runs.processes import record_process
+from safeneuron.runs.queue import turn
 from safeneuron.runs.trouble import plain_words
 
 REPORT_SECONDS = 0.25
@@ -58,7 +59,7 @@ def part(progress: Progress, start: float, end: float) -> Progress:
 
 
 def carry_out(run_id: str, target: str) -> None:
-    """Do a run's job in this process and write down how it ended.
+    """Do a run's job in this process when it is its turn, and write down how it ended.
 
     Parameters
     ----------
@@ -69,13 +70,15 @@ def carry_out(run_id: str, target: str) -> None:
     # Submitit makes its tasks deaf to SIGTERM. Here it unwinds the stack instead, so that
     # half-written files go and the run can say that it was ended.
     signal.signal(signal.SIGTERM, _unwind)
+    # Slurm's sign that the time is nearly over.
+    signal.signal(signal.SIGUSR2, lambda number, frame: _stop_in_time(run_id))
     record_process(run_folder(run_id))
     try:
-        store.start(run_id)
-        reporter = Reporter(run_id)
-        module, _, function = target.partition(":")
-        job: Job = getattr(importlib.import_module(module), function)
-        job(reporter)
+        with turn(run_id):
+            store.start(run_id)
+            module, _, function = target.partition(":")
+            job: Job = getattr(importlib.import_module(module), function)
+            job(Reporter(run_id))
         store.finish(run_id)
     except Cancelled:
         store.cancelled(run_id)
@@ -89,6 +92,11 @@ def carry_out(run_id: str, target: str) -> None:
         )
     except Exception as error:  # noqa: BLE001 - the run must say why it failed, whatever the reason
         _fail_with_traceback(run_id, error)
+
+
+def _stop_in_time(run_id: str) -> None:
+    add_event(run_folder(run_id), Event(time.time(), "Its time on the cluster is nearly over, so it stops in order"))
+    store.request_cancel(run_id)
 
 
 def _unwind(number: int, frame: FrameType | None) -> None:

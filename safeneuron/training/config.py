@@ -8,12 +8,23 @@ if TYPE_CHECKING:
     from trl import DPOConfig
 
 
-def dpo_config(settings: MaskedDPOSettings, output: str, device: str) -> "DPOConfig":
+def dpo_config(settings: MaskedDPOSettings, output: str, device: str, joined: bool = False) -> "DPOConfig":
     """Return TRL's settings for a round.
 
     ``bf16`` and ``gradient_checkpointing`` are on by default in TRL; on a CPU the first makes a
     step four times slower, and the second recomputes what fits into memory anyway. Apple's GPU has
     no automatic bfloat16 in transformers' trainer. Both are so unless the settings say otherwise.
+
+    Parameters
+    ----------
+    settings : MaskedDPOSettings
+        Of this process, where several train.
+    output : str
+        Folder of the checkpoints.
+    device : str
+        ``cpu``, ``cuda`` or ``mps``.
+    joined : bool
+        Whether this process has joined others already (accelerate's ``PartialState``).
     """
     from trl import DPOConfig
 
@@ -41,6 +52,7 @@ def dpo_config(settings: MaskedDPOSettings, output: str, device: str) -> "DPOCon
             device != "cpu" if settings.gradient_checkpointing is None else settings.gradient_checkpointing
         ),
         use_cpu=device == "cpu",
+        accelerator_config={"use_configured_state": joined},
         dataloader_pin_memory=device == "cuda",
         logging_steps=1,
         # Else a loss that is no number would be logged as the mean of those before.

@@ -17,6 +17,8 @@ from dataclasses import dataclass
 
 import torch
 from torch import nn
+from torch.distributed.tensor import DTensor
+from torch.distributed.tensor._utils import compute_local_shape_and_global_offset
 
 from safeneuron.models.layout import mlp_blocks
 from safeneuron.neurons import NeuronSet
@@ -52,13 +54,42 @@ class FrozenSlice:
 
     def now(self) -> torch.Tensor:
         """Return a copy of the slice's present values."""
-        return self.parameter.detach().index_select(self.dimension, self.indices)
+        return local(self.parameter.detach()).index_select(self.dimension, self.indices)
 
 
 def slice_of(parameter: torch.Tensor, dimension: int, members: Sequence[int]) -> FrozenSlice:
     """Return the slice at these indices, with its present values as its start."""
     indices = torch.tensor(members, device=parameter.device)
     return FrozenSlice(parameter, dimension, indices, parameter.detach().index_select(dimension, indices))
+
+
+def local(tensor: torch.Tensor) -> torch.Tensor:
+    """Return what of a tensor is in this process: all of it, or its shard where FSDP2 spread it over several."""
+    return tensor.to_local() if isinstance(tensor, DTensor) else tensor
+
+
+def part_in(parameter: torch.Tensor, whole: FrozenSlice) -> FrozenSlice:
+    """Return the part of a slice that is in this process, of a parameter that the trainer has moved or sharded.
+
+    Parameters
+    ----------
+    parameter : Tensor
+        Where the values are now; indices of the part count in its shard.
+    whole : FrozenSlice
+        Of the parameter before.
+    """
+    indices, start = whole.indices, whole.start
+    if isinstance(parameter, DTensor):
+        sizes, offsets = compute_local_shape_and_global_offset(
+            parameter.shape, parameter.device_mesh, parameter.placements
+        )
+        for dimension, (size, offset) in enumerate(zip(sizes, offsets, strict=True)):
+            if dimension == whole.dimension:
+                inside = ((indices >= offset) & (indices < offset + size)).nonzero().flatten()
+                indices, start = indices[inside] - offset, start.index_select(dimension, inside)
+            else:
+                start = start.narrow(dimension, offset, size)
+    return FrozenSlice(parameter, whole.dimension, indices.to(parameter.device), start.to(parameter.device))
 
 
 def weight_slices(model: nn.Module, neurons: NeuronSet, down_column: bool = True) -> list[FrozenSlice]:
@@ -84,7 +115,7 @@ def weight_slices(model: nn.Module, neurons: NeuronSet, down_column: bool = True
 def restore(slices: Sequence[FrozenSlice]) -> None:
     """Put slices back to their start."""
     for part in slices:
-        part.parameter.index_copy_(part.dimension, part.indices, part.start)
+        local(part.parameter).index_copy_(part.dimension, part.indices, part.start)
 
 
 def verify(slices: Sequence[FrozenSlice]) -> FrozenReport:
@@ -127,6 +158,6 @@ class FrozenNeurons:
 def _zeroing(part: FrozenSlice):
     def hook(parameter: torch.Tensor) -> None:
         if parameter.grad is not None:
-            parameter.grad.index_fill_(part.dimension, part.indices, 0.0)
+            local(parameter.grad).index_fill_(part.dimension, part.indices, 0.0)
 
     return hook

@@ -27,11 +27,13 @@ from safeneuron.models.sources.runs import SOURCE as RUNS
 from safeneuron.models.sources.runs import saved_card
 from safeneuron.neurons import NeuronSet
 from safeneuron.runs import store
+from safeneuron.runs.launcher import launched_how
 from safeneuron.runs.worker import Reporter
 from safeneuron.scores.score import ScoreTable
 from safeneuron.scoring import kept_score_table, score_table
 from safeneuron.selection import Selection, set_names
 from safeneuron.training.checkpoints import checkpoints_folder
+from safeneuron.training.distributed import environment_of
 from safeneuron.training.one_round import RoundPlan, evaluate_round, train_round
 from safeneuron.training.rounds import (
     RoundResult,
@@ -50,6 +52,9 @@ def run(report: Reporter) -> None:
     """Carry out the run; whatever fails is written down by the caller."""
     # This process does nothing else, so its only thread may keep the setting.
     torch.set_num_threads(shared_threads(busy=True))
+    how = launched_how(report.run_id)
+    # Before this process takes one GPU for itself.
+    variables = environment_of(how) if how.several else None
     in_float32_on_one_device()
     run_id = report.run_id
     facts = store.get_json(run_id, "settings")
@@ -66,7 +71,7 @@ def run(report: Reporter) -> None:
     keep_safety_sets(run_id, RoundSets(0, loaded.fingerprint, sets, 0))
     # A set of the person's own takes the place of the one that it is named after.
     sets |= {neurons.name: neurons} if neurons.name in sets else {}
-    plan = RoundPlan(run_id, source, loaded.card, sets, settings)
+    plan = RoundPlan(run_id, source, loaded.card, sets, settings, how, variables)
 
     done = list(rounds_done(run_id))
     while has_another(settings, done, _before(run_id)):

@@ -9,7 +9,7 @@ log-probabilities are computed while the trainer is built, before any hook is on
 """
 
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -17,7 +17,7 @@ from statistics import fmean
 from typing import TYPE_CHECKING
 
 import torch
-from transformers import TrainerCallback, TrainerControl, TrainerState, TrainingArguments
+from transformers import PreTrainedModel, TrainerCallback, TrainerControl, TrainerState, TrainingArguments
 from transformers.trainer import TRAINER_STATE_NAME
 
 from safeneuron.errors import Cancelled, UserError
@@ -29,13 +29,21 @@ from safeneuron.training.checkpoints import last_checkpoint
 from safeneuron.training.config import dpo_config
 from safeneuron.training.dropout import without_dropout
 from safeneuron.training.forward_zeroing import ForwardZeroing
-from safeneuron.training.frozen import FrozenNeurons, FrozenReport, FrozenSlice, restore, verify, weight_slices
+from safeneuron.training.frozen import (
+    FrozenNeurons,
+    FrozenReport,
+    FrozenSlice,
+    part_in,
+    restore,
+    verify,
+    weight_slices,
+)
 from safeneuron.training.lora import lora_config, lora_slices, taken_off
 from safeneuron.training.reporting import TRAINING, MetricsCallback, OnMetrics, OrderlyStopCallback
 from safeneuron.training.settings import MaskedDPOSettings
 
 if TYPE_CHECKING:
-    from peft import LoraConfig
+    from peft import LoraConfig, PeftModel
     from trl import DPOConfig
 
     from safeneuron.training.trainer import MaskedDPOTrainer
@@ -58,17 +66,38 @@ class MaskedDPOResult:
     frozen: FrozenReport
 
 
-class RestoreCallback(TrainerCallback):
-    """Put the frozen slices back after every optimiser step."""
+class FreezingCallback(TrainerCallback):
+    """Keep slices constant from when the trainer has put the model where it is trained until they are released.
 
-    def __init__(self, frozen: FrozenNeurons) -> None:
-        self._frozen = frozen
+    Parameters
+    ----------
+    model : PreTrainedModel
+    slices : sequence of FrozenSlice
+        Of the model before; several processes may each have a part of it afterwards.
+    """
+
+    def __init__(self, model: PreTrainedModel, slices: Sequence[FrozenSlice]) -> None:
+        self._model = model
+        self._slices = slices
+        self._names = {id(parameter): name for name, parameter in model.named_parameters()}
+        self._frozen = FrozenNeurons(())
+
+    def on_train_begin(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs) -> None:
+        """Freeze them where they are now."""
+        parameters = dict(self._model.named_parameters())
+        self._frozen = FrozenNeurons(
+            [part_in(parameters[self._names[id(part.parameter)]], part) for part in self._slices]
+        )
 
     def on_optimizer_step(
         self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs
     ) -> None:
         """Undo what weight decay did to them."""
         self._frozen.restore()
+
+    def release(self) -> None:
+        """Let gradients through again; the values stay as they are."""
+        self._frozen.release()
 
 
 def train_masked_dpo(
@@ -113,6 +142,38 @@ def train_masked_dpo(
         raise UserError("Training needs at least one preference pair; give a file with some, or ask for more than 0.")
     if loaded.model.dtype not in (torch.float32, torch.float64) or getattr(loaded.model, "is_quantized", False):
         raise UserError("Only float32 weights are trained; set SAFENEURON_LOAD=float32 and open the model again.")
+    with trained(loaded, neurons, pairs, settings, progress, on_metrics, folder, reference, watchers) as (
+        trainer,
+        start,
+    ):
+        if settings.lora_rank:
+            merge(trainer.model, start)
+        losses = [entry["loss"] for entry in trainer.state.log_history if "loss" in entry]
+        return MaskedDPOResult(trainer.state.global_step, fmean(losses), verify(start))
+
+
+@contextmanager
+def trained(
+    loaded: LoadedModel,
+    neurons: NeuronSet,
+    pairs: Sequence[PreferencePair],
+    settings: MaskedDPOSettings,
+    progress: Progress,
+    on_metrics: OnMetrics | None,
+    folder: Path | None,
+    reference: Path | None = None,
+    watchers: Sequence[TrainerCallback] = (),
+    joined: str | None = None,
+) -> Iterator[tuple["MaskedDPOTrainer", list[FrozenSlice]]]:
+    """Train as :func:`train_masked_dpo` does, and yield the trainer and the slices as they were at the start.
+
+    What the trainer put on the model, adapters too, is taken off when the block ends.
+
+    Parameters
+    ----------
+    joined : str, optional
+        In one of several processes that have joined each other, the device on which they train, ``cpu`` or ``cuda``.
+    """
     with (
         tempfile.TemporaryDirectory() as scratch,
         loaded.lock,
@@ -122,7 +183,7 @@ def train_masked_dpo(
     ):
         settings = settings.with_steps(len(pairs))
         settings = settings if folder else replace(settings, save_steps=0)
-        config = dpo_config(settings, str(folder or scratch), loaded.device.type)
+        config = dpo_config(settings, str(folder or scratch), joined or loaded.device.type, joined is not None)
         # Of the untrained model: a checkpoint that is gone on from is loaded later, and so proven as well.
         start = weight_slices(loaded.model, neurons, settings.freeze_down_column)
         adapter = lora_config(loaded.model, settings)
@@ -133,27 +194,26 @@ def train_masked_dpo(
             trainer.add_callback(watcher)
         stop = OrderlyStopCallback(TRAINING, progress, checkpoint=folder is not None)
         trainer.add_callback(stop)
-        frozen = FrozenNeurons(lora_slices(loaded.model, neurons, settings.freeze_down_column) if adapter else start)
-        trainer.add_callback(RestoreCallback(frozen))
+        freezing = FreezingCallback(
+            loaded.model, lora_slices(loaded.model, neurons, settings.freeze_down_column) if adapter else start
+        )
+        trainer.add_callback(freezing)
         zeroing = ForwardZeroing(loaded.model, neurons, settings.zeroing_share if settings.forward_zeroing else 0.0)
         trainer.add_callback(zeroing)
         try:
             _train(trainer, progress, last_checkpoint(folder) if folder else None)
         finally:
             zeroing.release()
-            frozen.release()
+            freezing.release()
             loaded.model.eval()
         if stop.cancelled:
             raise Cancelled
-        if adapter:
-            _merge(trainer, start)
-        losses = [entry["loss"] for entry in trainer.state.log_history if "loss" in entry]
-        return MaskedDPOResult(trainer.state.global_step, fmean(losses), verify(start))
+        yield trainer, start
 
 
-def _merge(trainer: "MaskedDPOTrainer", start: Sequence[FrozenSlice]) -> None:
-    """Add the adapter to the weights."""
-    trainer.model.merge_and_unload()
+def merge(adapted: "PeftModel", start: Sequence[FrozenSlice]) -> None:
+    """Add the adapter to the weights, of which the frozen slices were as in ``start``."""
+    adapted.merge_and_unload()
     if verify(start).max_abs_diff == 0.0:
         # To a weight of -0.0 zero was added, which makes it 0.0: the same number in other bits.
         restore(start)

@@ -29,9 +29,11 @@ from safeneuron.prompts.pairs import PreferencePair, build_pairs, limited_counts
 from safeneuron.prompts.sifting import NO_TEMPLATE, TOO_LONG, SiftedPairs, fitting
 from safeneuron.robustness import EvaluationSettings, RobustnessTable, answers_to_give
 from safeneuron.runs import curves, store
+from safeneuron.runs.cluster import Launch
 from safeneuron.runs.worker import part
 from safeneuron.scoring import score_table
 from safeneuron.training.checkpoints import REFERENCE_FILE, checkpoints, checkpoints_folder, round_folder
+from safeneuron.training.distributed import train_distributed
 from safeneuron.training.masked_dpo import train_masked_dpo
 from safeneuron.training.model_card import write_model_card
 from safeneuron.training.reporting import REFERENCE, TRAINING
@@ -57,6 +59,10 @@ class RoundPlan:
     sets : mapping of str to NeuronSet
         ES, SAS and FULL, found on the parent.
     settings : TrainingSettings
+    how : Launch
+        In how many processes it is trained.
+    variables : mapping of str to str or None
+        The environment of those processes, where they are several.
     """
 
     run_id: str
@@ -64,6 +70,8 @@ class RoundPlan:
     parent: ModelCard
     sets: Mapping[str, NeuronSet]
     settings: TrainingSettings
+    how: Launch = Launch(processes=1)
+    variables: Mapping[str, str] | None = None
 
 
 def train_round(plan: RoundPlan, number: int, loaded: LoadedModel, neurons: NeuronSet, progress: Progress) -> None:
@@ -95,20 +103,17 @@ def train_round(plan: RoundPlan, number: int, loaded: LoadedModel, neurons: Neur
     def log(step: int, values: Mapping[str, float]) -> None:
         curves.log_metrics(run_id, steps_before + step, values)
 
-    watchers: list[TrainerCallback] = [SpeedCallback(log)]
-    if settings.evaluate_every:
-        watchers.append(RefusalCallback(loaded, plan.sets, settings.evaluate_every, log, at_start=number == 1))
-    result = train_masked_dpo(
-        loaded,
-        neurons,
-        pairs,
-        settings.dpo,
-        _timing(progress, len(pairs), settings, plan.parent),
-        log,
-        folder,
-        checkpoints_folder(run_id) / REFERENCE_FILE if number > 1 else None,
-        watchers,
-    )
+    timed = _timing(progress, len(pairs), settings, plan.parent)
+    reference = checkpoints_folder(run_id) / REFERENCE_FILE if number > 1 else None
+    if plan.how.several:
+        result = train_distributed(
+            loaded, neurons, pairs, settings.dpo, timed, log, folder, reference, plan.how, plan.variables
+        )
+    else:
+        watchers: list[TrainerCallback] = [SpeedCallback(log)]
+        if settings.evaluate_every:
+            watchers.append(RefusalCallback(loaded, plan.sets, settings.evaluate_every, log, at_start=number == 1))
+        result = train_masked_dpo(loaded, neurons, pairs, settings.dpo, timed, log, folder, reference, watchers)
     store.put_json(run_id, "frozen", asdict(result.frozen))
     if not result.frozen.identical:
         raise UserError(

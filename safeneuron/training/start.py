@@ -11,6 +11,7 @@ from safeneuron.prompts.pair_files import save_pairs
 from safeneuron.prompts.pairs import PreferencePair
 from safeneuron.prompts.sifting import SiftedPairs, mixed, sifted
 from safeneuron.runs import store
+from safeneuron.runs.cluster import Launch
 from safeneuron.runs.launcher import launch
 from safeneuron.selection import understood
 from safeneuron.sets.belonging import checked
@@ -37,6 +38,7 @@ def start_training(
     pairs: Sequence[PreferencePair] | None = None,
     foreign: bool = False,
     pairs_from: Sequence[str] = (),
+    how: Launch = Launch(processes=1),
 ) -> str:
     """Start masked DPO in the background and return the run's id at once.
 
@@ -54,6 +56,8 @@ def start_training(
         Whether a file's set may be of another model of the same shape.
     pairs_from : sequence of str
         Names of the files that the person's own pairs came from, for the model card.
+    how : Launch
+        Where, and in how many processes.
 
     Raises
     ------
@@ -66,6 +70,10 @@ def start_training(
     check_pairs(settings, pairs)
     settings = settings.for_pairs(None if pairs is None else len(pairs))
     require_trackers(settings.dpo.report_to)
+    how.require_here()
+    how.share(settings.dpo.batch_size)
+    if how.several and settings.evaluate_every:
+        raise UserError("Refusals are measured while one process trains; leave --evaluate-every or --processes out.")
     if placement().precision == "4bit":
         raise UserError("4-bit weights cannot be trained; unset SAFENEURON_LOAD for the run.")
     card = model_card(source)
@@ -94,7 +102,7 @@ def start_training(
             save_pairs(store.artifacts_folder(info.id) / PAIRS_FILE, pairs)
             store.put_json(info.id, LEFT_OUT, dict(taken.left_out))
             store.put_json(info.id, PAIRS_FROM, list(pairs_from))
-        launch(info.id, JOB, settings.dpo.threads)
+        launch(info.id, JOB, settings.dpo.threads, how)
     except UserError as error:
         store.fail(info.id, str(error))
         raise

@@ -4,12 +4,14 @@ Imported by the process that trains only: TRL takes some ten seconds.
 """
 
 import shutil
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, contextmanager
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 import torch
+from accelerate.utils import broadcast_object_list
 from datasets import Dataset, concatenate_datasets
 from safetensors import safe_open
 from safetensors.torch import save_file
@@ -72,7 +74,8 @@ class MaskedDPOTrainer(DPOTrainer):
 
     def _precompute_ref_logps(self, dataset: Dataset, name: str, batch_size: int) -> Dataset:
         """Return the dataset with the reference's log-probabilities, those kept where they are of the same texts."""
-        self._batches = -(-len(dataset) // batch_size)
+        # Each process has its share of the batches.
+        self._batches = -(-len(dataset) // (batch_size * self.accelerator.num_processes))
         ids = [dataset[column] for column in ("prompt_ids", "chosen_ids", "rejected_ids")]
         of = {"texts": fingerprint([list(column) for column in ids]), "model": self._precompute_model_hash}
         if self._reference is not None:
@@ -89,11 +92,32 @@ class MaskedDPOTrainer(DPOTrainer):
             self._progress(REFERENCE, 1.0)
             return concatenate_datasets([dataset, kept], axis=1)
         self._progress(REFERENCE, 0.0)
-        found = super()._precompute_ref_logps(dataset, name, batch_size)
+        if self.accelerator.num_processes == 1:
+            found = super()._precompute_ref_logps(dataset, name, batch_size)
+            self._keep_reference(found, of)
+            return found
+        # TRL's processes hand the reference on in a file beside the dataset's own.
+        with self._scratch(self._folder / "pairs") as scratch:
+            if self.accelerator.is_main_process:
+                dataset.save_to_disk(scratch)
+            self.accelerator.wait_for_everyone()
+            found = super()._precompute_ref_logps(Dataset.load_from_disk(scratch), name, batch_size)
+            if self.accelerator.is_main_process:
+                self._keep_reference(found, of)
+        return concatenate_datasets([dataset, _kept_reference(self._folder / REFERENCE_FILE, of)], axis=1)
+
+    def _keep_reference(self, found: Dataset, of: Mapping[str, str]) -> None:
         if self._folder is not None:
             with replacing(self._folder / REFERENCE_FILE) as staging:
-                save_file({column: torch.tensor(found[column][:]) for column in COLUMNS}, staging, metadata=of)
-        return found
+                save_file({column: torch.tensor(found[column][:]) for column in COLUMNS}, staging, metadata=dict(of))
+
+    @contextmanager
+    def _scratch(self, target: Path) -> Iterator[Path]:
+        """Yield a new folder beside ``target``, the same in all processes; it goes when all have left the block."""
+        with ExitStack() as stack:
+            made = stack.enter_context(scratch_folder(target)) if self.accelerator.is_main_process else None
+            yield broadcast_object_list([made])[0]
+            self.accelerator.wait_for_everyone()
 
     def compute_ref_log_probs(self, model: Any, inputs: dict[str, Any]) -> Any:
         """Report each batch of the reference."""
@@ -107,18 +131,21 @@ class MaskedDPOTrainer(DPOTrainer):
 
         Whoever is killed while it writes, or has no more room, keeps the earlier one.
         """
-        output = self.args.output_dir
-        with clear_disk_errors(Path(output)), scratch_folder(Path(output) / "checkpoint") as scratch:
+        output = Path(self.args.output_dir)
+        with clear_disk_errors(output), self._scratch(output / "checkpoint") as scratch:
             self.args.output_dir = str(scratch)
             try:
                 super()._save_checkpoint(model, trial)
             finally:
-                self.args.output_dir = output
-            (written,) = checkpoints(scratch)
-            written.replace(Path(output) / written.name)
-        for earlier in checkpoints(Path(output)):
-            if checkpoint_step(earlier) != self.state.global_step:
-                shutil.rmtree(earlier)
+                self.args.output_dir = str(output)
+            self.accelerator.wait_for_everyone()
+            if self.accelerator.is_main_process:
+                (written,) = checkpoints(scratch)
+                written.replace(output / written.name)
+        if self.accelerator.is_main_process:
+            for earlier in checkpoints(output):
+                if checkpoint_step(earlier) != self.state.global_step:
+                    shutil.rmtree(earlier)
 
     def _save(self, output_dir: str | None = None, state_dict: dict[str, Any] | None = None) -> None:
         """Write weights under the names that they have in memory, as the trainer looks for them when it resumes.

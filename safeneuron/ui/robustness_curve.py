@@ -35,20 +35,20 @@ COLUMNS = {
 
 
 def show(choice: Choice, active: RunInfo | None, fits: bool) -> None:
-    """Offer to measure a curve, where no run is active and the model fits, and draw those that are kept."""
+    """Offer to measure a curve, where the model fits, and draw those that are kept."""
     st.subheader("Degradation curve", anchor=False, help=words.DEGRADATION)
     curves = kept_curves()
     if active is not None and active.kind == KIND:
         run_monitor.job_in_page(active, curves_stamp)
     with st.expander("A new curve", expanded=not curves and active is None, icon=":material/add:"):
-        _offer(choice, active, fits)
+        _offer(choice, fits)
     if not curves:
         st.caption("No curve has been measured yet. The quick one is a good start.")
         return
-    _draw(choice, curves, active is None and fits)
+    _draw(choice, curves, fits)
 
 
-def _offer(choice: Choice, active: RunInfo | None, fits: bool) -> None:
+def _offer(choice: Choice, fits: bool) -> None:
     usual = DegradationSettings()
     first, second, third = st.columns(3)
     orders = [name for name, found in scores().items() if not found.needs_other]
@@ -96,9 +96,8 @@ def _offer(choice: Choice, active: RunInfo | None, fits: bool) -> None:
         among = choice.hand
         second.caption(f"{hand.label(hand.name_in_hand())}, {len(among):,} neurons")
     st.markdown(f":material/schedule: {cost(choice.card, settings, among)}.")
-    if active is not None:
-        st.caption("A run is in progress; a second one would slow both down. Cancel it, or wait for its end.")
-    _start_button(choice, settings, among, active is None and fits, "Measure the curve", "start_curve")
+    run_monitor.queue_note("The curve")
+    _start_button(choice, settings, among, fits, "Measure the curve", "start_curve")
 
 
 def _start_button(

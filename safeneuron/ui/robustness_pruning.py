@@ -14,12 +14,12 @@ from safeneuron.ui.choice import Choice
 
 
 def show(choice: Choice, active: RunInfo | None, fits: bool) -> None:
-    """Offer to prune the set in hand, where no run is active and the model fits, and show what was found before."""
+    """Offer to prune the set in hand, where the model fits, and show what was found before."""
     st.subheader("Which neurons matter", anchor=False, help=words.PRUNING)
     if active is not None and active.kind == KIND:
         run_monitor.job_in_page(active, lambda: len(kept_results(choice.card.fingerprint)))
     results = kept_results(choice.card.fingerprint)
-    _offer(choice, active is None and fits)
+    _offer(choice, fits)
     if results:
         st.selectbox(
             "Results",

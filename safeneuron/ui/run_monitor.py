@@ -22,8 +22,26 @@ POLL_SECONDS = 2
 
 
 def active_run() -> RunInfo | None:
-    """Return the newest run that is still to do something."""
-    return next((info for info in store.list_runs() if info.active), None)
+    """Return the run that is at work, or else the one that waited longest."""
+    return next(iter(_active_runs()), None)
+
+
+def queue_note(doing: str) -> None:
+    """Say that what a button starts would wait, where other runs are at work; draws nothing where none is."""
+    runs = _active_runs()
+    if runs:
+        state = "at work" if runs[0].status == "running" else "waiting"
+        others = "" if len(runs) == 1 else f", and {len(runs) - 1} more behind it"
+        st.caption(
+            f":material/hourglass: {runs[0].name} is {state}{others}. "
+            f"{doing} waits for its turn, one run at a time; it may be cancelled meanwhile."
+        )
+
+
+def _active_runs() -> list[RunInfo]:
+    """Return those at work, then those that wait; in each the oldest first."""
+    active = (info for info in reversed(store.list_runs()) if info.active)
+    return sorted(active, key=lambda info: info.status == "queued")
 
 
 def in_sidebar() -> None:
@@ -78,8 +96,9 @@ def _sidebar_view(run_id: str) -> None:
     if not info.active:
         _announce(info)
     st.markdown("**Run in progress**", help=words.RUN)
-    st.progress(info.progress, f"{info.phase or 'Waiting to start'} · {info.progress:.0%}")
-    st.caption(info.name)
+    st.progress(info.progress, f"{_doing(info)} · {info.progress:.0%}")
+    waiting = len(_active_runs()) - 1
+    st.caption(info.name + (f" · {waiting} more {'waits' if waiting == 1 else 'wait'}" if waiting else ""))
 
 
 @st.fragment(run_every=POLL_SECONDS)
@@ -108,7 +127,8 @@ def _head(info: RunInfo) -> None:
         _cancel_button(info)
     elif resumable(info):
         st.caption(progress_kept(info))
-        if st.button("Resume run", key="resume_run", icon=":material/resume:", disabled=active_run() is not None):
+        queue_note("The resumed run")
+        if st.button("Resume run", key="resume_run", icon=":material/resume:"):
             resume(info.id)
             st.rerun()
     missing = unsent(info.id) if not info.active else ""
@@ -158,7 +178,12 @@ def _state(info: RunInfo) -> None:
             for number, name in enumerate(phases)
         ]
         st.markdown("  →  ".join(marks))
-        detail = f" · {info.step}" if info.step else ""
-        st.progress(info.progress, f"{info.phase or 'Waiting to start'}{detail} · {info.progress:.0%} of the whole run")
+        detail = f" · {info.step}" if info.phase and info.step else ""
+        st.progress(info.progress, f"{_doing(info)}{detail} · {info.progress:.0%} of the whole run")
         if left := remaining(info):
             st.caption(f":material/schedule: {left}", help=words.REMAINING)
+
+
+def _doing(info: RunInfo) -> str:
+    """Return the phase of an active run, or for whom it waits."""
+    return info.phase or info.step or "Waiting to start"

@@ -19,6 +19,7 @@ def run_table(runs: Sequence[RunInfo]) -> RunInfo:
             "status": f"{MARKS[info.status]} {info.status}",
             "run": info.id[:8],
             "what": info.name,
+            "doing": info.step if info.status == "queued" else info.phase if info.active else "",
             "started": time.strftime("%d %b %H:%M", time.localtime(info.created)),
             "took": _took(info),
         }

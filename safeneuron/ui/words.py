@@ -340,3 +340,9 @@ EFFECT_KEPT = (
     "The subset's change of the mean refusal log-odds, as a share of the whole set's, on the prompts that it was "
     "searched with."
 )
+PARTITION = "The group of machines that Slurm takes a node from; `sinfo` lists them."
+SLURM_HOURS = "Then Slurm ends the run. It writes a checkpoint before, and can be resumed."
+SHARDING = (
+    "Data-parallel training: every GPU has its share of each batch. With the whole model on each (DDP) it is fastest; "
+    "with a shard of it on each (FSDP2) a model can be larger than one GPU's memory."
+)

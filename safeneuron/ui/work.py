@@ -20,6 +20,8 @@ from safeneuron import pace
 from safeneuron.compute import shared_threads, start_libraries, threads
 from safeneuron.errors import UserError
 from safeneuron.progress import Progress
+from safeneuron.runs.info import run_folder
+from safeneuron.runs.processes import slurm_job
 from safeneuron.runs.store import list_runs
 
 REDRAW_SECONDS = 0.2
@@ -123,8 +125,8 @@ def long_work(label: str, key: str, resumes: bool = True, model: bool = True) ->
 
 @contextmanager
 def compute() -> Iterator[None]:
-    """Give model work on a page its share of the cores: half of them while a run trains."""
-    with threads(shared_threads(busy=any(info.active for info in list_runs()))):
+    """Give model work on a page its share of the cores: half of them while a run works here, or is about to."""
+    with threads(shared_threads(busy=any(info.active and not slurm_job(run_folder(info.id)) for info in list_runs()))):
         yield
 
 

@@ -2,6 +2,7 @@
 
 import pytest
 
+from safeneuron.errors import Cancelled
 from safeneuron.prompts import builtin
 from safeneuron.prompts.promptset import PromptSet
 
@@ -47,13 +48,22 @@ def test_mistakes_in_curves_are_said_in_a_sentence(home, model_folder, refusal):
     assert "no curve" in refusal("degradation", "picture", "abc", "--out", "x.html")
 
 
-def test_a_second_job_is_refused_while_one_works(home, model_folder, refusal, call):
-    from safeneuron.runs import store
+def test_a_second_job_waits_behind_the_first(home, model_folder, call_json, call, monkeypatch):
+    from safeneuron.runs import queue, starting, store
 
-    run = store.create_run("another", "test", {}, {"Working": 1.0})
-    small = ["--model", model_folder, "--background"]
-    assert f"runs cancel {run.id[:8]}" in refusal("degradation", "start", *SMALL, *small)
-    assert "A run is in progress (another)" in refusal("prune", "--set", "0:1,0:2", *small)
+    launched = []
+    monkeypatch.setattr(starting, "launch", lambda run_id, target: launched.append(run_id))
+    first = store.create_run("another", "test", {}, {"Working": 1.0}).id
+    queue.draw_ticket(first, ("cpu",))
+    call("degradation", "start", *SMALL, "--model", model_folder, "--background")
+    (second,) = launched
+    queue.draw_ticket(second, ("cpu",))
+    store.request_cancel(second)
+    with pytest.raises(Cancelled), queue.turn(second):
+        raise AssertionError("both at once")
+    rows = {row["run"]: row for row in call_json("runs", "list")["runs"]}
+    assert (rows[second]["status"], rows[second]["step"]) == ("queued", "Waiting for another")
+    assert "Waiting for another" in call("runs", "list").stdout
 
 
 def test_pruning_keeps_what_matters_as_a_set(home, model_folder, call, call_json):

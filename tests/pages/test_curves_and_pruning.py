@@ -52,8 +52,9 @@ def test_a_curve_is_started_as_a_job_with_its_cost_said_before(visit, launched, 
     assert target == "safeneuron.degradation.job:run"
     asked = store.get_json(run, "settings")
     assert asked["degradation"]["most"] == 16 and asked["degradation"]["generated"] and asked["among"] is None
-    # While it works, no second one can be started, and it stands on the page instead of in the sidebar.
-    assert button(at, "start_curve").disabled and button(at, "start_pruning").disabled
+    # It stands on the page instead of in the sidebar, and a second one would wait for it.
+    assert not button(at, "start_curve").disabled and not button(at, "start_pruning").disabled
+    assert any("tiny is waiting. The curve waits for its turn" in found.value for found in at.caption)
     assert any("Degradation curve, SAS, tiny" in found.value for found in at.main.markdown)
     assert not any("Run in progress" in found.value for found in at.sidebar.markdown)
     button(at, "cancel_run").click().run()

@@ -182,7 +182,8 @@ def test_a_run_in_progress_is_seen_and_can_be_cancelled(visit, home):
     run = a_run("running")
     at = visit("training")
     assert not at.exception
-    assert at.button(key="start_run").disabled
+    assert not at.button(key="start_run").disabled
+    assert any("tiny, FULL frozen is at work. A new run waits for its turn" in text.value for text in at.caption)
     assert len(at.get("plotly_chart")) == 1
     at.button(key="cancel_run").click().run()
     assert store.cancel_requested(run)
@@ -245,7 +246,7 @@ def test_a_stopped_run_says_where_it_would_go_on_and_does(visit, home, monkeypat
     monkeypatch.setattr(launcher, "launch", lambda *arguments: started.append(arguments))
     at.button(key="resume_run").click().run()
     assert not at.exception
-    assert started == [(run, "a:b", None)] and store.get_run(run).status == "queued"
+    assert started == [(run, "a:b", None, launcher.Launch(processes=1))] and store.get_run(run).status == "queued"
 
 
 def test_a_run_that_the_disk_has_no_room_for_is_not_offered(visit, launched, monkeypatch):
@@ -259,6 +260,17 @@ def test_other_pages_show_the_run_in_the_sidebar(visit, home):
     a_run("running")
     at = visit("model")
     assert any("Run in progress" in text.value for text in at.sidebar.markdown)
+
+
+def test_the_sidebar_shows_the_run_at_work_and_counts_those_that_wait(visit, home):
+    a_run("running")
+    waiting = store.create_run("another", KIND, {}, PHASES).id
+    store.change(waiting, None, step="Waiting for tiny, FULL frozen")
+    at = visit("model")
+    assert any(text.value == "tiny, FULL frozen · 1 more waits" for text in at.sidebar.caption)
+    at = visit("training")
+    assert not at.exception
+    assert "Waiting for tiny, FULL frozen" in at.dataframe[0].value["doing"].tolist()
 
 
 def test_a_run_that_dies_is_reported_and_polling_ends(visit, home, monkeypatch):

@@ -55,3 +55,12 @@ def test_on_another_machine_the_last_sign_of_life_counts(tmp_path):
 def test_a_run_may_take_a_while_to_start(tmp_path):
     assert is_alive(tmp_path, last_sign=time.time())
     assert not is_alive(tmp_path, last_sign=time.time() - processes.STARTING_SECONDS - 1)
+
+
+def test_a_process_ends_with_the_one_that_it_serves(sleeper):
+    code = f"from safeneuron.runs.processes import end_with; print('on', flush=True); end_with({sleeper.pid})"
+    serving = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE)
+    assert serving.stdout.readline() == b"on\n"
+    assert serving.poll() is None
+    sleeper.kill()
+    assert serving.wait(timeout=60) == 1

@@ -65,7 +65,7 @@ def test_of_two_people_who_resume_at_once_one_does(run_id, stopped, monkeypatch)
 
     monkeypatch.setattr(store, "change", meanwhile)
     resume(run_id)
-    assert stopped == [(run_id, "a:b", None)]
+    assert stopped == [(run_id, "a:b", None, launcher.Launch(processes=1))]
 
 
 def test_a_resumed_run_is_not_taken_for_dead_before_its_process_has_begun(run_id, stopped):

@@ -41,8 +41,9 @@ def run_here(home, model_folder, monkeypatch):
     """Return a function that starts a run and carries it out in this process."""
     import signal
 
-    def launch(run_id, target, threads):
-        write_json(store.run_folder(run_id) / launcher.JOB_FILE, {"target": target, "threads": threads})
+    def launch(run_id, target, threads, how):
+        facts = {"target": target, "threads": threads, "how": how.to_json()}
+        write_json(store.run_folder(run_id) / launcher.JOB_FILE, facts)
 
     monkeypatch.setattr(start, "launch", launch)
     monkeypatch.setattr(launcher, "launch", launch)

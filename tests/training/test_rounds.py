@@ -50,8 +50,9 @@ def prepared(home, model_folder, monkeypatch):
     """Return a function that starts a run without carrying it out: its id."""
     before = signal.getsignal(signal.SIGTERM)
 
-    def launch(run_id, target, threads):
-        write_json(store.run_folder(run_id) / launcher.JOB_FILE, {"target": target, "threads": threads})
+    def launch(run_id, target, threads, how):
+        facts = {"target": target, "threads": threads, "how": how.to_json()}
+        write_json(store.run_folder(run_id) / launcher.JOB_FILE, facts)
 
     monkeypatch.setattr(start, "launch", launch)
     monkeypatch.setattr(launcher, "launch", launch)

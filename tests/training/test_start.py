@@ -4,6 +4,7 @@ from safeneuron.errors import UserError
 from safeneuron.neurons import NeuronSet
 from safeneuron.prompts.pairs import PreferencePair
 from safeneuron.runs import store
+from safeneuron.runs.cluster import Launch
 from safeneuron.training import start
 from safeneuron.training.settings import MaskedDPOSettings, TrainingSettings
 from safeneuron.training.start import start_training
@@ -52,7 +53,7 @@ def test_own_pairs_need_no_built_ones(home, model_folder, launched):
 def test_a_typed_set_is_kept_with_the_run(home, model_folder, launched):
     run_id = start_training(str(model_folder), "0:1,2:3")
     assert store.get_json(run_id, "neurons")["neurons"] == [[0, 1], [2, 3]]
-    assert launched == [(run_id, start.JOB, None)]
+    assert launched == [(run_id, start.JOB, None, Launch(processes=1))]
 
 
 def test_a_kept_set_goes_with_the_run_as_it_is_now(home, model_folder, launched):
@@ -109,3 +110,18 @@ def test_a_run_on_four_bit_weights_is_refused(home, model_folder, monkeypatch):
     monkeypatch.setattr(start, "placement", lambda: Placement("cuda:0", "4bit"))
     with pytest.raises(UserError, match="4-bit weights cannot be trained; unset SAFENEURON_LOAD"):
         start.start_training(str(model_folder), "FULL")
+
+
+def test_how_it_is_launched_goes_with_the_run_and_mistakes_show_before(home, model_folder, launched, monkeypatch):
+    together = Launch(2, "fsdp2")
+    start_training(str(model_folder), "0:1", how=together)
+    assert launched[0][3] == together
+    monkeypatch.setenv("PATH", "")
+    for how, changes, message in [
+        (together, {"dpo": MaskedDPOSettings(batch_size=5)}, "5 pairs cannot be shared equally"),
+        (together, {"evaluate_every": 4}, "while one process trains"),
+        (Launch(cluster="slurm"), {}, "There is no Slurm here"),
+    ]:
+        with pytest.raises(UserError, match=message):
+            start_training(str(model_folder), "0:1", TrainingSettings(**changes), how=how)
+    assert len(store.list_runs()) == 1

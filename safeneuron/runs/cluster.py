@@ -1,0 +1,139 @@
+"""How a run is launched: in how many processes, on this machine or on a Slurm cluster.
+
+Of a run on a cluster only Slurm knows whether it still waits or works, wherever its process is; it is asked by the
+job's number, and not more often than every few seconds, since one controller answers a whole cluster.
+"""
+
+import shutil
+import subprocess
+import time
+from dataclasses import asdict, dataclass
+from functools import lru_cache
+from typing import Any, Literal, get_args
+
+from safeneuron.errors import UserError
+
+Cluster = Literal["local", "slurm"]
+Sharding = Literal["ddp", "fsdp2"]
+WAITING = "Waiting for Slurm"
+ASK_SECONDS = 15
+ANSWER_SECONDS = 20
+OVER = frozenset(
+    "BOOT_FAIL CANCELLED COMPLETED DEADLINE FAILED NODE_FAIL OUT_OF_MEMORY PREEMPTED REVOKED TIMEOUT".split()
+)
+"""Slurm's states of a job that is not going to do anything more."""
+
+
+@dataclass(frozen=True)
+class Launch:
+    """How a run is launched; kept with it, so that it is resumed in the same way.
+
+    Parameters
+    ----------
+    processes : int or None
+        That train together; None for a job that opens models wherever the pages do.
+    sharding : {"ddp", "fsdp2"}
+        One whole model in each process (DDP), or a shard of one in each (FSDP2).
+    cluster : {"local", "slurm"}
+        This machine, or a node that Slurm gives.
+    partition : str
+        Of the cluster; empty takes its default.
+    gpus : int
+        That Slurm is asked for; 0 trains on the node's CPUs.
+    hours : float
+        After which Slurm ends the run; it writes a checkpoint before.
+    """
+
+    processes: int | None = None
+    sharding: Sharding = "ddp"
+    cluster: Cluster = "local"
+    partition: str = ""
+    gpus: int = 0
+    hours: float = 24.0
+
+    def __post_init__(self) -> None:
+        for name, value, known in (("sharding", self.sharding, Sharding), ("cluster", self.cluster, Cluster)):
+            if value not in get_args(known):
+                raise UserError(f"--{name} is {value!r}; give one of {', '.join(get_args(known))}.")
+        if (self.processes or 1) < 1 or self.gpus < 0 or self.hours <= 0:
+            raise UserError("A run needs at least one process and some time; raise --processes, --gpus or --hours.")
+        if self.cluster == "slurm" and self.gpus and (self.processes or 1) > self.gpus:
+            raise UserError(
+                f"{self.processes} processes need a GPU each, and Slurm is asked for {self.gpus}; raise --gpus."
+            )
+        if self.sharding == "fsdp2" and (self.processes or 1) == 1:
+            raise UserError("FSDP2 shards a model between several processes; raise --processes.")
+
+    @property
+    def several(self) -> bool:
+        """Whether more than one process trains."""
+        return (self.processes or 1) > 1
+
+    def require_here(self) -> None:
+        """Refuse a cluster that this machine cannot give a job to; its nodes, where the run works, need not be able to.
+
+        Raises
+        ------
+        UserError
+            When there is no Slurm.
+        """
+        if self.cluster == "slurm" and not has_slurm():
+            raise UserError("There is no Slurm here (sbatch is not found); leave --cluster out.")
+
+    def share(self, pairs: int) -> int:
+        """Return how many of a batch's pairs each process takes.
+
+        Raises
+        ------
+        UserError
+            When they cannot all have the same number.
+        """
+        processes = self.processes or 1
+        if pairs % processes:
+            raise UserError(
+                f"{pairs} pairs cannot be shared equally between {processes} processes; give a --batch-size that can "
+                "be divided by --processes."
+            )
+        return pairs // processes
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the fields as JSON has them."""
+        return asdict(self)
+
+
+def has_slurm() -> bool:
+    """Tell whether jobs can be given to Slurm from this machine."""
+    return shutil.which("sbatch") is not None
+
+
+def is_known(job: str) -> bool:
+    """Tell whether Slurm still has a job to do; where it cannot be asked, as from a laptop, it is taken to have."""
+    return _is_known(job, int(time.time() // ASK_SECONDS))
+
+
+@lru_cache(maxsize=256)
+def _is_known(job: str, moment: int) -> bool:
+    return ask(job)
+
+
+def ask(job: str) -> bool:
+    """Ask Slurm whether it still has a job to do."""
+    if shutil.which("squeue") is None:
+        return True
+    command = ["squeue", "--noheader", "--format=%T", "--states=all", f"--jobs={job}"]
+    try:
+        answer = subprocess.run(command, capture_output=True, text=True, timeout=ANSWER_SECONDS)
+    except subprocess.TimeoutExpired:
+        return True
+    if answer.returncode:
+        # Of a job that is over for some minutes it knows nothing; any other failure says nothing of the job.
+        return "Invalid job id" not in answer.stderr
+    states = set(answer.stdout.split())
+    return bool(states - OVER)
+
+
+def withdraw(job: str) -> bool:
+    """Take a job back that still waits; return whether it is gone, since one that works is left alone."""
+    command = ["scancel", "--state=PENDING", job]
+    subprocess.run(command, capture_output=True, timeout=ANSWER_SECONDS)
+    return not ask(job)
