@@ -6,8 +6,19 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from safeneuron import terminal
-from safeneuron.commands.options import SET, ForeignSet, Json, Judge, Model, TauES, TauSAS, Tokens, opened, thresholds
-from safeneuron.commands.sets import selected
+from safeneuron.commands.options import (
+    SET,
+    ForeignSet,
+    Json,
+    Judge,
+    Model,
+    TauES,
+    TauSAS,
+    Tokens,
+    opener,
+    selected,
+    thresholds,
+)
 from safeneuron.models.catalogue import DEFAULT_MODEL, model_card
 
 if TYPE_CHECKING:
@@ -75,6 +86,7 @@ def degradation_start(
     from safeneuron.models.parity_report import refuse_if_red
     from safeneuron.prompts.choices import chosen_classes
     from safeneuron.refusal.judge import judge_named
+    from safeneuron.selection import check_set
 
     with terminal.command() as progress:
         # Names first: a wrong one should not take seconds to be refused.
@@ -95,19 +107,21 @@ def degradation_start(
         )
         judge_named(judge)
         chosen_classes(prompts)
+        if set_name:
+            check_set(set_name)
         card = model_card(model)
         refuse_if_red(card)
         require_fit(card, GENERATING)
         chosen = thresholds(tau_es, tau_sas, card)
-        among = selected(set_name, model, foreign, chosen, 0, progress) if set_name else None
+        model_of = opener(card, progress)
+        among = selected(set_name, card, foreign, chosen, 0, progress, model_of) if set_name else None
         typer.echo(f"To do: {cost(card, settings, among)}.", err=True)
         if background:
             run = start_curve(card, settings, among)
         else:
             from safeneuron.degradation.measuring import measure, plan
 
-            loaded = opened(card, progress)
-            curve = measure(loaded, plan(loaded, settings, among, progress), progress)
+            curve = measure(model_of(), plan(model_of(), settings, among, progress), progress)
     if background:
         terminal.show({"run": run}, json, f"Run {run} has started; `python -m safeneuron runs show {run[:8]}` watches.")
     else:
