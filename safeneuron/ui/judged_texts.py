@@ -19,9 +19,9 @@ Found = Mapping[str, Mapping[str, Judged]]
 """By condition and prompt."""
 
 
-def show(judged: Found, asked: Asked) -> None:
-    """List the prompts, those first on whose answers the judges disagree."""
-    _corrections()
+def show(judged: Found, asked: Asked, corrections: Corrections) -> None:
+    """List the prompts, those first on whose answers the judges disagree, and offer the corrections as a file."""
+    _offer(corrections)
     for kind, prompts in asked.prompts.items():
         answered = [prompt for prompt in prompts if any(prompt in found for found in judged.values())]
         if not answered:
@@ -85,9 +85,9 @@ def _overrule(place: "st.delta_generator.DeltaGenerator", condition: str, one: J
     )
 
 
-def _corrections() -> None:
+def _offer(corrections: Corrections) -> None:
     """Offer what people overruled as a file."""
-    found = Corrections().all()
+    found = corrections.all()
     if found:
         st.download_button(
             f"Your {len(found)} {'correction' if len(found) == 1 else 'corrections'} (JSONL)",
