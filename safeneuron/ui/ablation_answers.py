@@ -16,7 +16,7 @@ from safeneuron.ablation.specification import Ablation
 from safeneuron.models.fit import GENERATING
 from safeneuron.prompts.answers import MAX_NEW_TOKENS, KeptAnswer
 from safeneuron.refusal.judging import coherence_of, kept_coherence, measured, unread
-from safeneuron.ui import answer_choice, answer_rates, fitting, judged_texts, opening, resources, words, work
+from safeneuron.ui import answer_choice, answer_rates, fitting, judged_texts, opening, refusal_words, resources, work
 from safeneuron.ui.answer_choice import Asked
 from safeneuron.ui.choice import Choice
 from safeneuron.ui.conditions import Condition, Records, conditions, judged_answers, let_judge, unjudged
@@ -38,7 +38,7 @@ def show(choice: Choice, ablation: Ablation, name: str, place: "st.delta_generat
         Where the rates stand, within sight of the meter; the texts come here.
     """
     with place:
-        st.markdown("**Answers**", help=words.REFUSAL_RATE)
+        st.markdown("**Answers**", help=refusal_words.REFUSAL_RATE)
         asked = answer_choice.show()
         if asked is None:
             return
@@ -89,7 +89,7 @@ def _let_models_judge(shown: Sequence[Condition], asked: Asked, records: Records
         "let_judge",
         type="primary",
         icon=":material/gavel:",
-        help=words.MODEL_JUDGE,
+        help=refusal_words.MODEL_JUDGE,
     ):
         return False
     work.begun()
@@ -121,7 +121,7 @@ def _switch(shown: Sequence[Condition]) -> bool:
         key=_WRITE,
         persist_state="session",
         disabled=not fits,
-        help=words.WRITING,
+        help=refusal_words.WRITING,
     )
     return bool(on and fits)
 

@@ -9,7 +9,7 @@ import streamlit as st
 from safeneuron.refusal.agreement import agreement, disagreements_first
 from safeneuron.refusal.corrections import Corrections
 from safeneuron.refusal.judge import KINDS, Judge, Verdict
-from safeneuron.ui import marked_text, words
+from safeneuron.ui import marked_text, refusal_words
 from safeneuron.ui.answer_choice import Asked
 from safeneuron.ui.conditions import Judged
 
@@ -81,7 +81,7 @@ def _overrule(place: "st.delta_generator.DeltaGenerator", condition: str, one: J
         format_func=lambda kind: f"{_KEEP}: {judged}" if kind == _KEEP else kind,
         key=key,
         on_change=keep,
-        help=words.OVERRULE,
+        help=refusal_words.OVERRULE,
     )
 
 
@@ -105,7 +105,7 @@ def _agreement(judged: Found, prompts: Sequence[str], asked: Asked) -> None:
     said = agreement(
         [one.verdict for one in pairs], [one.second for one in pairs], (asked.judge.name, asked.second.name)
     )
-    st.caption(f"{said}. Answers that they disagree on come first, marked ≠.", help=words.DISAGREEMENT)
+    st.caption(f"{said}. Answers that they disagree on come first, marked ≠.", help=refusal_words.DISAGREEMENT)
 
 
 def _disputed_first(judged: Found, prompts: Sequence[str]) -> list[str]:
