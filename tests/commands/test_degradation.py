@@ -2,6 +2,7 @@
 
 import pytest
 
+from safeneuron.commands import options
 from safeneuron.prompts import builtin
 from safeneuron.prompts.promptset import PromptSet
 
@@ -29,6 +30,13 @@ def test_a_curve_is_measured_listed_shown_and_drawn(home, model_folder, tmp_path
     assert "Refusals as neurons are removed" in picture.read_text()
     again = call("degradation", "start", "--model", model_folder, *SMALL)
     assert "0 of 8 points to measure, 0 answers" in again.stderr
+
+
+def test_a_model_whose_scores_the_set_needs_is_opened_once(home, model_folder, call_json, monkeypatch):
+    opened, real = [], options.open_model
+    monkeypatch.setattr(options, "open_model", lambda *asked: opened.append(asked) or real(*asked))
+    found = call_json("degradation", "start", "--model", model_folder, *SMALL, "--set", "top(4, ES)", "--quick")
+    assert max(point["neurons"] for point in found["points"]) == 4 and len(opened) == 1
 
 
 def test_a_curve_of_a_set_removes_only_its_neurons(home, model_folder, call_json, call):
