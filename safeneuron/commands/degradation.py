@@ -15,6 +15,7 @@ from safeneuron.commands.options import (
     TauES,
     TauSAS,
     Tokens,
+    check_enough,
     opener,
     selected,
     thresholds,
@@ -85,6 +86,7 @@ def degradation_start(
     from safeneuron.models.fit import GENERATING, require_fit
     from safeneuron.models.parity_report import refuse_if_red
     from safeneuron.prompts.choices import chosen_classes
+    from safeneuron.prompts.evaluated import built_in_prompts
     from safeneuron.refusal.judge import judge_named
     from safeneuron.selection import check_set
 
@@ -107,6 +109,8 @@ def degradation_start(
         )
         judge_named(judge)
         chosen_classes(prompts)
+        for name, there in built_in_prompts().by_kind().items():
+            check_enough(f"{name} test", settings.asked(name), there)
         if set_name:
             check_set(set_name)
         card = model_card(model)

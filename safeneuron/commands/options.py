@@ -122,6 +122,18 @@ def prompts_from(path: Path | None, column: str | None, limit: int | None = None
     return load_prompts(path, column).head(limit) if path else None
 
 
+def check_enough(kind: str, asked: int, there: PromptSet) -> None:
+    """Refuse to take more prompts than there are: the result would claim an n that it has not.
+
+    Raises
+    ------
+    UserError
+        When there are fewer.
+    """
+    if asked > len(there):
+        raise UserError(f"There are {len(there)} {kind} prompts to take; ask for at most so many, and not {asked}.")
+
+
 def check_ablation(kind: str, factor: float | None, positions: str) -> None:
     """Refuse an ablation that there is not, before a model is asked for.
 

@@ -14,6 +14,7 @@ from safeneuron.commands.options import (
     TauES,
     TauSAS,
     Tokens,
+    check_enough,
     opener,
     selected,
     thresholds,
@@ -43,6 +44,7 @@ def prune(
     """Find which neurons of a set matter, keep them as a set of their own, and check it on other prompts."""
     from safeneuron.models.fit import GENERATING, require_fit
     from safeneuron.models.parity_report import refuse_if_red
+    from safeneuron.prompts import builtin
     from safeneuron.pruning.settings import PruningSettings
     from safeneuron.pruning.start import check_prunable, cost, start_pruning
     from safeneuron.refusal.judge import judge_named
@@ -51,6 +53,8 @@ def prune(
     with terminal.command() as progress:
         # Names first: a wrong one should not take seconds to be refused.
         settings = PruningSettings(keep, prompts, held_out, judge, max_new_tokens)
+        check_enough("harmful validation", prompts, builtin.harmful("validation"))
+        check_enough("harmful test", held_out, builtin.harmful("test"))
         judge_named(judge)
         check_set(set_name)
         card = model_card(model)

@@ -8,6 +8,8 @@ from safeneuron.prompts.promptset import PromptSet
 
 SMALL = ["--most", 4, "--steps", 2, "--harmful", 2, "--benign", 2, "--twins", 0, "--max-new-tokens", 2]
 
+FEW = ["--prompts", 2, "--held-out", 2]
+
 
 @pytest.fixture(autouse=True)
 def few_prompts(monkeypatch):
@@ -50,6 +52,8 @@ def test_a_curve_of_a_set_removes_only_its_neurons(home, model_folder, call_json
 def test_mistakes_in_curves_are_said_in_a_sentence(home, model_folder, refusal):
     assert "at least 5 random controls" in refusal("degradation", "start", "--model", model_folder, "--draws", 3)
     assert "no score 'XX'" in refusal("degradation", "start", "--model", model_folder, "--score", "XX")
+    many = ["--harmful", 2, "--benign", 5]
+    assert "There are 4 benign test prompts to take" in refusal("degradation", "start", "--model", model_folder, *many)
     assert "no prompts called" in refusal("degradation", "start", "--model", model_folder, "--prompts", "mine")
     assert "no curve" in refusal("degradation", "show", "abc")
     assert "no curve" in refusal("degradation", "picture", "abc", "--out", "x.html")
@@ -61,11 +65,11 @@ def test_a_second_job_is_refused_while_one_works(home, model_folder, refusal, ca
     run = store.create_run("another", "test", {}, {"Working": 1.0})
     small = ["--model", model_folder, "--background"]
     assert f"runs cancel {run.id[:8]}" in refusal("degradation", "start", *SMALL, *small)
-    assert "A run is in progress (another)" in refusal("prune", "--set", "0:1,0:2", *small)
+    assert "A run is in progress (another)" in refusal("prune", "--set", "0:1,0:2", *FEW, *small)
 
 
 def test_pruning_keeps_what_matters_as_a_set(home, model_folder, call, call_json):
-    arguments = ["prune", "--model", model_folder, "--set", "0:1,0:2,1:3,2:4", "--prompts", 2, "--held-out", 2]
+    arguments = ["prune", "--model", model_folder, "--set", "0:1,0:2,1:3,2:4", *FEW]
     found = call_json(*arguments, "--max-new-tokens", 2)
     assert found["name"] == "custom-pruned" and len(found["rows"]) == 4 and len(found["rates"]) == 4
     kept = [row["neuron"] for row in found["rows"] if row["in subset"]]
@@ -76,5 +80,6 @@ def test_pruning_keeps_what_matters_as_a_set(home, model_folder, call, call_json
 
 
 def test_mistakes_in_pruning_are_said_in_a_sentence(home, model_folder, refusal):
-    assert "nothing to leave out" in refusal("prune", "--model", model_folder, "--set", "0:1")
+    assert "nothing to leave out" in refusal("prune", "--model", model_folder, "--set", "0:1", *FEW)
     assert "at most 1" in refusal("prune", "--model", model_folder, "--set", "0:1,0:2", "--keep", 2)
+    assert "There are 4 harmful test prompts" in refusal("prune", "--model", model_folder, *FEW[:2])
