@@ -87,7 +87,8 @@ class Records:
 
     def given(self, condition: Condition, prompts: Sequence[str]) -> list[KeptAnswer]:
         """Return the answers to those prompts that were answered."""
-        return [found for prompt in prompts if (found := self.answers[condition].get(prompt))]
+        kept = self.answers[condition]
+        return [found for prompt in prompts if (found := kept.get(prompt))]
 
 
 def conditions(choice: Choice, ablation: Ablation, name: str) -> tuple[Condition, ...]:
