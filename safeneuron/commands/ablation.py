@@ -23,14 +23,10 @@ from safeneuron.commands.options import (
     TauES,
     TauSAS,
     Tokens,
-    ablation_of,
-    check_ablation,
-    opened,
+    opened_ablated,
     prompts_from,
-    thresholds,
 )
-from safeneuron.models.catalogue import DEFAULT_MODEL, ancestors, model_card
-from safeneuron.models.fit import GENERATING, require_fit
+from safeneuron.models.catalogue import DEFAULT_MODEL
 from safeneuron.progress import Progress
 from safeneuron.prompts.promptset import PromptSet
 from safeneuron.refusal.judge import judge_named
@@ -62,25 +58,15 @@ def ablate(
 ) -> None:
     """Answer prompts with a neuron set ablated, judge the answers, and print the refusal scores."""
     from safeneuron.prompts import builtin
-    from safeneuron.scoring import score_table
-    from safeneuron.selection import check_set, understood
 
     with terminal.command() as progress:
         # Files and names first: a wrong one should not take seconds to be refused.
         given = prompts_from(prompts, column, limit)
         kinds = {"prompts": given} if given else dict(zip(("harmful", "benign"), builtin.panel(), strict=True))
-        check_set(set_name)
-        check_ablation(kind, factor, positions)
         judge_named(judge)
-        card = model_card(model)
-        chosen_thresholds = thresholds(tau_es, tau_sas, card)
-        selection = understood(set_name, card.fingerprint, card.shape, ancestors(card), foreign)
-        require_fit(card, GENERATING)
-        loaded = opened(card, progress)
-        # Only where they are needed: scores may take a minute.
-        table = score_table(loaded, progress=progress) if selection.needs_scores else None
-        neurons = selection.neurons(table, chosen_thresholds, seed)
-        ablation = ablation_of(loaded, neurons, kind, factor, positions, progress)
+        loaded, ablation = opened_ablated(
+            model, set_name, foreign, tau_es, tau_sas, seed, kind, factor, positions, progress
+        )
         found = {
             name: _answered(loaded, ablation, chosen.head(limit), judge, max_new_tokens, progress)
             for name, chosen in kinds.items()
@@ -88,14 +74,14 @@ def ablate(
     rows = [{"kind": name} | row for name, answers in found.items() for row in answers.pop("rows")]
     # The harmful prompts' numbers, or those of the file, stand at the top; the panel's benign ones beside them.
     first, *others = found
-    result = {"model": model, "set": set_name, "origin": dict(neurons.origin), "count": len(neurons)}
+    result = {"model": model, "set": set_name, "origin": dict(ablation.neurons.origin), "count": len(ablation)}
     result |= {"ablation": {"kind": kind, "factor": factor, "positions": positions}} | found[first]
     result |= {name: found[name] for name in others} | {"rows": rows}
     off = f"{set_name}, {ablation}"
-    if not neurons and set_name != "ORI":
-        result["note"] = "The set has no neurons, so nothing was ablated."
-        if selection.needs_scores:
-            result["note"] = "No neuron is above the thresholds, so nothing was ablated; lower --tau-es or --tau-sas."
+    if not len(ablation) and set_name != "ORI":
+        result["note"] = (
+            "The set has no neurons, so nothing was ablated; where thresholds made it, lower --tau-es or --tau-sas."
+        )
         off += f". {result['note']}"
     columns = ["prompts", "n", "refusal_rate", "interval", *APART, "judge"]
     columns += ["mean_refusal_score", "original_mean_refusal_score"]

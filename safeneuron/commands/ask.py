@@ -19,14 +19,10 @@ from safeneuron.commands.options import (
     TauES,
     TauSAS,
     Tokens,
-    ablation_of,
-    check_ablation,
-    opened,
-    thresholds,
+    opened_ablated,
 )
 from safeneuron.conversation import Conversation
-from safeneuron.models.catalogue import DEFAULT_MODEL, ancestors, model_card
-from safeneuron.models.fit import GENERATING, require_fit
+from safeneuron.models.catalogue import DEFAULT_MODEL
 from safeneuron.prompts.typed import prompt_from_text, seen
 
 if TYPE_CHECKING:
@@ -48,23 +44,11 @@ def ask(
     json: Json = False,
 ) -> None:
     """Talk with a model as it is and with a neuron set ablated, and see where the two answers part."""
-    from safeneuron.scoring import score_table
-    from safeneuron.selection import check_set, understood
-
     with terminal.command() as progress:
-        # Names first: a wrong one should not take seconds to be refused.
         asked = [prompt_from_text(turn) for turn in turns]
-        check_ablation(kind, factor, positions)
-        check_set(set_name)
-        card = model_card(model)
-        chosen_thresholds = thresholds(tau_es, tau_sas, card)
-        selection = understood(set_name, card.fingerprint, card.shape, ancestors(card), foreign)
-        require_fit(card, GENERATING)
-        loaded = opened(card, progress)
-        # Only where they are needed: scores may take a minute.
-        table = score_table(loaded, progress=progress) if selection.needs_scores else None
-        neurons = selection.neurons(table, chosen_thresholds, seed)
-        ablation = ablation_of(loaded, neurons, kind, factor, positions, progress)
+        loaded, ablation = opened_ablated(
+            model, set_name, foreign, tau_es, tau_sas, seed, kind, factor, positions, progress
+        )
         original = ablated = Conversation()
         for turn in asked:
             original = original.asked(loaded, turn, None, max_new_tokens=max_new_tokens, progress=progress)

@@ -6,8 +6,20 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from safeneuron import terminal
-from safeneuron.commands.options import SET, ForeignSet, Json, Judge, Model, TauES, TauSAS, Tokens, opened, thresholds
-from safeneuron.commands.sets import selected
+from safeneuron.commands.options import (
+    SET,
+    ForeignSet,
+    Json,
+    Judge,
+    Model,
+    TauES,
+    TauSAS,
+    Tokens,
+    check_enough,
+    opener,
+    selected,
+    thresholds,
+)
 from safeneuron.models.catalogue import DEFAULT_MODEL, model_card
 
 if TYPE_CHECKING:
@@ -74,7 +86,9 @@ def degradation_start(
     from safeneuron.models.fit import GENERATING, require_fit
     from safeneuron.models.parity_report import refuse_if_red
     from safeneuron.prompts.choices import chosen_classes
+    from safeneuron.prompts.evaluated import built_in_prompts
     from safeneuron.refusal.judge import judge_named
+    from safeneuron.selection import check_set
 
     with terminal.command() as progress:
         # Names first: a wrong one should not take seconds to be refused.
@@ -95,19 +109,23 @@ def degradation_start(
         )
         judge_named(judge)
         chosen_classes(prompts)
+        for name, there in built_in_prompts().by_kind().items():
+            check_enough(f"{name} test", settings.asked(name), there)
+        if set_name:
+            check_set(set_name)
         card = model_card(model)
         refuse_if_red(card)
         require_fit(card, GENERATING)
         chosen = thresholds(tau_es, tau_sas, card)
-        among = selected(set_name, model, foreign, chosen, 0, progress) if set_name else None
+        model_of = opener(card, progress)
+        among = selected(set_name, card, foreign, chosen, 0, progress, model_of) if set_name else None
         typer.echo(f"To do: {cost(card, settings, among)}.", err=True)
         if background:
             run = start_curve(card, settings, among)
         else:
             from safeneuron.degradation.measuring import measure, plan
 
-            loaded = opened(card, progress)
-            curve = measure(loaded, plan(loaded, settings, among, progress), progress)
+            curve = measure(model_of(), plan(model_of(), settings, among, progress), progress)
     if background:
         terminal.show({"run": run}, json, f"Run {run} has started; `python -m safeneuron runs show {run[:8]}` watches.")
     else:

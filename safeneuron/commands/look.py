@@ -5,9 +5,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from safeneuron import terminal
-from safeneuron.commands.options import Json, Model, TauES, TauSAS, opened, thresholds
+from safeneuron.commands.options import Json, Model, TauES, TauSAS, opener, selected, thresholds
 from safeneuron.errors import UserError
-from safeneuron.models.catalogue import DEFAULT_MODEL, ancestors, model_card
+from safeneuron.models.catalogue import DEFAULT_MODEL, model_card
 
 if TYPE_CHECKING:
     from safeneuron.residual_stream.reading import ResidualStream
@@ -34,8 +34,7 @@ def look(
 ) -> None:
     """Look inside one prompt: what each layer would say next, and what its parts add to a refusal."""
     from safeneuron.prompts import builtin
-    from safeneuron.scoring import score_table
-    from safeneuron.selection import check_set, understood
+    from safeneuron.selection import check_set
 
     with terminal.command() as progress:
         # Names first: a wrong one should not take seconds to be refused.
@@ -45,11 +44,9 @@ def look(
         check_set(set_name)
         card = model_card(model)
         chosen_thresholds = thresholds(tau_es, tau_sas, card)
-        selection = understood(set_name, card.fingerprint, card.shape, ancestors(card))
-        loaded = opened(card, progress)
-        # Only where they are needed: scores may take a minute.
-        table = score_table(loaded, progress=progress) if selection.needs_scores else None
-        neurons = selection.neurons(table, chosen_thresholds, seed)
+        model_of = opener(card, progress)
+        neurons = selected(set_name, card, False, chosen_thresholds, seed, progress, model_of)
+        loaded = model_of()
         from safeneuron.residual_stream.look import look_inside
 
         found = {"original": look_inside(loaded, prompt, None, top, positions, progress)}

@@ -1,5 +1,7 @@
 """Options that several commands share, and what they turn into."""
 
+from collections.abc import Callable, Mapping
+from functools import cache, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -8,8 +10,8 @@ import typer
 from safeneuron.ablation.specification import Ablation
 from safeneuron.errors import UserError
 from safeneuron.models.card import ModelCard
-from safeneuron.models.catalogue import model_card, open_model
-from safeneuron.models.fit import LOADING, require_fit
+from safeneuron.models.catalogue import ancestors, model_card, open_model
+from safeneuron.models.fit import GENERATING, LOADING, require_fit
 from safeneuron.neurons import NeuronSet
 from safeneuron.progress import Progress
 from safeneuron.prompts.promptset import PromptSet, load_prompts
@@ -99,6 +101,11 @@ def opened(source: str | ModelCard, progress: Progress) -> "LoadedModel":
     return loaded
 
 
+def opener(card: ModelCard, progress: Progress) -> "Callable[[], LoadedModel]":
+    """Return what opens a model when it is first asked, as :func:`opened` does, and then hands out the same one."""
+    return cache(partial(opened, card, progress))
+
+
 def opened_unchecked(source: str | ModelCard, progress: Progress) -> "LoadedModel":
     """Open a model for its self-check, with this process's share of the cores."""
     # Found before torch is imported: a wrong name should not take seconds to be refused.
@@ -115,6 +122,18 @@ def prompts_from(path: Path | None, column: str | None, limit: int | None = None
     return load_prompts(path, column).head(limit) if path else None
 
 
+def check_enough(kind: str, asked: int, there: PromptSet) -> None:
+    """Refuse to take more prompts than there are: the result would claim an n that it has not.
+
+    Raises
+    ------
+    UserError
+        When there are fewer.
+    """
+    if asked > len(there):
+        raise UserError(f"There are {len(there)} {kind} prompts to take; ask for at most so many, and not {asked}.")
+
+
 def check_ablation(kind: str, factor: float | None, positions: str) -> None:
     """Refuse an ablation that there is not, before a model is asked for.
 
@@ -128,14 +147,70 @@ def check_ablation(kind: str, factor: float | None, positions: str) -> None:
     Ablation(NeuronSet("none", "", (0, 0), frozenset()), kind, factor or 0.0, positions)
 
 
-def ablation_of(
-    loaded: "LoadedModel", neurons: NeuronSet, kind: str, factor: float | None, positions: str, progress: Progress
-) -> Ablation:
-    """Return what the options ask for; the benign means are computed where they are needed for the first time."""
+def selected(
+    text: str,
+    card: ModelCard,
+    foreign: bool,
+    chosen: Mapping[str, float],
+    seed: int,
+    progress: Progress,
+    model: "Callable[[], LoadedModel]",
+) -> NeuronSet:
+    """Return the set that a ``--set`` stands for.
+
+    Parameters
+    ----------
+    chosen : mapping
+        What :func:`thresholds` returns.
+    model : callable
+        What :func:`opener` returns; asked only where the set needs scores that are not kept.
+    """
+    from safeneuron.scoring import kept_score_table, score_table
+    from safeneuron.selection import understood
+
+    selection = understood(text, card.fingerprint, card.shape, ancestors(card), foreign)
+    table = None
+    if selection.needs_scores:
+        table = kept_score_table(card.fingerprint) or score_table(model(), progress=progress)
+    return selection.neurons(table, chosen, seed)
+
+
+def opened_ablated(
+    model: str,
+    set_name: str,
+    foreign: bool,
+    tau_es: float | None,
+    tau_sas: float | None,
+    seed: int,
+    kind: str,
+    factor: float | None,
+    positions: str,
+    progress: Progress,
+) -> "tuple[LoadedModel, Ablation]":
+    """Return a model that is about to answer, opened once, and the ablation that the options ask for.
+
+    Names and numbers come first: a wrong one should not take seconds to be refused. The benign means are computed
+    where they are needed for the first time.
+
+    Raises
+    ------
+    UserError
+        When an option is wrong, the model does not fit, or it fails its self-check.
+    """
+    from safeneuron.selection import check_set
+
+    check_ablation(kind, factor, positions)
+    check_set(set_name)
+    card = model_card(model)
+    chosen = thresholds(tau_es, tau_sas, card)
+    require_fit(card, GENERATING)
+    model_of = opener(card, progress)
+    neurons = selected(set_name, card, foreign, chosen, seed, progress, model_of)
+    loaded = model_of()
     from safeneuron.ablation.benign_mean import benign_means
 
     means = benign_means(loaded, neurons, progress) if kind == "mean" and neurons else None
-    return Ablation(neurons, kind, factor or 0.0, positions, means)
+    return loaded, Ablation(neurons, kind, factor or 0.0, positions, means)
 
 
 def thresholds(tau_es: float | None, tau_sas: float | None, card: ModelCard) -> dict[str, float]:

@@ -5,8 +5,20 @@ from typing import Annotated
 import typer
 
 from safeneuron import terminal
-from safeneuron.commands.options import SET, ForeignSet, Json, Judge, Model, TauES, TauSAS, Tokens, opened, thresholds
-from safeneuron.commands.sets import selected
+from safeneuron.commands.options import (
+    SET,
+    ForeignSet,
+    Json,
+    Judge,
+    Model,
+    TauES,
+    TauSAS,
+    Tokens,
+    check_enough,
+    opener,
+    selected,
+    thresholds,
+)
 from safeneuron.models.catalogue import DEFAULT_MODEL, model_card
 
 SHOWN = 20
@@ -32,18 +44,24 @@ def prune(
     """Find which neurons of a set matter, keep them as a set of their own, and check it on other prompts."""
     from safeneuron.models.fit import GENERATING, require_fit
     from safeneuron.models.parity_report import refuse_if_red
+    from safeneuron.prompts import builtin
     from safeneuron.pruning.settings import PruningSettings
     from safeneuron.pruning.start import check_prunable, cost, start_pruning
     from safeneuron.refusal.judge import judge_named
+    from safeneuron.selection import check_set
 
     with terminal.command() as progress:
         # Names first: a wrong one should not take seconds to be refused.
         settings = PruningSettings(keep, prompts, held_out, judge, max_new_tokens)
+        check_enough("harmful validation", prompts, builtin.harmful("validation"))
+        check_enough("harmful test", held_out, builtin.harmful("test"))
         judge_named(judge)
+        check_set(set_name)
         card = model_card(model)
         refuse_if_red(card)
         require_fit(card, GENERATING)
-        neurons = selected(set_name, model, foreign, thresholds(tau_es, tau_sas, card), 0, progress)
+        model_of = opener(card, progress)
+        neurons = selected(set_name, card, foreign, thresholds(tau_es, tau_sas, card), 0, progress, model_of)
         check_prunable(neurons)
         typer.echo(f"To do: {cost(card, neurons, settings)}.", err=True)
         if background:
@@ -51,7 +69,7 @@ def prune(
         else:
             from safeneuron.pruning.pruning import prune_set
 
-            result = prune_set(opened(card, progress), neurons, settings, progress)
+            result = prune_set(model_of(), neurons, settings, progress)
     if background:
         terminal.show({"run": run}, json, f"Run {run} has started; `python -m safeneuron runs show {run[:8]}` watches.")
         return

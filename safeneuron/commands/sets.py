@@ -6,7 +6,7 @@ from typing import Annotated, Any
 import typer
 
 from safeneuron import terminal
-from safeneuron.commands.options import ForeignSet, Json, Model, Seed, TauES, TauSAS, opened, thresholds
+from safeneuron.commands.options import ForeignSet, Json, Model, Seed, TauES, TauSAS, opener, selected, thresholds
 from safeneuron.models.catalogue import DEFAULT_MODEL, ancestors, model_card
 from safeneuron.neurons import NeuronSet
 from safeneuron.progress import Progress
@@ -56,7 +56,7 @@ def sets_show(
     from safeneuron.sets.expression import written_neurons
 
     with terminal.command() as progress:
-        found = selected(text, model, foreign, thresholds(tau_es, tau_sas, model_card(model)), seed, progress)
+        found = _selected(text, model, foreign, tau_es, tau_sas, seed, progress)
     result = found.to_json() | {"count": len(found), "share": found.share, "per_layer": found.per_layer()}
     layers = [{"layer": layer, "neurons": count} for layer, count in enumerate(found.per_layer()) if count]
     said = _facts(found) | {"share": f"{found.share:.3%} of the model's neurons"}
@@ -82,7 +82,7 @@ def sets_save(
 
     with terminal.command() as progress:
         check_set_name(name)
-        found = selected(text, model, foreign, thresholds(tau_es, tau_sas, model_card(model)), seed, progress)
+        found = _selected(text, model, foreign, tau_es, tau_sas, seed, progress)
         kept = keep_set(found, name, model_card(model).fingerprint, replace)
     _show_kept(kept, json)
 
@@ -140,27 +140,27 @@ def sets_export(
     with terminal.command() as progress:
         if file.exists() and not replace:
             raise UserError(f"There is a file {file} already; give another path, or add --replace.")
-        found = selected(text, model, foreign, thresholds(tau_es, tau_sas, model_card(model)), seed, progress)
+        found = _selected(text, model, foreign, tau_es, tau_sas, seed, progress)
         found.save(file)
     terminal.show(
         {"file": str(file), "count": len(found)}, json, f"{len(found):,} neurons of {found.name} written to {file}."
     )
 
 
-def selected(
-    text: str, model: str, foreign: bool, chosen: dict[str, float], seed: int, progress: Progress
+def _selected(
+    text: str,
+    model: str,
+    foreign: bool,
+    tau_es: float | None,
+    tau_sas: float | None,
+    seed: int,
+    progress: Progress,
 ) -> NeuronSet:
-    """Return the set that a ``--set`` stands for; the model is opened only where its scores are needed and not kept."""
-    from safeneuron.scoring import kept_score_table, score_table
-    from safeneuron.selection import check_set, understood
+    from safeneuron.selection import check_set
 
     check_set(text)
     card = model_card(model)
-    selection = understood(text, card.fingerprint, card.shape, ancestors(card), foreign)
-    table = None
-    if selection.needs_scores:
-        table = kept_score_table(card.fingerprint) or score_table(opened(card, progress), progress=progress)
-    return selection.neurons(table, chosen, seed)
+    return selected(text, card, foreign, thresholds(tau_es, tau_sas, card), seed, progress, opener(card, progress))
 
 
 def _facts(found: NeuronSet) -> dict[str, Any]:

@@ -95,6 +95,10 @@ class DegradationSettings:
         most = min(self.most, available)
         return [0, *sorted({round(float(count)) for count in np.geomspace(1, most, self.steps)})] if most else [0]
 
+    def asked(self, kind: str) -> int:
+        """Return how many prompts of a kind are to be answered: harmful, benign or twin."""
+        return {"harmful": self.harmful, "benign": self.benign, "twin": self.twins}[kind]
+
     def evaluated(self) -> EvaluationPrompts:
         """Return the prompts."""
         part = built_in_prompts()

@@ -9,6 +9,7 @@ from safeneuron.degradation.settings import DegradationSettings
 from safeneuron.models.card import ModelCard
 from safeneuron.models.names import absolute
 from safeneuron.neurons import NeuronSet
+from safeneuron.prompts.choices import BUILT_IN
 from safeneuron.runs.starting import start_job
 
 KIND = "degradation"
@@ -30,7 +31,9 @@ def start_curve(card: ModelCard, settings: DegradationSettings, among: NeuronSet
     UserError
         When the process could not be started.
     """
-    name = f"Degradation curve, {settings.score}{f' in {among.name}' if among is not None else ''}, {card.title}"
+    order = settings.score if among is None else f"{settings.score} in {among.name}"
+    classes = "" if settings.prompts == BUILT_IN else settings.prompts
+    name = ", ".join(filter(None, ["Degradation curve", order, classes, card.title]))
     asked: dict[str, Any] = {"source": absolute(card.source), "degradation": settings.to_json()}
     asked |= {"among": None if among is None else among.to_json()}
     flat = {key: value for key, value in settings.to_json().items() if key not in asked}

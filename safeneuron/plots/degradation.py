@@ -98,8 +98,9 @@ def degradation(curves: Sequence[DegradationCurve]) -> Figure:
         + " ".join(filter(None, map(_area, curves))),
         caveat="A fall where the grey band stays says that these neurons carry the refusals; a fall together with a "
         "rise of KL or perplexity may only say that the model breaks. The area depends on where the curve ends, so "
-        "compare curves that remove equally many. The judge looks for phrases, and does not see whether an answer "
-        "helps. Between the steps that have controls, the band is drawn straight; it ends where more than half of a "
+        "compare curves that remove equally many. The rates are the judge's own, from when they were measured: it does "
+        "not see whether an answer helps, and what a person overrules does not move them. Between the steps that have "
+        "controls, the band is drawn straight; it ends where more than half of a "
         "layer is removed, which leaves too few others for a control.",
         plotly=figure,
         data=pd.DataFrame([{"curve": curve.name} | row for curve in curves for row in curve.rows()]),

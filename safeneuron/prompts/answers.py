@@ -61,6 +61,11 @@ class KeptAnswers:
         self._max_new_tokens = max_new_tokens
         name = fingerprint("whole answers", model, ablation_key(ablated), max_new_tokens)
         self._path = workspace() / "answers" / f"{name}.jsonl"
+        self._answers: dict[str, KeptAnswer] = {}
+        self.read_again()
+
+    def read_again(self) -> None:
+        """Read what others have kept since, from disk."""
         self._answers = {answer.prompt: answer for answer in _read_answers(self._path)}
 
     def get(self, prompt: str) -> KeptAnswer | None:

@@ -50,15 +50,17 @@ def measured(
     answers: "Sequence[KeptAnswer | Answer]",
     judges: Sequence[Judge],
     progress: Progress = silent,
+    perplexities: KeptPerplexities | None = None,
 ) -> list[JudgedAnswer]:
     """Return answers with all that judges and coherence need to know, computing only what is missing.
 
     A model reads an answer about as long as it writes it, so only those are read whose verdict hangs on it: not what
     the model as it is said itself, which is what the bound is made of, nor loops, nor what every judge calls a refusal.
+    The model's perplexities are taken from disk unless they are at hand.
     """
     scores = _refusal_log_odds(loaded, ablated, answers, judges)
     found = [JudgedAnswer(answer.prompt, answer.text, score) for answer, score in zip(answers, scores, strict=True)]
-    perplexities = KeptPerplexities(loaded.fingerprint)
+    perplexities = perplexities or KeptPerplexities(loaded.fingerprint)
     if as_ablation(ablated) is not None:
         open_ones = undecided(found, judges)
         perplexities.read(loaded, [answers[place] for place in open_ones], progress)
@@ -78,43 +80,45 @@ def undecided(answers: Sequence[JudgedAnswer], judges: Sequence[Judge]) -> list[
     ]
 
 
-def kept_measures(model: str, answers: Sequence[KeptAnswer]) -> list[JudgedAnswer]:
+def kept_measures(perplexities: KeptPerplexities, answers: Sequence[KeptAnswer]) -> list[JudgedAnswer]:
     """Return answers with the perplexities that were read before; needs no model, and reads none.
 
     Parameters
     ----------
-    model : str
-        Fingerprint of the model that gave them, under whatever ablation.
+    perplexities : KeptPerplexities
+        Of the model that gave them, under whatever ablation.
     answers : sequence of KeptAnswer
     """
-    perplexities = KeptPerplexities(model)
     return [_with_perplexity(JudgedAnswer(answer.prompt, answer.text), perplexities) for answer in answers]
 
 
-def unread(model: str, answers: Sequence[KeptAnswer], judges: Sequence[Judge]) -> list[KeptAnswer]:
+def unread(perplexities: KeptPerplexities, answers: Sequence[KeptAnswer], judges: Sequence[Judge]) -> list[KeptAnswer]:
     """Return the answers whose verdicts hang on a perplexity that was not read yet; needs no model.
 
     Parameters
     ----------
-    model : str
-        Fingerprint of the model that gave them under an ablation.
+    perplexities : KeptPerplexities
+        Of the model that gave them under an ablation.
     answers : sequence of KeptAnswer
     judges : sequence of Judge
         Those that need more than the text are passed over.
     """
-    found = kept_measures(model, answers)
+    found = kept_measures(perplexities, answers)
     of_texts = [judge for judge in judges if not judge.needs]
     return [answers[place] for place in undecided(found, of_texts) if found[place].perplexity is None]
 
 
-def kept_coherence(model: str) -> Coherence:
+def kept_coherence(perplexities: KeptPerplexities) -> Coherence:
     """Return a model's coherence as far as its bound is measured; needs no model."""
-    return Coherence(KeptPerplexities(model).bound())
+    return Coherence(perplexities.bound())
 
 
-def coherence_of(loaded: "LoadedModel", progress: Progress = silent) -> Coherence:
+def coherence_of(
+    loaded: "LoadedModel", progress: Progress = silent, perplexities: KeptPerplexities | None = None
+) -> Coherence:
     """Return a model's coherence; its bound is measured where that was not done before: 24 answers, once."""
-    return Coherence(KeptPerplexities(loaded.fingerprint).calibrate(loaded, progress))
+    perplexities = perplexities or KeptPerplexities(loaded.fingerprint)
+    return Coherence(perplexities.calibrate(loaded, progress))
 
 
 def judged_rate(
@@ -126,8 +130,9 @@ def judged_rate(
 ) -> Rate:
     """Return the refusal rate of answers given under an ablation, by a judge's name; no person's word is heard."""
     named = judge_named(judge)
-    found = measured(loaded, ablated, answers, [named], progress)
-    return rate_of_verdicts(judged(named, found, coherence_of(loaded, progress)), named.name)
+    perplexities = KeptPerplexities(loaded.fingerprint)
+    found = measured(loaded, ablated, answers, [named], progress, perplexities)
+    return rate_of_verdicts(judged(named, found, coherence_of(loaded, progress, perplexities)), named.name)
 
 
 def _with_perplexity(answer: JudgedAnswer, perplexities: KeptPerplexities) -> JudgedAnswer:

@@ -33,6 +33,7 @@ class KeptPerplexities:
         self._model = model
         self._path = workspace() / "perplexities" / f"{fingerprint('perplexity of answers', model)}.jsonl"
         self._values = dict(_read(self._path))
+        self._bound: float | None = None
 
     def get(self, prompt: str, text: str) -> float | None:
         """Return the perplexity of an answer if it was read before; needs no model."""
@@ -58,6 +59,11 @@ class KeptPerplexities:
 
     def bound(self) -> float | None:
         """Return the bound of the model's own benign answers if they were all read before; needs no model."""
+        if self._bound is None:
+            self._bound = self._bound_kept()
+        return self._bound
+
+    def _bound_kept(self) -> float | None:
         kept = KeptAnswers(self._model, None)
         answers = [kept.get(prompt) for prompt in calibration_prompts().prompts]
         values = [self.get(found.prompt, found.text) for found in answers if found and found.text]

@@ -16,10 +16,10 @@ from safeneuron.ablation.specification import Ablation
 from safeneuron.models.fit import GENERATING
 from safeneuron.prompts.answers import MAX_NEW_TOKENS, KeptAnswer
 from safeneuron.refusal.judging import coherence_of, kept_coherence, measured, unread
-from safeneuron.ui import answer_choice, answer_rates, fitting, judged_texts, opening, resources, words, work
+from safeneuron.ui import answer_choice, answer_rates, fitting, judged_texts, opening, refusal_words, resources, work
 from safeneuron.ui.answer_choice import Asked
 from safeneuron.ui.choice import Choice
-from safeneuron.ui.conditions import Condition, conditions, judged_answers, let_judge, unjudged
+from safeneuron.ui.conditions import Condition, Records, conditions, judged_answers, let_judge, unjudged
 
 if TYPE_CHECKING:
     from safeneuron.models.loaded import LoadedModel
@@ -38,7 +38,7 @@ def show(choice: Choice, ablation: Ablation, name: str, place: "st.delta_generat
         Where the rates stand, within sight of the meter; the texts come here.
     """
     with place:
-        st.markdown("**Answers**", help=words.REFUSAL_RATE)
+        st.markdown("**Answers**", help=refusal_words.REFUSAL_RATE)
         asked = answer_choice.show()
         if asked is None:
             return
@@ -46,7 +46,8 @@ def show(choice: Choice, ablation: Ablation, name: str, place: "st.delta_generat
             st.caption("Write a prompt or more above, and how they are answered appears here.")
             return
         shown = conditions(choice, ablation, name)
-        missing = {condition: _missing(condition, asked) for condition in shown}
+        records = Records.of(shown)
+        missing = {condition: _missing(condition, asked, records) for condition in shown}
         count = sum(map(len, missing.values()))
         on = _switch(shown)
         cost, rates, live = st.empty(), st.empty(), st.empty()
@@ -54,7 +55,7 @@ def show(choice: Choice, ablation: Ablation, name: str, place: "st.delta_generat
         cost.caption(f"{count} to {'go' if on else 'write'}: {pace.of_answers(count, choice.card)}")
 
     def draw_rates() -> Mapping[Condition, Mapping]:
-        judged = {condition: judged_answers(condition, asked.all_prompts, asked.judges) for condition in shown}
+        judged = {condition: judged_answers(condition, asked.all_prompts, asked.judges, records) for condition in shown}
         with rates.container():
             verdicts = {
                 condition.name: {prompt: one.verdict for prompt, one in found.items()}
@@ -65,22 +66,22 @@ def show(choice: Choice, ablation: Ablation, name: str, place: "st.delta_generat
         return judged
 
     judged = draw_rates()
-    if on and (count or any(_unread(condition, asked) for condition in shown)):
-        _write(missing, asked, live, draw_rates)
+    if on and (count or any(_unread(condition, asked, records) for condition in shown)):
+        _write(missing, asked, records, live, draw_rates)
         cost.empty()
         judged = draw_rates()
     with place:
-        if _let_models_judge(shown, asked):
+        if _let_models_judge(shown, asked, records):
             judged = draw_rates()
     if any(judged.values()):
-        judged_texts.show({condition.name: found for condition, found in judged.items()}, asked)
+        judged_texts.show({condition.name: found for condition, found in judged.items()}, asked, records.corrections)
     else:
         st.caption("Answers of at most 64 tokens stand here, judged one by one and folded until opened.")
 
 
-def _let_models_judge(shown: Sequence[Condition], asked: Asked) -> bool:
+def _let_models_judge(shown: Sequence[Condition], asked: Asked, records: Records) -> bool:
     """Offer to open the judges that are models, where they have not read an answer yet; return whether they did."""
-    waiting = unjudged(shown, asked.all_prompts, asked.judges)
+    waiting = unjudged(shown, asked.all_prompts, asked.judges, records)
     names = " and ".join(judge.name for judge in asked.judges if "model" in judge.needs)
     if not waiting or not work.asked(
         f"judge {names} {len(waiting)}",
@@ -88,7 +89,7 @@ def _let_models_judge(shown: Sequence[Condition], asked: Asked) -> bool:
         "let_judge",
         type="primary",
         icon=":material/gavel:",
-        help=words.MODEL_JUDGE,
+        help=refusal_words.MODEL_JUDGE,
     ):
         return False
     work.begun()
@@ -97,18 +98,17 @@ def _let_models_judge(shown: Sequence[Condition], asked: Asked) -> bool:
     return True
 
 
-def _missing(condition: Condition, asked: Asked) -> list[str]:
-    kept = condition.kept()
+def _missing(condition: Condition, asked: Asked, records: Records) -> list[str]:
+    kept = records.answers[condition]
     return [prompt for prompt in asked.all_prompts if kept.get(prompt) is None]
 
 
-def _unread(condition: Condition, asked: Asked) -> list[KeptAnswer]:
+def _unread(condition: Condition, asked: Asked, records: Records) -> list[KeptAnswer]:
     """Return the answers that were written, and then not read for whether they make sense."""
     if condition.ablation is None:
         return []
-    kept = condition.kept()
-    answers = [found for prompt in asked.all_prompts if (found := kept.get(prompt))]
-    return unread(condition.card.fingerprint, answers, asked.judges)
+    perplexities = records.perplexities[condition.card.fingerprint]
+    return unread(perplexities, records.given(condition, asked.all_prompts), asked.judges)
 
 
 def _switch(shown: Sequence[Condition]) -> bool:
@@ -121,7 +121,7 @@ def _switch(shown: Sequence[Condition]) -> bool:
         key=_WRITE,
         persist_state="session",
         disabled=not fits,
-        help=words.WRITING,
+        help=refusal_words.WRITING,
     )
     return bool(on and fits)
 
@@ -129,6 +129,7 @@ def _switch(shown: Sequence[Condition]) -> bool:
 def _write(
     missing: Mapping[Condition, Sequence[str]],
     asked: Asked,
+    records: Records,
     live: "st.delta_generator.DeltaGenerator",
     draw_rates: Callable[[], object],
 ) -> None:
@@ -161,17 +162,21 @@ def _write(
                     resources.alone(f"answers {condition.card.fingerprint} {condition.done}", waits),
                     pace.measured("answer", len(prompts), condition.card),
                 ):
-                    condition.kept().answers(loaded[condition], prompts, on_tokens=on_tokens, batch_size=CHUNK)
+                    kept = records.answers[condition]
+                    # Those who had the turn before may have answered the same prompts.
+                    kept.read_again()
+                    kept.answers(loaded[condition], prompts, on_tokens=on_tokens, batch_size=CHUNK)
                 done += len(prompts)
-                _read(condition, loaded[condition], asked, status)
+                _read(condition, loaded[condition], asked, records, status)
             draw_rates()
         for condition in missing:
-            _read(condition, loaded[condition], asked, status)
+            _read(condition, loaded[condition], asked, records, status)
         for card in dict.fromkeys(condition.card for condition in missing):
-            if kept_coherence(card.fingerprint).bound is None:
+            perplexities = records.perplexities[card.fingerprint]
+            if kept_coherence(perplexities).bound is None:
                 status.progress(1.0, "Measuring what makes sense to the model, once (24 benign answers)")
                 condition = next(found for found in missing if found.card == card)
-                coherence_of(loaded[condition], lambda step, share: status.progress(share, step))
+                coherence_of(loaded[condition], lambda step, share: status.progress(share, step), perplexities)
     live.empty()
 
 
@@ -186,16 +191,22 @@ def _readable(loaded: "LoadedModel", prompts: Sequence[str]) -> list[str]:
 
 
 def _read(
-    condition: Condition, loaded: "LoadedModel", asked: Asked, status: "st.delta_generator.DeltaGenerator"
+    condition: Condition,
+    loaded: "LoadedModel",
+    asked: Asked,
+    records: Records,
+    status: "st.delta_generator.DeltaGenerator",
 ) -> None:
     """Let the unablated model read what was written, which tells a broken model from one that answers."""
-    answers = _unread(condition, asked)
+    answers = _unread(condition, asked, records)
     if answers:
 
         def report(step: str, fraction: float) -> None:
             status.progress(fraction, f"{condition.name}: does it make sense? The unablated model reads it")
 
-        measured(loaded, condition.ablation, answers, asked.judges, report)
+        measured(
+            loaded, condition.ablation, answers, asked.judges, report, records.perplexities[condition.card.fingerprint]
+        )
 
 
 def _chunks(missing: Mapping[Condition, Sequence[str]]) -> list[dict[Condition, Sequence[str]]]:

@@ -12,7 +12,7 @@ from safeneuron.conversation import Conversation
 from safeneuron.errors import UserError, shortened
 from safeneuron.prompts.typed import seen
 from safeneuron.refusal.judge import DEFAULT_JUDGE, judge_named, verdict_of
-from safeneuron.ui import marked_text, opening, words
+from safeneuron.ui import marked_text, opening, refusal_words
 from safeneuron.ui.choice import Choice
 from safeneuron.ui.conditions import Condition, conditions
 from safeneuron.ui.work import REDRAW_SECONDS, compute
@@ -43,7 +43,7 @@ def show(choice: Choice, ablation: Ablation, name: str) -> None:
     columns = " · ".join(f"**{one.name}**, {one.done}" for one in shown)
     st.caption(
         f"Side by side: {columns}. Each remembers what it said itself; the ablation may change between turns.",
-        help=words.CONVERSATION,
+        help=refusal_words.CONVERSATION,
     )
     goes_on = st.session_state.pop(_GO, False)
     for number, turn in enumerate(list(turns)):
@@ -144,4 +144,4 @@ def _draw(turn: Turn, shown: Sequence[Condition], places: Sequence[Place]) -> No
         place.markdown(f"**{name}**")
         place.html(marked_text.answer_html(answer, reference, marked_text.deciding(judge, verdict)))
         reason = f", for “{marked_text.plain(verdict.because)}”" if verdict.because else ""
-        place.caption(f"Judge {judge.name}: {verdict}{reason}", help=words.JUDGE)
+        place.caption(f"Judge {judge.name}: {verdict}{reason}", help=refusal_words.JUDGE)

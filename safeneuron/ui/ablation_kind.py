@@ -10,7 +10,7 @@ from safeneuron.ablation.specification import FACTORS, Ablation
 from safeneuron.models.card import ModelCard
 from safeneuron.neurons import NeuronSet
 from safeneuron.scoring import classes_of
-from safeneuron.ui import opening, words
+from safeneuron.ui import opening, refusal_words
 from safeneuron.ui.work import long_work
 
 KINDS = {"zero": "switched off", "mean": "at their benign mean", "scale": "times a factor"}
@@ -21,13 +21,13 @@ STEP = 0.25
 def chosen(card: ModelCard, neurons: NeuronSet) -> Ablation:
     """Draw the controls and return the ablation; until the benign means that it needs are read, it is of no neuron."""
     left, right = st.columns(2)
-    kind = left.selectbox("They are", list(KINDS), format_func=KINDS.get, key="kind", help=words.ABLATION_KIND)
+    kind = left.selectbox("They are", list(KINDS), format_func=KINDS.get, key="kind", help=refusal_words.ABLATION_KIND)
     positions = right.selectbox(
-        "Where", list(POSITIONS), format_func=POSITIONS.get, key="positions", help=words.POSITIONS
+        "Where", list(POSITIONS), format_func=POSITIONS.get, key="positions", help=refusal_words.POSITIONS
     )
     factor = 0.0
     if kind == "scale":
-        factor = st.slider("Factor", *FACTORS, step=STEP, key="factor", help=words.FACTOR)
+        factor = st.slider("Factor", *FACTORS, step=STEP, key="factor", help=refusal_words.FACTOR)
     means = None
     if kind == "mean" and len(neurons):
         means = kept_benign_means(neurons)

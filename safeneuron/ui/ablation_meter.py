@@ -6,7 +6,7 @@ from safeneuron.ablation.specification import Ablation, ablation_key
 from safeneuron.models.card import ModelCard
 from safeneuron.plots.refusal_meter import refusal_meter
 from safeneuron.refusal.reading import Reading
-from safeneuron.ui import figure, opening, resources, words
+from safeneuron.ui import figure, opening, refusal_words, resources
 from safeneuron.ui.choice import Choice, short_name
 from safeneuron.ui.work import compute
 
@@ -34,7 +34,7 @@ def show(choice: Choice, ablation: Ablation, name: str, means: "st.delta_generat
             f"{first.average(harmful):+.2f}",
             f"{first.shift(harmful):+.2f} against ORI" if len(ablation) else None,
             delta_color="off",
-            help=words.LOG_ODDS,
+            help=refusal_words.LOG_ODDS,
         )
         for other, reading in zip(list(readings)[1:], others, strict=True):
             column.metric(

@@ -12,7 +12,7 @@ from safeneuron.scoring import classes_of
 from safeneuron.sets.expression import Named, Top, written
 from safeneuron.sets.parser import parse
 from safeneuron.sets.slices import Slice, counts, sliced
-from safeneuron.ui import hand, resources, words
+from safeneuron.ui import hand, refusal_words, resources, words
 from safeneuron.ui.address import FIRST_SCORE
 from safeneuron.ui.choice import Choice
 
@@ -41,7 +41,9 @@ def show(choice: Choice) -> None:
         wrap=True,
         on_change=_take_preset,
         args=(now, len(choice.sets["FULL"])),
-        help="\n\n".join([*(words.SETS.get(name, words.KEPT) for name in options if name != SLIDER), words.TOP_K]),
+        help="\n\n".join(
+            [*(words.SETS.get(name, words.KEPT) for name in options if name != SLIDER), refusal_words.TOP_K]
+        ),
     )
     if now.top and not own:
         _slider(choice, now)
@@ -62,7 +64,7 @@ def _slider(choice: Choice, now: Slice) -> None:
     left, right = st.columns([1, 2])
     _stand(_SCORE, now.top.score)
     names = list(dict.fromkeys([*_scores_kept(choice), now.top.score]))
-    left.selectbox("Score", names, key=_SCORE, on_change=_take_top, args=(now,), help=words.SCORES_KEPT)
+    left.selectbox("Score", names, key=_SCORE, on_change=_take_top, args=(now,), help=refusal_words.SCORES_KEPT)
     total = choice.table.shape[0] * choice.table.shape[1]
     steps = counts(total, len(choice.sets["FULL"]), now.top.count)
     _stand(_COUNT, now.top.count)
@@ -73,7 +75,7 @@ def _slider(choice: Choice, now: Slice) -> None:
         key=_COUNT,
         on_change=_take_top,
         args=(now,),
-        help=words.TOP_K,
+        help=refusal_words.TOP_K,
     )
 
 
@@ -111,7 +113,7 @@ def _layers(choice: Choice, now: Slice) -> None:
     if last < 1:
         return
     _stand(_LAYERS, now.layers or (0, last))
-    st.slider("Layers", 0, last, key=_LAYERS, on_change=_take_layers, args=(now, last), help=words.LAYER_RANGE)
+    st.slider("Layers", 0, last, key=_LAYERS, on_change=_take_layers, args=(now, last), help=refusal_words.LAYER_RANGE)
 
 
 def _take_layers(now: Slice, last: int) -> None:

@@ -11,7 +11,7 @@ from safeneuron.models.roots import check_roots
 from safeneuron.prompts import builtin
 from safeneuron.prompts.typed import prompts_from_text
 from safeneuron.refusal.judge import DEFAULT_JUDGE, Judge, judge_named, judges
-from safeneuron.ui import resources, words
+from safeneuron.ui import refusal_words, resources
 
 NOBODY = "nobody"
 PANEL, SOME, ALL, OWN = SIZES = ("panel: 16 + 16", "40 + 40", "80 + 80", "my own")
@@ -66,7 +66,7 @@ def show() -> Asked | None:
         key="judge",
         persist_state="session",
         accept_new_options=True,
-        help=f"{words.JUDGE}\n\n{titles}\n\n{words.MODEL_JUDGE}",
+        help=f"{refusal_words.JUDGE}\n\n{titles}\n\n{refusal_words.MODEL_JUDGE}",
     )
     second = right.selectbox(
         "Second judge",
@@ -74,7 +74,7 @@ def show() -> Asked | None:
         key="second_judge",
         persist_state="session",
         accept_new_options=True,
-        help=f"{words.SECOND_JUDGE}\n\n{words.MODEL_JUDGE}",
+        help=f"{refusal_words.SECOND_JUDGE}\n\n{refusal_words.MODEL_JUDGE}",
     )
     try:
         judge, other = _judge(first or DEFAULT_JUDGE), None if second in (None, NOBODY, first) else _judge(second)

@@ -6,7 +6,7 @@ import streamlit as st
 
 from safeneuron.refusal.judge import Judge, Verdict
 from safeneuron.refusal.rates import Rate, rate_of_verdicts
-from safeneuron.ui import words
+from safeneuron.ui import refusal_words
 
 Verdicts = Mapping[str, Verdict]
 """By prompt."""
@@ -33,13 +33,13 @@ def show(judged: Mapping[str, Verdicts], prompts: Mapping[str, Sequence[str]], j
 
 
 def _show_rate(column: "st.delta_generator.DeltaGenerator", kind: str, rate: Rate) -> None:
-    column.metric(f"{kind.capitalize()} refused", f"{rate.value:.0%}", help=words.REFUSAL_RATE)
+    column.metric(f"{kind.capitalize()} refused", f"{rate.value:.0%}", help=refusal_words.REFUSAL_RATE)
     # The interval as a bar, to be seen narrowing.
     column.html(_bar(rate))
     apart = f"; {rate.apart}" if rate.apart else ""
     column.caption(
         f"n = {rate.n}, 95 % interval {rate.low:.0%} to {rate.high:.0%}, judge {rate.judge}{apart}",
-        help=f"{words.JUDGE}\n\n{words.INCOHERENT}",
+        help=f"{refusal_words.JUDGE}\n\n{refusal_words.INCOHERENT}",
     )
 
 

@@ -3,15 +3,15 @@
 import pandas as pd
 import streamlit as st
 
-from safeneuron.ui import words
+from safeneuron.ui import refusal_words
 
 COLUMNS = {
     "prompt": st.column_config.TextColumn(width="medium"),
     "answer": st.column_config.TextColumn(width="large"),
-    "verdict": st.column_config.TextColumn(width="small", help=words.VERDICT),
+    "verdict": st.column_config.TextColumn(width="small", help=refusal_words.VERDICT),
     "refused": st.column_config.CheckboxColumn(width="small"),
     "because": st.column_config.TextColumn("decided by", width="small"),
-    "overruled": st.column_config.TextColumn("the judge had said", width="small", help=words.OVERRULE),
+    "overruled": st.column_config.TextColumn("the judge had said", width="small", help=refusal_words.OVERRULE),
 }
 
 

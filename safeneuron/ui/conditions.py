@@ -10,6 +10,7 @@ from safeneuron.prompts.answers import KeptAnswer, KeptAnswers
 from safeneuron.refusal.corrections import Corrections
 from safeneuron.refusal.judge import Judge, JudgedAnswer, Verdict
 from safeneuron.refusal.judging import judged, kept_coherence, kept_measures
+from safeneuron.refusal.perplexities import KeptPerplexities
 from safeneuron.ui import opening, resources
 from safeneuron.ui.choice import Choice, short_name
 
@@ -35,10 +36,6 @@ class Condition:
         """What is done to the model, in words."""
         return str(self.ablation) if self.ablation else "nothing switched off"
 
-    def kept(self) -> KeptAnswers:
-        """Return its answers; read from disk each time, since runs and other sessions add to them."""
-        return resources.answers_of(self.card.fingerprint, self.ablation)
-
 
 @dataclass(frozen=True)
 class Judged:
@@ -63,6 +60,37 @@ class Judged:
         return self.second is not None and self.second.judged != self.verdict.judged
 
 
+@dataclass(frozen=True)
+class Records:
+    """What the workspace has of some conditions: read once for a run of the page, which keeps it up to date itself.
+
+    Parameters
+    ----------
+    answers : mapping of Condition to KeptAnswers
+    perplexities : mapping of str to KeptPerplexities
+        By the model's fingerprint.
+    corrections : Corrections
+    """
+
+    answers: Mapping[Condition, KeptAnswers]
+    perplexities: Mapping[str, KeptPerplexities]
+    corrections: Corrections
+
+    @classmethod
+    def of(cls, shown: Sequence[Condition]) -> "Records":
+        """Read them from disk: runs and other sessions add to them."""
+        return cls(
+            {one: resources.answers_of(one.card.fingerprint, one.ablation) for one in shown},
+            {model: KeptPerplexities(model) for model in {one.card.fingerprint for one in shown}},
+            Corrections(),
+        )
+
+    def given(self, condition: Condition, prompts: Sequence[str]) -> list[KeptAnswer]:
+        """Return the answers to those prompts that were answered."""
+        kept = self.answers[condition]
+        return [found for prompt in prompts if (found := kept.get(prompt))]
+
+
 def conditions(choice: Choice, ablation: Ablation, name: str) -> tuple[Condition, ...]:
     """Return ORI and the ablation, of the model and of the one that it is compared with."""
     ablations = {"ORI": None} | ({f"{name} {ablation.done}": ablation} if len(ablation) else {})
@@ -74,21 +102,24 @@ def conditions(choice: Choice, ablation: Ablation, name: str) -> tuple[Condition
     )
 
 
-def judged_answers(condition: Condition, prompts: Sequence[str], judges: Sequence[Judge]) -> Mapping[str, Judged]:
+def judged_answers(
+    condition: Condition, prompts: Sequence[str], judges: Sequence[Judge], records: Records
+) -> Mapping[str, Judged]:
     """Return the answers there are, by prompt, with the verdicts of one or two judges.
 
     The model is asked only for what a judge of log-odds needs. Answers that a judge who is a model has not read yet
     are left out, see :func:`unjudged`.
     """
-    waiting = set(unjudged([condition], prompts, judges))
-    kept = condition.kept()
-    answers = [found for prompt in prompts if (found := kept.get(prompt)) and _asked(found) not in waiting]
-    measures = kept_measures(condition.card.fingerprint, answers)
+    waiting = set(unjudged([condition], prompts, judges, records))
+    answers = [found for found in records.given(condition, prompts) if _asked(found) not in waiting]
+    perplexities = records.perplexities[condition.card.fingerprint]
+    measures = kept_measures(perplexities, answers)
     if any("refusal_log_odds" in judge.needs for judge in judges):
         measures = _with_log_odds(condition, measures)
-    coherence, corrections = kept_coherence(condition.card.fingerprint), Corrections()
+    coherence = kept_coherence(perplexities)
     found = [
-        judged(_known(judge), measures, coherence, corrections if judge is judges[0] else None) for judge in judges
+        judged(_known(judge), measures, coherence, records.corrections if judge is judges[0] else None)
+        for judge in judges
     ]
     second = found[1] if len(judges) > 1 else [None] * len(answers)
     return {
@@ -97,13 +128,14 @@ def judged_answers(condition: Condition, prompts: Sequence[str], judges: Sequenc
     }
 
 
-def unjudged(shown: Sequence[Condition], prompts: Sequence[str], judges: Sequence[Judge]) -> list[JudgedAnswer]:
+def unjudged(
+    shown: Sequence[Condition], prompts: Sequence[str], judges: Sequence[Judge], records: Records
+) -> list[JudgedAnswer]:
     """Return the answers that a judge who is a model has not read yet, each once."""
     models = [resources.model_verdicts(judge.name) for judge in judges if "model" in judge.needs]
     if not models:
         return []
-    keepers = [condition.kept() for condition in shown]
-    found = [_asked(answer) for kept in keepers for prompt in prompts if (answer := kept.get(prompt))]
+    found = [_asked(answer) for condition in shown for answer in records.given(condition, prompts)]
     return [one for one in dict.fromkeys(found) if any((one.prompt, one.text) not in said for said in models)]
 
 

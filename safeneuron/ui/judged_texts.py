@@ -9,7 +9,7 @@ import streamlit as st
 from safeneuron.refusal.agreement import agreement, disagreements_first
 from safeneuron.refusal.corrections import Corrections
 from safeneuron.refusal.judge import KINDS, Judge, Verdict
-from safeneuron.ui import marked_text, words
+from safeneuron.ui import marked_text, refusal_words
 from safeneuron.ui.answer_choice import Asked
 from safeneuron.ui.conditions import Judged
 
@@ -19,9 +19,9 @@ Found = Mapping[str, Mapping[str, Judged]]
 """By condition and prompt."""
 
 
-def show(judged: Found, asked: Asked) -> None:
-    """List the prompts, those first on whose answers the judges disagree."""
-    _corrections()
+def show(judged: Found, asked: Asked, corrections: Corrections) -> None:
+    """List the prompts, those first on whose answers the judges disagree, and offer the corrections as a file."""
+    _offer(corrections)
     for kind, prompts in asked.prompts.items():
         answered = [prompt for prompt in prompts if any(prompt in found for found in judged.values())]
         if not answered:
@@ -81,13 +81,13 @@ def _overrule(place: "st.delta_generator.DeltaGenerator", condition: str, one: J
         format_func=lambda kind: f"{_KEEP}: {judged}" if kind == _KEEP else kind,
         key=key,
         on_change=keep,
-        help=words.OVERRULE,
+        help=refusal_words.OVERRULE,
     )
 
 
-def _corrections() -> None:
+def _offer(corrections: Corrections) -> None:
     """Offer what people overruled as a file."""
-    found = Corrections().all()
+    found = corrections.all()
     if found:
         st.download_button(
             f"Your {len(found)} {'correction' if len(found) == 1 else 'corrections'} (JSONL)",
@@ -105,7 +105,7 @@ def _agreement(judged: Found, prompts: Sequence[str], asked: Asked) -> None:
     said = agreement(
         [one.verdict for one in pairs], [one.second for one in pairs], (asked.judge.name, asked.second.name)
     )
-    st.caption(f"{said}. Answers that they disagree on come first, marked ≠.", help=words.DISAGREEMENT)
+    st.caption(f"{said}. Answers that they disagree on come first, marked ≠.", help=refusal_words.DISAGREEMENT)
 
 
 def _disputed_first(judged: Found, prompts: Sequence[str]) -> list[str]:

@@ -9,7 +9,7 @@ from safeneuron.plots.rate_differences import rate_differences
 from safeneuron.plots.refusal_bars import refusal_bars
 from safeneuron.refusal.rates import rate
 from safeneuron.robustness import RobustnessTable
-from safeneuron.ui import figure, words
+from safeneuron.ui import figure, refusal_words
 
 FEW_PROMPTS = 30
 NAMES = {"harmful": "harmful prompts", "benign": "benign prompts", "twin": "safe twins"}
@@ -24,7 +24,7 @@ def show(tables: Mapping[str, RobustnessTable], key: str) -> None:
             figure.show(refusal_bars(rows, kind), key=f"{key}_{kind}")
     apart = _apart(tables)
     if apart:
-        st.caption(f"Beside the rates: {'; '.join(apart)}.", help=words.INCOHERENT)
+        st.caption(f"Beside the rates: {'; '.join(apart)}.", help=refusal_words.INCOHERENT)
     few = {kind: n for kind, n in counts.items() if n < FEW_PROMPTS}
     if few:
         least = rate(0.5, min(few.values()), "")

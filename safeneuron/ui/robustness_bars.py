@@ -10,7 +10,7 @@ from safeneuron.models.fit import GENERATING
 from safeneuron.neurons import NeuronSet
 from safeneuron.prompts.evaluated import EvaluationPrompts, built_in_prompts
 from safeneuron.robustness import CONDITIONS, EvaluationSettings, answers_to_give, kept_evaluation
-from safeneuron.ui import answer_texts, fitting, hand, opening, rate_figures, resources, words
+from safeneuron.ui import answer_texts, fitting, hand, opening, rate_figures, refusal_words, resources, words
 from safeneuron.ui.choice import Choice, label
 from safeneuron.ui.work import asked, begun, long_work
 
@@ -20,7 +20,7 @@ SETTINGS = EvaluationSettings()
 
 def show(choice: Choice, fits: bool) -> None:
     """Show the bars on the built-in test prompts, or offer to compute them, where the chosen model fits."""
-    st.subheader(f"{choice.card.title}, on the built-in test prompts", anchor=False, help=words.REFUSAL_RATE)
+    st.subheader(f"{choice.card.title}, on the built-in test prompts", anchor=False, help=refusal_words.REFUSAL_RATE)
     size = st.segmented_control(
         "Test prompts: harmful, benign, and safe twins of the harmful ones",
         list(SIZES),

@@ -13,7 +13,7 @@ from safeneuron.plots.degradation import degradation
 from safeneuron.prompts.choices import choices
 from safeneuron.runs.info import RunInfo
 from safeneuron.scores.score import scores
-from safeneuron.ui import figure, hand, run_monitor, words
+from safeneuron.ui import figure, hand, refusal_words, run_monitor, words
 from safeneuron.ui.choice import Choice
 
 MOST = (16, 32, 64, 128, 256, 512, 1024)
@@ -36,7 +36,7 @@ COLUMNS = {
 
 def show(choice: Choice, active: RunInfo | None, fits: bool) -> None:
     """Offer to measure a curve, where the model fits, and draw those that are kept."""
-    st.subheader("Degradation curve", anchor=False, help=words.DEGRADATION)
+    st.subheader("Degradation curve", anchor=False, help=refusal_words.DEGRADATION)
     curves = kept_curves()
     if active is not None and active.kind == KIND:
         run_monitor.job_in_page(active, curves_stamp)
@@ -72,7 +72,7 @@ def _offer(choice: Choice, fits: bool) -> None:
         value=usual.most,
         key="curve_most",
         persist_state="session",
-        help=words.DEGRADATION,
+        help=refusal_words.DEGRADATION,
     )
     way = third.segmented_control(
         "How",
@@ -81,7 +81,7 @@ def _offer(choice: Choice, fits: bool) -> None:
         default="quick",
         required=True,
         key="curve_way",
-        help=f"{words.QUICK_CURVE}\n\n{words.KL}",
+        help=f"{refusal_words.QUICK_CURVE}\n\n{refusal_words.KL}",
         persist_state="session",
     )
     make = DegradationSettings if way == "answers" else DegradationSettings.quick
@@ -89,7 +89,7 @@ def _offer(choice: Choice, fits: bool) -> None:
     third.caption(
         f"{settings.harmful} harmful prompts, {settings.benign} benign ones and {settings.twins} safe twins, of the "
         f"built-in test part; {settings.draws} random controls at every {settings.controls_every}. step.",
-        help=words.CONTROLS,
+        help=refusal_words.CONTROLS,
     )
     among = None
     if of == IN_HAND:

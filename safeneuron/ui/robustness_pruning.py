@@ -9,13 +9,13 @@ from safeneuron.pruning.settings import PruningSettings
 from safeneuron.pruning.start import KIND, check_prunable, cost, start_pruning
 from safeneuron.runs.info import RunInfo
 from safeneuron.sets.expression import Named, written
-from safeneuron.ui import figure, hand, run_monitor, words
+from safeneuron.ui import figure, hand, refusal_words, run_monitor
 from safeneuron.ui.choice import Choice
 
 
 def show(choice: Choice, active: RunInfo | None, fits: bool) -> None:
     """Offer to prune the set in hand, where the model fits, and show what was found before."""
-    st.subheader("Which neurons matter", anchor=False, help=words.PRUNING)
+    st.subheader("Which neurons matter", anchor=False, help=refusal_words.PRUNING)
     if active is not None and active.kind == KIND:
         run_monitor.job_in_page(active, lambda: len(kept_results(choice.card.fingerprint)))
     results = kept_results(choice.card.fingerprint)
@@ -38,7 +38,9 @@ def _offer(choice: Choice, possible: bool) -> None:
         st.caption(str(error))
         return
     first, second = st.columns([1, 2])
-    percent = first.slider("Share of the effect to keep, %", 50, 100, 90, 5, key="pruning_keep", help=words.EFFECT_KEPT)
+    percent = first.slider(
+        "Share of the effect to keep, %", 50, 100, 90, 5, key="pruning_keep", help=refusal_words.EFFECT_KEPT
+    )
     settings = PruningSettings(keep=percent / 100)
     second.markdown(
         f"The smallest part of **{name}** ({len(choice.hand):,} neurons) that still does {percent} % of what it does. "
@@ -60,9 +62,11 @@ def _offer(choice: Choice, possible: bool) -> None:
 def _draw(result: PruningResult) -> None:
     found = result.found
     first, second, third = st.columns(3)
-    first.metric("Neurons that matter", f"{len(found.subset):,} of {len(result.neurons):,}", help=words.PRUNING)
-    second.metric("Effect kept", f"{found.kept:.0%}", help=words.EFFECT_KEPT)
-    third.metric("Log-odds changed by", f"{found.subset_effect:+.2f} of {found.effect:+.2f}", help=words.LOG_ODDS)
+    first.metric("Neurons that matter", f"{len(found.subset):,} of {len(result.neurons):,}", help=refusal_words.PRUNING)
+    second.metric("Effect kept", f"{found.kept:.0%}", help=refusal_words.EFFECT_KEPT)
+    third.metric(
+        "Log-odds changed by", f"{found.subset_effect:+.2f} of {found.effect:+.2f}", help=refusal_words.LOG_ODDS
+    )
     st.button(
         f"Take {result.name} in hand",
         key="take_pruned",
@@ -75,7 +79,7 @@ def _draw(result: PruningResult) -> None:
     with left:
         figure.show(pruning_shares(result), key="pruning_shares")
     with right:
-        st.markdown("**The check, on other harmful prompts**", help=words.REFUSAL_RATE)
+        st.markdown("**The check, on other harmful prompts**", help=refusal_words.REFUSAL_RATE)
         rows = [
             {
                 "switched off": row["switched off"] if row["switched off"] != "ORI" else "nothing (ORI)",

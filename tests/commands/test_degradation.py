@@ -2,11 +2,14 @@
 
 import pytest
 
+from safeneuron.commands import options
 from safeneuron.errors import Cancelled
 from safeneuron.prompts import builtin
 from safeneuron.prompts.promptset import PromptSet
 
 SMALL = ["--most", 4, "--steps", 2, "--harmful", 2, "--benign", 2, "--twins", 0, "--max-new-tokens", 2]
+
+FEW = ["--prompts", 2, "--held-out", 2]
 
 
 @pytest.fixture(autouse=True)
@@ -32,6 +35,13 @@ def test_a_curve_is_measured_listed_shown_and_drawn(home, model_folder, tmp_path
     assert "0 of 8 points to measure, 0 answers" in again.stderr
 
 
+def test_a_model_whose_scores_the_set_needs_is_opened_once(home, model_folder, call_json, monkeypatch):
+    opened, real = [], options.open_model
+    monkeypatch.setattr(options, "open_model", lambda *asked: opened.append(asked) or real(*asked))
+    found = call_json("degradation", "start", "--model", model_folder, *SMALL, "--set", "top(4, ES)", "--quick")
+    assert max(point["neurons"] for point in found["points"]) == 4 and len(opened) == 1
+
+
 def test_a_curve_of_a_set_removes_only_its_neurons(home, model_folder, call_json, call):
     neurons = "0:1,0:2,1:3,2:4"
     found = call_json("degradation", "start", "--model", model_folder, *SMALL, "--set", neurons, "--quick")
@@ -43,6 +53,8 @@ def test_a_curve_of_a_set_removes_only_its_neurons(home, model_folder, call_json
 def test_mistakes_in_curves_are_said_in_a_sentence(home, model_folder, refusal):
     assert "at least 5 random controls" in refusal("degradation", "start", "--model", model_folder, "--draws", 3)
     assert "no score 'XX'" in refusal("degradation", "start", "--model", model_folder, "--score", "XX")
+    many = ["--harmful", 2, "--benign", 5]
+    assert "There are 4 benign test prompts to take" in refusal("degradation", "start", "--model", model_folder, *many)
     assert "no prompts called" in refusal("degradation", "start", "--model", model_folder, "--prompts", "mine")
     assert "no curve" in refusal("degradation", "show", "abc")
     assert "no curve" in refusal("degradation", "picture", "abc", "--out", "x.html")
@@ -67,7 +79,7 @@ def test_a_second_job_waits_behind_the_first(home, model_folder, call_json, call
 
 
 def test_pruning_keeps_what_matters_as_a_set(home, model_folder, call, call_json):
-    arguments = ["prune", "--model", model_folder, "--set", "0:1,0:2,1:3,2:4", "--prompts", 2, "--held-out", 2]
+    arguments = ["prune", "--model", model_folder, "--set", "0:1,0:2,1:3,2:4", *FEW]
     found = call_json(*arguments, "--max-new-tokens", 2)
     assert found["name"] == "custom-pruned" and len(found["rows"]) == 4 and len(found["rates"]) == 4
     kept = [row["neuron"] for row in found["rows"] if row["in subset"]]
@@ -78,5 +90,6 @@ def test_pruning_keeps_what_matters_as_a_set(home, model_folder, call, call_json
 
 
 def test_mistakes_in_pruning_are_said_in_a_sentence(home, model_folder, refusal):
-    assert "nothing to leave out" in refusal("prune", "--model", model_folder, "--set", "0:1")
+    assert "nothing to leave out" in refusal("prune", "--model", model_folder, "--set", "0:1", *FEW)
     assert "at most 1" in refusal("prune", "--model", model_folder, "--set", "0:1,0:2", "--keep", 2)
+    assert "There are 4 harmful test prompts" in refusal("prune", "--model", model_folder, *FEW[:2])

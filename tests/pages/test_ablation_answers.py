@@ -1,10 +1,14 @@
 """Ablation: answers written behind the meter, judged, overruled and kept; a conversation on both sides."""
 
+from collections import Counter
+
 import pytest
 import streamlit as st
 
 from safeneuron.generation import Answer
 from safeneuron.neurons import NeuronSet
+from safeneuron.prompts import answers
+from safeneuron.refusal import corrections, perplexities
 from safeneuron.refusal.corrections import Corrections
 from safeneuron.ui import resources
 from tests.pages.conftest import PLANTED
@@ -59,6 +63,17 @@ def test_answers_are_written_behind_the_meter_judged_and_kept(visit, few):
     again = visit("ablation")
     assert rates(again) == rates(at)
     assert all(resources.answers_of("tiny", neurons).get(prompt) for neurons in (NONE, FULL) for prompt in few)
+
+
+def test_what_is_kept_is_read_once_a_run(visit, few, monkeypatch):
+    at = visit("ablation")
+    reads = Counter()
+    for module, name in ((answers, "_read_answers"), (perplexities, "_read"), (corrections, "_lines")):
+        real = getattr(module, name)
+        monkeypatch.setattr(module, name, lambda path, real=real: reads.update([path.parent.name]) or real(path))
+    at.run()
+    # Answers of ORI and FULL, and once more ORI's, which the bound of what makes sense is made of.
+    assert (reads.pop("answers"), reads.pop("perplexities")) == (3, 1) and list(reads.values()) == [1]
 
 
 def test_with_the_switch_off_nothing_is_written_and_the_cost_is_said(visit, few):

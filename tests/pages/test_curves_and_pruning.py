@@ -61,12 +61,14 @@ def test_a_curve_is_started_as_a_job_with_its_cost_said_before(visit, launched, 
     assert store.cancel_requested(run)
 
 
-def test_only_the_neurons_of_the_set_in_hand(visit, launched):
+def test_only_the_neurons_of_the_set_in_hand_in_the_order_of_a_category(visit, launched):
     at = visit("robustness")
     at.segmented_control(key="curve_among").set_value("the set in hand").run()
+    at.selectbox(key="curve_prompts").set_value("category: violence").run()
     button(at, "start_curve").click().run()
     (run,) = launched
     assert len(store.get_json(run, "settings")["among"]["neurons"]) == 5
+    assert store.get_run(run).name == "Degradation curve, SAS in FULL, category: violence, tiny"
 
 
 def test_kept_curves_are_drawn_over_each_other_without_the_model(visit, no_model):

@@ -89,13 +89,13 @@ def test_perplexities_are_kept_and_read_once(llama, home, monkeypatch):
 
 
 def test_the_bound_is_measured_once_on_the_models_own_benign_answers(llama, home, few, monkeypatch):
-    assert kept_coherence(llama.fingerprint).bound is None
+    assert kept_coherence(KeptPerplexities(llama.fingerprint)).bound is None
     bound = coherence_of(llama).bound
     own = KeptAnswers(llama.fingerprint, None).answers(llama, calibration_prompts().prompts)
     values = [by_hand(llama, answer.prompt, answer.text, answer.token_ids) for answer in own if answer.text]
     assert bound == pytest.approx(perplexity_bound(values), rel=1e-3)
     monkeypatch.setattr(perplexity, "pad", lambda *_: pytest.fail("read again"))
-    assert coherence_of(llama).bound == kept_coherence(llama.fingerprint).bound == bound
+    assert coherence_of(llama).bound == kept_coherence(KeptPerplexities(llama.fingerprint)).bound == bound
 
 
 def test_only_what_hangs_on_it_is_read(llama, home, few, some_neurons):
@@ -103,7 +103,7 @@ def test_only_what_hangs_on_it_is_read(llama, home, few, some_neurons):
     answers = [KeptAnswer("How?", text, True) for text in texts]
     found = measured(llama, some_neurons(llama), answers, [ARDITI])
     assert [answer.perplexity is not None for answer in found] == [True, False, False, False, True]
-    assert kept_measures(llama.fingerprint, answers) == found
+    assert kept_measures(KeptPerplexities(llama.fingerprint), answers) == found
     assert all(
         answer.perplexity is None for answer in measured(llama, None, [KeptAnswer("Why", "x y", True)], [ARDITI])
     )
