@@ -10,7 +10,7 @@ from safeneuron.models.card import ModelCard
 from safeneuron.models.fit import GENERATING
 from safeneuron.plots.degradation import degradation
 from safeneuron.runs.info import RunInfo
-from safeneuron.ui import figure, fitting, run_monitor, words
+from safeneuron.ui import figure, fitting, refusal_words, run_monitor
 from safeneuron.ui.choice import label
 
 
@@ -22,7 +22,7 @@ def show(parent: ModelCard, trained: ModelCard, active: RunInfo | None) -> None:
     active : RunInfo or None
         The run in progress, whichever it is.
     """
-    st.subheader("Degradation curves, over each other", anchor=False, help=words.DEGRADATION)
+    st.subheader("Degradation curves, over each other", anchor=False, help=refusal_words.DEGRADATION)
     found = compared_curves(kept_curves(), parent.fingerprint, trained.fingerprint)
     if active is not None and active.kind == KIND:
         run_monitor.job_in_page(active, curves_stamp)
