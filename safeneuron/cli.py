@@ -30,9 +30,22 @@ app = typer.Typer(
 models_app.command("chat")(models_chat)
 runs_app.command("picture")(runs_picture)
 app.add_typer(models_app, name="models")
-for command in (align, score, methods, neuron, overlap, ablate, ask, look, evaluate, prune, train, bench):
+for command in (
+    align,
+    score,
+    methods,
+    neuron,
+    overlap,
+    ablate,
+    ask,
+    look,
+    evaluate,
+    prune,
+    iterative_pruning,
+    train,
+    bench,
+):
     app.command()(command)
-app.command("iterative-pruning")(iterative_pruning)
 app.add_typer(degradation_app, name="degradation")
 app.add_typer(runs_app, name="runs")
 app.add_typer(sets_app, name="sets")

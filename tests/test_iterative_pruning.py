@@ -73,7 +73,7 @@ def test_one_that_was_stopped_ends_as_one_that_was_not(llama, home, few_classes,
     heard = []
     found = iterative_pruning(llama, PROMPTS, SETTINGS, lambda step, fraction: heard.append((step, fraction)))
     assert not [step for step, _ in heard if step.startswith(("Round 0", "Round 1: Reading"))], "that was kept"
-    assert [fraction for _, fraction in heard] == sorted(fraction for _, fraction in heard)
+    assert heard and all(2 / 3 <= fraction <= 1 for _, fraction in heard)
     monkeypatch.setenv("SAFENEURON_HOME", str(tmp_path / "another"))
     assert iterative_pruning(llama, PROMPTS, SETTINGS) == found
 
