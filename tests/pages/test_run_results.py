@@ -16,8 +16,9 @@ from safeneuron.neurons import NeuronSet
 from safeneuron.refusal.rates import rate
 from safeneuron.robustness import ConditionResult
 from safeneuron.runs import starting, store
+from safeneuron.training.rounds import PHASES
 from safeneuron.training.safety_sets import RoundSets, keep_safety_sets
-from safeneuron.training.start import KIND, PHASES
+from safeneuron.training.start import KIND
 from tests.pages.conftest import PLANTED, keep_statistics
 
 FOUND_ANEW = {(0, 1), (1, 1), (1, 2)}

@@ -13,7 +13,8 @@ from safeneuron.prompts.pair_files import save_pairs
 from safeneuron.prompts.pairs import PreferencePair
 from safeneuron.runs import store
 from safeneuron.training.model_card import write_model_card
-from safeneuron.training.start import KIND, LEFT_OUT, PAIRS_FILE, PAIRS_FROM, PHASES
+from safeneuron.training.rounds import PHASES
+from safeneuron.training.start import KIND, LEFT_OUT, PAIRS_FILE, PAIRS_FROM
 
 PAIRS = [
     PreferencePair(f"p{number}", "no", "yes", kind) for number, kind in enumerate(("harmful", "harmful", "benign"))
