@@ -141,14 +141,14 @@ def _head(info: RunInfo) -> None:
 
 def _course(info: RunInfo, compared: RunInfo | None) -> None:
     run_curves.show(info, compared)
-    _log(info)
+    _last_lines(info)
     with st.expander("History and settings"):
         for event in store.events(info.id):
             st.markdown(f"`{time.strftime('%H:%M:%S', time.localtime(event.time))}` {event.text}")
         st.json(dict(info.parameters), expanded=False)
 
 
-def _log(info: RunInfo) -> None:
+def _last_lines(info: RunInfo) -> None:
     """Show the last lines that the process printed, open where the run has failed."""
     text = log_tail(info.id)
     if text:
