@@ -16,8 +16,9 @@ from safeneuron.neurons import NeuronSet
 from safeneuron.refusal.rates import rate
 from safeneuron.robustness import ConditionResult
 from safeneuron.runs import starting, store
+from safeneuron.training.rounds import PHASES
 from safeneuron.training.safety_sets import RoundSets, keep_safety_sets
-from safeneuron.training.start import KIND, PHASES
+from safeneuron.training.start import KIND
 from tests.pages.conftest import PLANTED, keep_statistics
 
 FOUND_ANEW = {(0, 1), (1, 1), (1, 2)}
@@ -155,6 +156,7 @@ def test_the_page_is_drawn_anew_when_a_run_has_measured_more(visit, running):
 
 
 def test_the_runs_model_is_in_the_menu(visit, finished):
+    at = visit("model")
     for page in ("model", "neurons", "overlap", "ablation", "training", "robustness"):
-        at = visit(page)
+        at.switch_page(f"pages/{page}.py").run()
         assert f"run:{finished[:8]}" in at.sidebar.selectbox(key="model").options, page
