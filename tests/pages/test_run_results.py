@@ -82,7 +82,7 @@ def test_a_finished_run_shows_what_it_changed_without_any_model(visit, finished,
     at = visit("training")
     assert not at.exception and not at.error
     titles = " ".join(spoken(at))
-    assert "5 % refused before, 80 % after (n = 40, judge: arditi)" in titles
+    assert "5 % before, 80 % after; its own FULL off: 60 % (n = 40, judge: arditi)" in titles
     assert "Of 5 safety neurons 1 are still in the set of 3 after round 1" in titles
     # The picture, the flow and the difference of the maps.
     assert len(at.get("plotly_chart")) == 3
