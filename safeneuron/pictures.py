@@ -28,7 +28,9 @@ FLAGS = (
 )
 WIDTH = 1000
 HEADING = 64
-"""Pixels above the chart."""
+"""Pixels above the chart, with a title of one line."""
+LINE, LINE_HEIGHT = 88, 24
+"""Characters of the title that have room in a line, and its pixels."""
 BROWSER_SECONDS = 120
 
 
@@ -58,7 +60,8 @@ def write_picture(figure: Figure, path: Path, dark: bool = False) -> None:
         return
     with scratch_folder(path.absolute()) as folder, clear_disk_errors(path):
         (folder / "figure.html").write_text(page, encoding="utf-8")
-        _photograph(browser, folder, figure.plotly.layout.height + HEADING)
+        lines = -(-len(figure.title) // LINE)
+        _photograph(browser, folder, figure.plotly.layout.height + HEADING + LINE_HEIGHT * (lines - 1))
         (folder / "figure.png").replace(path)
 
 

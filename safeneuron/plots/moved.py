@@ -49,11 +49,12 @@ def moved(stages: Sequence[Stage], subject: str) -> Figure:
         "of each layer's neurons that are safety neurons (FULL, found on that very model); red are those that are in "
         "the parent's set too, blue those that are new, and the grey line is the parent's profile again. Right: the "
         "share of harmful prompts refused with nothing switched off, with the parent's safety neurons, with the "
-        "model's own ones, and with as many random neurons per layer; lines are 95 % Wilson intervals. Safety has "
-        f"moved where the parent's set no longer carries it: the second bar stays high. {_measured(stages)}".strip(),
-        caveat="A high second bar alone says that the old neurons are no longer needed, not where safety is now: "
-        "that is for the third bar, in which the neurons found anew are switched off, and a model whose refusals "
-        "survive both carries them elsewhere still, or in many places at once. Shares move with the thresholds, which "
+        "model's own ones, and with as many random neurons per layer; lines are 95 % Wilson intervals. Where the "
+        "second bar stays high, the parent's safety neurons no longer carry the refusals; where the third one does "
+        f"too, no set that is found this way does. {_measured(stages)}".strip(),
+        caveat="A high second bar over a low third one says that safety sits in few neurons still, only in others. "
+        "New safety neurons tell harmful prompts from benign ones; that they carry the refusals shows only in the "
+        "third bar. Shares move with the thresholds, which "
         "are the same in all rows. A judge that looks for phrases errs; read the answers on the Robustness page.",
         plotly=_figure(stages, parent, subject),
         data=_frame(stages, parent),
@@ -65,9 +66,12 @@ def _title(stages: Sequence[Stage]) -> str:
     before, after = (stage.refusals.get(PARENTS) for stage in (stages[0], stages[-1]))
     if len(stages) < 2 or before is None or after is None:
         return f"Where the safety neurons lie, and what is refused without them{_sample(stages)}"
+    own = stages[-1].refusals.get(OWN)
+    # Or a run whose refusals hang on neurons that are merely others would look like one that is robust.
+    anew = "" if own is None else f"; its own FULL off: {100 * own.value:.0f} %"
     return (
-        f"With the parent's safety neurons off: {100 * before.value:.0f} % refused before, {100 * after.value:.0f} % "
-        f"after{_sample(stages)}"
+        f"Refused with the parent's FULL off: {100 * before.value:.0f} % before, {100 * after.value:.0f} % "
+        f"after{anew}{_sample(stages)}"
     )
 
 

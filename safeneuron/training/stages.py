@@ -12,12 +12,12 @@ from safeneuron.neurons import NeuronSet
 from safeneuron.refusal.rates import Rate
 from safeneuron.robustness import ConditionResult
 from safeneuron.runs import store
+from safeneuron.training.rounds import ARTIFACT as ROUNDS
+from safeneuron.training.rounds import rounds_done
 from safeneuron.training.safety_sets import ARTIFACT as SETS
 from safeneuron.training.safety_sets import safety_sets
 from safeneuron.training.summary import TABLES, run_tables
 
-ROUNDS = "rounds"
-"""Artifact: for each round but the parent its ``model`` and the rows of its tables, ``static`` and ``adaptive``."""
 NOTHING, PARENTS, OWN, RANDOM = "nothing off", "parent's FULL off", "its own FULL off", "random off"
 """What is switched off, in the order in which it is drawn."""
 
@@ -77,10 +77,9 @@ def title(round_number: int) -> str:
 def _refusals(run_id: str) -> dict[str, dict[str, Rate]]:
     """Return the refusals under each ablation by the fingerprint of the model that they are of."""
     found: dict[str, dict[str, Rate]] = {}
-    rounds = store.get_json(run_id, ROUNDS) if store.has_artifact(run_id, f"{ROUNDS}.json") else []
-    for one in rounds:
-        rows = {name: one[name] for name in ("static", "adaptive")}
-        found[one["model"]] = _rates({name: tuple(map(ConditionResult.from_row, of)) for name, of in rows.items()})
+    for one in rounds_done(run_id):
+        rows = {"static": one.static, "adaptive": one.adaptive}
+        found[one.model] = _rates({name: tuple(map(ConditionResult.from_row, of)) for name, of in rows.items()})
     # After the rounds, since these come with every answer, and so with the corrections that a person made.
     tables = run_tables(run_id)
     for model in {table.model for table in tables.values()}:

@@ -8,7 +8,9 @@ from safeneuron.degradation.settings import DegradationSettings
 from safeneuron.degradation.start import KIND, cost, start_curve
 from safeneuron.models.card import ModelCard
 from safeneuron.models.fit import GENERATING
+from safeneuron.models.names import absolute
 from safeneuron.plots.degradation import degradation
+from safeneuron.runs import store
 from safeneuron.runs.info import RunInfo
 from safeneuron.ui import figure, fitting, refusal_words, run_monitor
 from safeneuron.ui.choice import label
@@ -28,7 +30,7 @@ def show(parent: ModelCard, trained: ModelCard, active: RunInfo | None) -> None:
         run_monitor.job_in_page(active, curves_stamp)
     for card, curve, key in zip((parent, trained), found.curves, ("parent", "trained"), strict=True):
         if curve is None or not curve.finished:
-            _offer(card, found.settings, active, key)
+            _offer(card, found.settings, key)
     shown = [curve for curve in found.curves if curve is not None]
     if shown:
         figure.show(degradation(shown), key="run_degradation")
@@ -38,16 +40,19 @@ def show(parent: ModelCard, trained: ModelCard, active: RunInfo | None) -> None:
     )
 
 
-def _offer(card: ModelCard, settings: DegradationSettings, active: RunInfo | None, key: str) -> None:
+def _offer(card: ModelCard, settings: DegradationSettings, key: str) -> None:
     fits = fitting.allowed(card, GENERATING, place=fitting.PLACES[key == "trained"])
     what = f"{'curve with answers' if settings.generated else 'quick curve'} of {label(card)}, by {settings.score}"
     st.markdown(f":material/schedule: The {what}: {cost(card, settings)}.")
+    asked = any(run.active and run.parameters.get("source") == absolute(card.source) for run in store.list_runs(KIND))
+    if not asked:
+        run_monitor.queue_note("The curve")
     if st.button(
         f"Measure the {what}",
         key=f"start_curve_{key}",
         icon=":material/play_arrow:",
-        disabled=active is not None or not fits,
-        help="A run is in progress; a second one would slow both down." if active else None,
+        disabled=asked or not fits,
+        help="A curve of this model is measured already, or waits for its turn." if asked else None,
     ):
         with st.spinner("Starting the background process …"):
             start_curve(card, settings)

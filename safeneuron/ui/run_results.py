@@ -35,7 +35,7 @@ def show(info: RunInfo, active: RunInfo | None) -> None:
     try:
         found = stages(info.id)
     except UserError as error:
-        st.caption(str(error))
+        st.caption("What it changes is drawn here once it has found the safety neurons." if info.active else str(error))
         return
     st.subheader("What the run changed", anchor=False, help=words.MOVED)
     figure.show(moved(found, info.name), key="moved")

@@ -89,7 +89,7 @@ def test_a_first_visitor_walks_the_loop(visitor: Page, dashboard: str, screensho
     visitor.reload()
     expect(cancel.first).to_be_visible(timeout=60 * SECOND)
     screenshot("6-after-a-reload")
-    link = visitor.get_by_role("link", name="See before and after on the Robustness page")
+    link = visitor.get_by_role("link", name="Bars and answers, before and after")
     expect(link).to_be_visible(timeout=2 * MODEL_WORK)
     screenshot("7-the-run-has-finished")
 

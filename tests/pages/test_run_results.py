@@ -82,7 +82,7 @@ def test_a_finished_run_shows_what_it_changed_without_any_model(visit, finished,
     at = visit("training")
     assert not at.exception and not at.error
     titles = " ".join(spoken(at))
-    assert "5 % refused before, 80 % after (n = 40, judge: arditi)" in titles
+    assert "5 % before, 80 % after; its own FULL off: 60 % (n = 40, judge: arditi)" in titles
     assert "Of 5 safety neurons 1 are still in the set of 3 after round 1" in titles
     # The picture, the flow and the difference of the maps.
     assert len(at.get("plotly_chart")) == 3
@@ -156,6 +156,7 @@ def test_the_page_is_drawn_anew_when_a_run_has_measured_more(visit, running):
 
 
 def test_the_runs_model_is_in_the_menu(visit, finished):
+    at = visit("model")
     for page in ("model", "neurons", "overlap", "ablation", "training", "robustness"):
-        at = visit(page)
+        at.switch_page(f"pages/{page}.py").run()
         assert f"run:{finished[:8]}" in at.sidebar.selectbox(key="model").options, page

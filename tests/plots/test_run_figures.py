@@ -81,9 +81,11 @@ def test_refusals_stand_beside_the_stage_with_their_intervals():
 
 def test_the_title_has_the_finding_only_where_it_was_measured():
     found = moved([BEFORE, AFTER], "a run")
-    assert "5 % refused before, 80 % after (n = 40, judge: arditi)" in found.title
+    assert found.title == (
+        "Refused with the parent's FULL off: 5 % before, 80 % after; its own FULL off: 60 % (n = 40, judge: arditi)"
+    )
     for stages in ([BEFORE], [BEFORE, BETWEEN], [replace(BEFORE, refusals={}), AFTER]):
-        assert "%" not in moved(stages, "a run").title
+        assert "before," not in moved(stages, "a run").title
     assert "not measured any" in moved([replace(BEFORE, refusals={})], "a run").about
 
 

@@ -8,6 +8,7 @@ from safeneuron.neurons import NeuronSet
 from safeneuron.refusal.rates import rate
 from safeneuron.robustness import ConditionResult
 from safeneuron.runs import store
+from safeneuron.training.rounds import RoundResult, keep_round
 from safeneuron.training.safety_sets import RoundSets, keep_safety_sets
 from safeneuron.training.stages import NOTHING, OWN, PARENTS, RANDOM, stages, stages_stamp
 
@@ -66,8 +67,9 @@ def test_stages_grow_with_the_run(run):
 def test_earlier_rounds_keep_their_own_refusals(run):
     for number in range(3):
         keep(run, number, f"m{number}", (number, 1))
-    first = {"round": 1, "model": "m1", "static": rows(ORI=1.0, FULL=0.5, RANDOM=1.0), "adaptive": rows(FULL=0.2)}
-    store.put_json(run, "rounds", [first])
+    frozen = NeuronSet("FULL", "m0", (3, 40), frozenset({(0, 1)}))
+    tables = tuple(rows(ORI=1.0, FULL=0.5, RANDOM=1.0)), tuple(rows(FULL=0.2))
+    keep_round(run, RoundResult(1, "m1", frozen, {}, *tables))
     put_table(run, "static", "m2", ORI=0.9, FULL=0.7, RANDOM=0.8)
     # That of the round before, until this round's is made.
     put_table(run, "adaptive", "m1", FULL=0.2)
