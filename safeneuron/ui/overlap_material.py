@@ -15,7 +15,7 @@ from safeneuron.overlap.material import RECORD, STREAM, Material, material_of, r
 from safeneuron.prompts.choices import choices
 from safeneuron.sizes import size_words
 from safeneuron.statistics import POOLINGS
-from safeneuron.ui import fitting, opening, resources, words, work
+from safeneuron.ui import fitting, opening, own_prompts, resources, words, work
 from safeneuron.ui.choice import label
 from safeneuron.ui.resources import Kept
 
@@ -36,6 +36,7 @@ def chosen(card: ModelCard, pooled: bool = True) -> Material:
     pooling = POOLINGS[0]
     if pooled:
         pooling = row.selectbox("Read at", POOLINGS, key="pooling", help=words.POOLING, width=110)
+    own_prompts.show(row)
     return material_of(card.fingerprint, pooling, prompts)
 
 

@@ -66,6 +66,9 @@ OWN_PROMPTS = (
     "goal, behavior, question or text. They stay in the workspace. Each prompt counts once; one in both classes is "
     "left out of both."
 )
+OWN_CATEGORIES = (
+    "The Overlap page compares the categories of harm that your file names. A category needs eight prompts."
+)
 SECOND_RESULT = (
     "Another score, other prompts, another place to read the activations, or the model compared with: beside the first "
     "result, or subtracted from it. Two scores have no common unit: of them, ranks are subtracted."
