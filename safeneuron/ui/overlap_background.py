@@ -1,0 +1,67 @@
+"""The whole analysis as a background run: for models whose reading takes longer than one waits at a page."""
+
+import streamlit as st
+
+from safeneuron.models.fit import SCORING, require_fit
+from safeneuron.models.parity_report import refuse_if_red
+from safeneuron.overlap.analysis import prompts_left
+from safeneuron.overlap.material import material_of
+from safeneuron.overlap.start import KIND, Models, cost, start_analysis
+from safeneuron.runs.info import RunInfo
+from safeneuron.ui import hand, overlap_material, overlap_runs, run_monitor, words
+from safeneuron.ui.choice import Choice
+
+PARTS = {
+    "categories": "Categories",
+    "layers": "Layers",
+    "writing": "Writing",
+    "stability": "Stability",
+    "variations": "Other wordings and system prompts",
+    "runs": "Runs",
+}
+"""What can be read and compared in the background, by name; depth needs the scores alone."""
+
+
+def show(choice: Choice, active: RunInfo | None) -> None:
+    """Show the analysis that is in progress, and offer to start one."""
+    going = active is not None and active.kind == KIND
+    with st.expander("All parts in the background", expanded=going, icon=":material/manufacturing:"):
+        others = overlap_runs.compared(choice)
+        offered = [name for name in PARTS if others or name != "runs"]
+        parts = st.pills(
+            "Parts",
+            offered,
+            selection_mode="multi",
+            default=[name for name in offered if name != "variations"],
+            format_func=PARTS.get,
+            key="overlap_job_parts",
+            help=words.OVERLAP_JOB,
+        )
+        parts = [name for name in offered if name in parts]
+        prompts, pooling = st.session_state["prompts"], st.session_state["pooling"]
+        cards = [choice.card, *(others if "runs" in parts else [])]
+        models = [(card, material_of(card.fingerprint, pooling, prompts)) for card in cards]
+        if going:
+            run_monitor.job_in_page(active, lambda: _left(models, parts))
+            return
+        if not parts:
+            st.caption("Choose at least one part.")
+            return
+        st.markdown(f":material/schedule: {prompts}, read at {pooling}: {cost(models, parts)}.")
+        if st.button("Start in the background", key="overlap_start", icon=":material/play_arrow:"):
+            _start(models, parts)
+
+
+def _start(models: Models, parts: list[str]) -> None:
+    with overlap_material.said():
+        for card, _ in models:
+            refuse_if_red(card)
+            require_fit(card, SCORING)
+        with st.spinner("Starting the background process …"):
+            start_analysis(models, parts, hand.thresholds())
+        st.rerun()
+
+
+def _left(models: Models, parts: list[str]) -> tuple[int, ...]:
+    """Return how many prompts each model has left to read: whenever that changes, something new can be drawn."""
+    return tuple(prompts_left(card, material, parts, place == 0) for place, (card, material) in enumerate(models))
