@@ -58,10 +58,15 @@ def observed(parts: Collection[str], first: bool) -> set[str]:
 
 def prompts_left(card: ModelCard, material: Material, parts: Collection[str], first: bool) -> int:
     """Return how many prompts the model still has to read for the parts, each once for every pass that it is in."""
-    left = material.prompts_to_read(observed(parts, first))
+    return sum(passes_left(card, material, parts, first))
+
+
+def passes_left(card: ModelCard, material: Material, parts: Collection[str], first: bool) -> list[int]:
+    """Return how many prompts each pass over both classes has that is still to be made for the parts."""
+    passes = [material.prompts_to_read(observed(parts, first))]
     if first and "writing" in parts and material.pooling != "last":
-        left += replace(material, pooling="last").prompts_to_read([RECORD, STREAM])
-    return left + sum(one.left for one in _varied(card, material, parts, first))
+        passes.append(replace(material, pooling="last").prompts_to_read([RECORD, STREAM]))
+    return [left for left in (*passes, *(one.left for one in _varied(card, material, parts, first))) if left]
 
 
 def read_parts(

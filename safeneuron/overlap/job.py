@@ -11,12 +11,15 @@ from safeneuron.models.catalogue import model_card, open_card
 from safeneuron.models.chat_names import spoken_as
 from safeneuron.models.loaded import LoadedModel
 from safeneuron.models.parity import require_parity
-from safeneuron.overlap.analysis import computed, prompts_left, read_parts
+from safeneuron.overlap.analysis import computed, passes_left, read_parts
 from safeneuron.overlap.start import COMPARING, READING, material_from
 from safeneuron.progress import Progress
 from safeneuron.runs import store
 from safeneuron.runs.starting import SETTINGS
 from safeneuron.runs.worker import Reporter, part
+
+COMPARISONS = 6
+"""Steps of comparing: categories, similarity of layers, directions, probes, their transfer, stability."""
 
 
 def run(report: Reporter) -> None:
@@ -28,15 +31,30 @@ def run(report: Reporter) -> None:
     materials = {card.source: material_from(card.fingerprint, facts["prompts"]) for card in cards}
     report(READING, 0.0)
     for place, card in enumerate(cards):
-        share = part(report, place / len(cards), (place + 1) / len(cards))
         material, first = materials[card.source], place == 0
-        left = prompts_left(card, material, parts, first)
+        passes = passes_left(card, material, parts, first)
+        # A pass has a step for each class; before it the model is opened, and behind it what neurons write added up.
+        share = _Along(part(report, place / len(cards), (place + 1) / len(cards)), 2 * len(passes) + 2)
         # Each model is let go of before the next is opened.
-        with pace.measured("run reading", left, card) if left else nullcontext():
+        with pace.measured("run reading", sum(passes), card) if passes else nullcontext():
             read_parts(card, material, parts, first, _Opened(card, share), share)
     report(COMPARING, 0.0)
     # Whatever takes time is kept where the page and the command line find it.
-    computed(materials, parts, facts["thresholds"], strict=False, progress=report)
+    computed(materials, parts, facts["thresholds"], strict=False, progress=_Along(report, COMPARISONS))
+
+
+class _Along:
+    """A progress over so many steps one after another, each of which reports from 0 to 1; the last may be several."""
+
+    def __init__(self, progress: Progress, steps: int) -> None:
+        self._progress, self._steps = progress, steps
+        self._step, self._at = "", -1
+
+    def __call__(self, step: str, fraction: float) -> None:
+        """Report what share of all steps is done."""
+        if step != self._step:
+            self._step, self._at = step, min(self._at + 1, self._steps - 1)
+        self._progress(step, (self._at + fraction) / self._steps)
 
 
 class _Opened:

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from safeneuron.overlap.chance import SMALLEST
-from safeneuron.overlap.combinations import OverlapRatio
+from safeneuron.overlap.combinations import MOST, OverlapRatio
 from safeneuron.overlap.composition import Composition
 from safeneuron.overlap.depth import DepthProfile
 from safeneuron.overlap.intersections import Intersections
@@ -58,6 +58,9 @@ def read_ratios(found: Sequence[OverlapRatio], formula: str, dealt: Sequence[Ove
             if gap > max(first.deviation, dealt[0].deviation)
             else ". So the categories differ little more than random groups of these prompts do"
         )
+    sampled = [one.k for one in found if one.sampled]
+    if sampled:
+        text += f". For K from {sampled[0]} to {sampled[-1]} these are {MOST:,} combinations at random, not all"
     return f"{text}."
 
 

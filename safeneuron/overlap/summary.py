@@ -6,6 +6,7 @@ from typing import Any
 from safeneuron.neurons import NeuronSet
 from safeneuron.overlap import readings, readings_of_change
 from safeneuron.overlap.categories import CategorySets
+from safeneuron.overlap.chance import chance_of
 from safeneuron.overlap.combinations import FORMULAS, overlap_ratios
 from safeneuron.overlap.composition import KINDS, composition
 from safeneuron.overlap.depth import depth_profiles
@@ -146,6 +147,7 @@ def of_stability(found: Stability, full: NeuronSet) -> dict[str, Any]:
     """Return how stable FULL is under other draws of prompts."""
     return {
         READING: readings_of_change.read_stability(found, full),
+        "expected_jaccard": chance_of(full.mask(), full.mask()).jaccard,
         "bootstrap_jaccard": found.bootstrap.tolist(),
         "found_in_95_percent_of_draws": found.sure(full),
         "count": len(full),

@@ -35,6 +35,7 @@ def show(choice: Choice, layer: int | None) -> None:
         default=[short_name(card.source) for card in cards],
         key=_key(choice),
         max_selections=MOST,
+        persist_state="session",
         help=words.OVERLAP_RUNS,
     )
     cards = compared(choice)

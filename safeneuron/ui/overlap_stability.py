@@ -3,6 +3,7 @@
 import streamlit as st
 
 from safeneuron import pace
+from safeneuron.overlap.chance import chance_of
 from safeneuron.overlap.material import RECORD, Material
 from safeneuron.overlap.readings_of_change import read_stability, read_variations
 from safeneuron.overlap.stability import kept_stability, stability
@@ -45,7 +46,7 @@ def _resampled(material: Material) -> None:
     st.markdown(read_stability(found, full), help=words.STABLE)
     left, right = st.columns(2, gap="medium")
     with left:
-        figure.show(prompts_needed(found), key="overlap_prompts_needed")
+        figure.show(prompts_needed(found, chance_of(full.mask(), full.mask()).jaccard), key="overlap_prompts_needed")
     with right:
         figure.show(membership(found, full), key="overlap_membership")
 

@@ -8,7 +8,7 @@ import pytest
 from safeneuron.models.catalogue import model_card
 from safeneuron.observations.observation import observations
 from safeneuron.overlap import job
-from safeneuron.overlap.analysis import checked_parts, observed, prompts_left
+from safeneuron.overlap.analysis import checked_parts, observed, passes_left, prompts_left
 from safeneuron.overlap.material import RECORD, STREAM
 from safeneuron.overlap.representation import kept_representation
 from safeneuron.overlap.stability import kept_stability
@@ -42,6 +42,7 @@ def test_the_job_reads_once_and_leaves_every_part_to_be_drawn(home, model_folder
     card = model_card(str(model_folder))
     found = material_from(card.fingerprint, material_json(material(card)))
     # 25 prompts once for all four parts, and once for each of nine variations.
+    assert passes_left(card, found, PARTS[:4], True) == [25] and len(passes_left(card, found, PARTS, True)) == 10
     assert prompts_left(card, found, PARTS[:4], True) == 25 and prompts_left(card, found, PARTS, True) == 250
     assert cost([(card, found)], PARTS).startswith("250 prompts to read, 22 kB to keep in the workspace: about ")
     run = store.create_run("an analysis", KIND, {}, PHASES)
@@ -70,6 +71,15 @@ def test_a_part_that_the_prompts_do_not_allow_does_not_stop_the_others(home, mod
     signal.signal(signal.SIGTERM, before)
     assert store.get_run(run.id).status == "finished"
     assert kept_representation(material_from(card.fingerprint, asked["prompts"])).categories == ()
+
+
+def test_progress_goes_along_the_steps_and_never_past_the_end():
+    told = []
+    along = job._Along(lambda step, fraction: told.append(fraction), 3)
+    for step in ("open", "harmful", "benign", "one more"):
+        along(step, 0.0)
+        along(step, 1.0)
+    assert told[:6] == pytest.approx([0, 1 / 3, 1 / 3, 2 / 3, 2 / 3, 1]) and told[6:] == pytest.approx([2 / 3, 1])
 
 
 def test_without_models_to_compare_with_there_is_no_part_on_runs():

@@ -87,7 +87,7 @@ OTHERS = {
     "transfer": lambda marked: transfer_heatmap(FOUND.categories, FOUND.category_transfer, 3),
     "intersections": lambda marked: upset(intersections(SETS, most=5)),
     "logits": lambda marked: layer_writing(WRITING.by_layer(FULL, "logits")),
-    "prompts": lambda marked: prompts_needed(STABLE),
+    "prompts": lambda marked: prompts_needed(STABLE, 0.01),
     "membership": lambda marked: membership(STABLE, FULL),
     "variations": lambda marked: agreement_of_variations(VARIED, 3, (0.6, 0.9)),
 }
@@ -168,9 +168,10 @@ def test_every_intersection_has_its_bar_and_its_dots():
 
 
 def test_two_draws_of_more_than_half_of_the_prompts_have_no_point():
-    lines = {trace.name: trace for trace in prompts_needed(STABLE).plotly.data if trace.name}
+    lines = {trace.name: trace for trace in prompts_needed(STABLE, 0.01).plotly.data if trace.name}
     assert list(lines["two draws of other prompts"].x) == [8, 16]
     assert list(lines["a draw and all prompts"].x) == [8, 16, 32]
+    assert list(lines["chance"].y) == [0.01] * 3
 
 
 def test_overlap_has_the_neurons_of_both_sets_in_parts():
