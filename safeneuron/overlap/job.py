@@ -18,8 +18,10 @@ from safeneuron.runs import store
 from safeneuron.runs.starting import SETTINGS
 from safeneuron.runs.worker import Reporter, part
 
-COMPARISONS = 6
-"""Steps of comparing: categories, similarity of layers, directions, probes, their transfer, stability."""
+KEPT = ("layers", "stability")
+"""Parts whose comparing takes long and is kept; the page computes the others from what was read."""
+COMPARISONS = 5
+"""Steps of comparing: similarity of layers, directions, probes, their transfer, stability."""
 
 
 def run(report: Reporter) -> None:
@@ -39,8 +41,13 @@ def run(report: Reporter) -> None:
         with pace.measured("run reading", sum(passes), card) if passes else nullcontext():
             read_parts(card, material, parts, first, _Opened(card, share), share)
     report(COMPARING, 0.0)
-    # Whatever takes time is kept where the page and the command line find it.
-    computed(materials, parts, facts["thresholds"], strict=False, progress=_Along(report, COMPARISONS))
+    computed(
+        materials,
+        [name for name in parts if name in KEPT],
+        facts["thresholds"],
+        strict=False,
+        progress=_Along(report, COMPARISONS),
+    )
 
 
 class _Along:

@@ -26,9 +26,14 @@ def show(choice: Choice, active: RunInfo | None) -> None:
     """Show the analysis that is in progress, and offer to start one."""
     going = active is not None and active.kind == KIND
     with st.expander("All parts in the background", expanded=going, icon=":material/manufacturing:"):
+        prompts, pooling = st.session_state["prompts"], st.session_state["pooling"]
+        own = (choice.card, material_of(choice.card.fingerprint, pooling, prompts))
+        if going:
+            run_monitor.job_in_page(active, lambda: prompts_left(*own, PARTS, first=True))
+            return
         others = overlap_runs.compared(choice)
         offered = [name for name in PARTS if others or name != "runs"]
-        parts = st.pills(
+        chosen = st.pills(
             "Parts",
             offered,
             selection_mode="multi",
@@ -37,16 +42,12 @@ def show(choice: Choice, active: RunInfo | None) -> None:
             key="overlap_job_parts",
             help=words.OVERLAP_JOB,
         )
-        parts = [name for name in offered if name in parts]
-        prompts, pooling = st.session_state["prompts"], st.session_state["pooling"]
-        cards = [choice.card, *(others if "runs" in parts else [])]
-        models = [(card, material_of(card.fingerprint, pooling, prompts)) for card in cards]
-        if going:
-            run_monitor.job_in_page(active, lambda: _left(models, parts))
-            return
+        parts = [name for name in offered if name in chosen]
         if not parts:
             st.caption("Choose at least one part.")
             return
+        cards = others if "runs" in parts else []
+        models = [own, *((card, material_of(card.fingerprint, pooling, prompts)) for card in cards)]
         st.markdown(f":material/schedule: {prompts}, read at {pooling}: {cost(models, parts)}.")
         if st.button("Start in the background", key="overlap_start", icon=":material/play_arrow:"):
             _start(models, parts)
@@ -60,8 +61,3 @@ def _start(models: Models, parts: list[str]) -> None:
         with st.spinner("Starting the background process …"):
             start_analysis(models, parts, hand.thresholds())
         st.rerun()
-
-
-def _left(models: Models, parts: list[str]) -> tuple[int, ...]:
-    """Return how many prompts each model has left to read: whenever that changes, something new can be drawn."""
-    return tuple(prompts_left(card, material, parts, place == 0) for place, (card, material) in enumerate(models))
