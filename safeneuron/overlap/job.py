@@ -35,7 +35,7 @@ def run(report: Reporter) -> None:
     for place, card in enumerate(cards):
         material, first = materials[card.source], place == 0
         passes = passes_left(card, material, parts, first)
-        # A pass has a step for each class; before it the model is opened, and behind it what neurons write added up.
+        # A pass has a step for each class; before it the model is opened, behind it what neurons write is added up.
         share = _Along(part(report, place / len(cards), (place + 1) / len(cards)), 2 * len(passes) + 2)
         # Each model is let go of before the next is opened.
         with pace.measured("run reading", sum(passes), card) if passes else nullcontext():
