@@ -2,10 +2,12 @@
 
 import streamlit as st
 
-from safeneuron.ui import opening, overlap_parts, words
+from safeneuron.overlap.start import KIND
+from safeneuron.ui import opening, overlap_parts, run_monitor, words
 from safeneuron.ui.page import page
 
-with page("Overlap") as choice:
+active = run_monitor.active_run()
+with page("Overlap", monitor=active is None or active.kind != KIND) as choice:
     st.markdown(
         "Does one small set of neurons carry safety whatever the harm, or has each harm its own? In which layers do "
         "they lie, and do the layers share one picture of harm?",
@@ -13,4 +15,4 @@ with page("Overlap") as choice:
     )
     if choice.table is None:
         opening.need_scores(choice.card)
-    overlap_parts.show(choice)
+    overlap_parts.show(choice, active)

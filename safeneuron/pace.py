@@ -217,6 +217,11 @@ def of_curve(readings: int, answers: int, card: ModelCard) -> str:
     return _words({"run reading": readings, "run answer": answers, "run opening": 1}, card)
 
 
+def of_analysis(count: int, card: ModelCard) -> str:
+    """Say how long a job takes that reads so many prompts for the Overlap page and compares what it read."""
+    return _words({"run reading": count, "representation": 1, "run opening": int(count > 0)}, card)
+
+
 def of_pruning(effects: int, answers: int, card: ModelCard) -> str:
     """Say how long a job takes that tries so many ablations on a few prompts, and generates so many answers."""
     return _words({"run effect": effects, "run answer": answers, "run opening": 1}, card)

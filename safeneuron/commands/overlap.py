@@ -11,13 +11,12 @@ from safeneuron import terminal
 from safeneuron.commands.options import (
     Benign,
     Column,
-    Compare,
     Harmful,
     Json,
     Model,
     TauES,
     TauSAS,
-    opened,
+    opened_unchecked,
     prompts_from,
     thresholds,
 )
@@ -29,16 +28,25 @@ from safeneuron.progress import Progress
 from safeneuron.statistics import check_pooling
 
 if TYPE_CHECKING:
+    from safeneuron.models.loaded import LoadedModel
     from safeneuron.overlap.material import Material
 
-PARTS = ("depth", "categories", "layers", "writing", "stability")
+PARTS = ("depth", "categories", "layers", "writing", "stability", "variations", "runs")
 
 
 def overlap(
     model: Model = DEFAULT_MODEL,
-    compare: Compare = None,
+    compare: Annotated[
+        list[str] | None,
+        typer.Option("--compare", help="Another model of its shape, such as run:ID; may be repeated."),
+    ] = None,
     part: Annotated[
-        list[str] | None, typer.Option("--part", help=f"One of {', '.join(PARTS)}; may be repeated. All by default.")
+        list[str] | None,
+        typer.Option(
+            "--part",
+            help=f"One of {', '.join(PARTS)}; may be repeated. By default all but variations, which reads the prompts "
+            "again for every wording and system prompt.",
+        ),
     ] = None,
     harmful: Harmful = None,
     benign: Benign = None,
@@ -49,50 +57,51 @@ def overlap(
     pooling: Annotated[str, typer.Option(help="last, max or mean over the prompt's tokens.")] = "last",
     tau_es: TauES = None,
     tau_sas: TauSAS = None,
+    background: Annotated[
+        bool, typer.Option("--background", help="As a background run; `runs` lists and cancels it.")
+    ] = False,
     json: Json = False,
 ) -> None:
     """Compare safety neurons and representations across layers, categories of harm and models."""
     from safeneuron.comparison import require_same_shape
-    from safeneuron.overlap.parts import part_named
+    from safeneuron.overlap.analysis import checked_parts, computed, read_parts
+    from safeneuron.overlap.start import cost, start_analysis
 
     with terminal.command() as progress:
         # Files and names first: a wrong one should not take seconds to be refused.
-        parts = _parts(part)
+        parts = checked_parts(part, bool(compare))
         check_pooling(pooling)
-        cards = {source: model_card(source) for source in filter(None, (model, compare))}
+        cards = {source: model_card(source) for source in dict.fromkeys([model, *(compare or [])])}
         chosen = thresholds(tau_es, tau_sas, cards[model])
         make = _material(harmful, benign, column, category_column, pooling)
         for card in cards.values():
-            require_same_shape(cards[model], card)
+            if "runs" in parts:
+                require_same_shape(cards[model], card)
             require_fit(card, SCORING)
         materials = {source: make(card.fingerprint) for source, card in cards.items()}
-        result: dict[str, Any] = {
-            "model": model,
-            "compared_with": compare,
-            "n_harmful": len(materials[model].classes.harmful),
-            "n_benign": len(materials[model].classes.benign),
-            "pooling": pooling,
-            "thresholds": chosen,
-            "notes": list(materials[model].classes.notes),
-        }
-        for source, material in materials.items():
-            _read(cards[source], material, parts, source == model, progress)
-        for name in parts:
-            try:
-                result[name] = part_named(name, materials, chosen, progress)
-            except UserError as error:
-                if part:
-                    raise
-                # Of all parts, those that these prompts allow.
-                result[name] = {"reading": str(error)}
-    terminal.show(result, json, _text(result, parts))
-
-
-def _parts(given: list[str] | None) -> list[str]:
-    for name in given or []:
-        if name not in PARTS:
-            raise UserError(f"There is no part {name!r}; choose of: {', '.join(PARTS)}.")
-    return [name for name in PARTS if not given or name in given]
+        models = [(cards[source], material) for source, material in materials.items()]
+        if background:
+            typer.echo(f"To do: {cost(models, parts)}.", err=True)
+            run = start_analysis(models, parts, chosen)
+        else:
+            result: dict[str, Any] = {
+                "model": model,
+                "compared_with": compare or [],
+                "n_harmful": len(materials[model].classes.harmful),
+                "n_benign": len(materials[model].classes.benign),
+                "pooling": pooling,
+                "thresholds": chosen,
+                "notes": list(materials[model].classes.notes),
+            }
+            for card, material in models:
+                # Each model is let go of before the next is opened.
+                read_parts(card, material, parts, card is cards[model], _opened(card, progress), progress)
+            # Of all parts, those that these prompts allow.
+            result |= computed(materials, parts, chosen, bool(part), progress)
+    if background:
+        terminal.show({"run": run}, json, f"Run {run} has started; `python -m safeneuron runs show {run[:8]}` watches.")
+    else:
+        terminal.show(result, json, _text(result, parts))
 
 
 def _material(
@@ -113,28 +122,20 @@ def _material(
     return lambda model: Material(model, classes, labels, pooling)
 
 
-def _read(card: ModelCard, material: "Material", parts: list[str], whole: bool, progress: Progress) -> None:
-    """Read what the parts need of a model, and add up what its neurons write; it is let go of before the next."""
-    from dataclasses import replace
+def _opened(card: ModelCard, progress: Progress) -> "Callable[[], tuple[LoadedModel, LoadedModel]]":
+    """Return what opens a model once it is asked for: spoken to by itself, and as its card says, self-checked."""
 
-    from safeneuron.overlap.material import RECORD, STREAM, read_material
-    from safeneuron.overlap.writing import kept_writing, write_out
-    from safeneuron.scores.score import ACTIVATIONS
+    @cache
+    def models() -> "tuple[LoadedModel, LoadedModel]":
+        plain = opened_unchecked(card.plain or card, progress)
+        from safeneuron.models.chat_names import spoken_as
+        from safeneuron.models.parity import require_parity
 
-    loaded = cache(lambda: opened(card, progress))
+        spoken = spoken_as(plain, card) if card.chat else plain
+        require_parity(spoken, progress)
+        return plain, spoken
 
-    def read(chosen: "Material", *names: str) -> None:
-        if chosen.prompts_to_read(names):
-            read_material(loaded(), chosen, names, progress)
-
-    read(material, ACTIVATIONS)
-    if whole and {"categories", "stability"} & set(parts):
-        read(material, RECORD)
-    if "layers" in parts:
-        read(material, STREAM)
-    if whole and "writing" in parts and kept_writing(material) is None:
-        read(replace(material, pooling="last"), RECORD, STREAM)
-        write_out(loaded(), material, progress)
+    return models
 
 
 def _sentences(value: Any) -> Iterator[str]:

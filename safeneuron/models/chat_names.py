@@ -50,13 +50,21 @@ def named_card(plain: ModelCard, name: str) -> ModelCard:
     """
     if plain.chat:
         raise UserError(f"{plain.source}{MARK}{name} names two chat formats; give one.")
-    chat = read_chat(name)
+    found = in_format(plain, name, read_chat(name))
+    origin = f"{plain.origin} Spoken to in the chat format {name} of this workspace."
+    return replace(found, source=f"{plain.source}{MARK}{name}", origin=origin)
+
+
+def in_format(card: ModelCard, name: str, chat: ChatFormat) -> ModelCard:
+    """Return the card of the same weights spoken to in a format that need not be kept; ``name`` is for its title.
+
+    Its results are those of a kept format with the same wording. No source opens it: see :func:`spoken_as`.
+    """
+    plain = card.plain or card
     return replace(
         plain,
-        source=f"{plain.source}{MARK}{name}",
         title=f"{plain.title} as {name}",
         fingerprint=fingerprint("chat", plain.fingerprint, asdict(chat)),
-        origin=f"{plain.origin} Spoken to in the chat format {name} of this workspace.",
         parent=plain.source,
         plain=plain,
         chat=chat,

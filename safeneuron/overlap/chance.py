@@ -70,10 +70,10 @@ def _distribution(first: np.ndarray, second: np.ndarray, width: int) -> np.ndarr
     # By logarithms, which in SciPy are a hundred times faster in wide layers than the probabilities themselves.
     every = np.exp(hypergeom.logpmf(numbers, width, first[:, None], second[:, None]))
     layers = [row[: count + 1] for row, count in zip(every, most, strict=True)]
-    return reduce(_sum, layers, np.ones(1))
+    return reduce(sum_of, layers, np.ones(1))
 
 
-def _sum(one: np.ndarray, two: np.ndarray) -> np.ndarray:
+def sum_of(one: np.ndarray, two: np.ndarray) -> np.ndarray:
     """Return the distribution of the sum of two numbers; what is below :data:`SMALLEST` counts as 0."""
     # Products of positive numbers only, so that the far tail keeps its digits.
     found = np.convolve(one, two)

@@ -30,6 +30,11 @@ class DepthProfile:
     counts: np.ndarray
 
     @property
+    def total(self) -> int:
+        """Neurons in the set."""
+        return int(self.counts.sum())
+
+    @property
     def edges(self) -> np.ndarray:
         """Where each layer begins and ends on the axis of depth ``[n_layers + 1]``."""
         return np.linspace(0.0, 1.0, len(self.shares) + 1)

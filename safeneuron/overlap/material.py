@@ -12,8 +12,7 @@ from safeneuron.errors import UserError
 from safeneuron.observations.observation import Target, observations
 from safeneuron.observations.record import ActivationRecord
 from safeneuron.progress import Progress, silent
-from safeneuron.prompts import builtin
-from safeneuron.prompts.choices import BUILT_IN, chosen_classes
+from safeneuron.prompts.choices import BUILT_IN, categories_of, chosen_classes
 from safeneuron.prompts.classes import PromptClasses
 from safeneuron.scores.result import targets_of
 from safeneuron.scores.score import ACTIVATIONS, ScoreTable
@@ -112,13 +111,10 @@ def material_of(model: str, pooling: Pooling = "last", prompts: str = BUILT_IN) 
     Parameters
     ----------
     prompts : str
-        Of :func:`safeneuron.prompts.choices.choices`. Only built-in prompts have categories of harm.
+        Of :func:`safeneuron.prompts.choices.choices`.
     """
     classes = chosen_classes(prompts)
-    known = {row.prompt: row.category for row in builtin.harmful_prompts()}
-    return Material(
-        model, classes, {prompt: known[prompt] for prompt in classes.harmful.prompts if prompt in known}, pooling
-    )
+    return Material(model, classes, categories_of(prompts, classes), pooling)
 
 
 def read_material(

@@ -4,19 +4,20 @@ from collections.abc import Mapping
 from typing import Any
 
 from safeneuron.errors import UserError
-from safeneuron.overlap import readings, summary
+from safeneuron.models.catalogue import model_card
+from safeneuron.overlap import summary
 from safeneuron.overlap.categories import category_activations, dealt_out
-from safeneuron.overlap.material import RECORD, STREAM, Material
-from safeneuron.overlap.poolings import pooled_sets, pooling_overlaps
+from safeneuron.overlap.material import RECORD, Material
+from safeneuron.overlap.moved import moved
 from safeneuron.overlap.representation import represent
-from safeneuron.overlap.similarity import drift
 from safeneuron.overlap.stability import stability
 from safeneuron.overlap.summary import READING
+from safeneuron.overlap.variations import found_again, variations
 from safeneuron.overlap.writing import kept_writing
 from safeneuron.progress import Progress, silent
 
 Materials = Mapping[str, Material]
-"""By the model's source: the model itself, and the one compared with if there is one."""
+"""By the model's source: the model itself, and those compared with."""
 Thresholds = Mapping[str, float]
 
 
@@ -60,18 +61,7 @@ def _categories(materials: Materials, thresholds: Thresholds, progress: Progress
 
 
 def _layers(materials: Materials, thresholds: Thresholds, progress: Progress) -> dict[str, Any]:
-    result = summary.of_layers(represent(_first(materials), progress))
-    own = _records(_first(materials), STREAM)
-    for source, material in list(materials.items())[1:]:
-        pairs = zip(own, _records(material, STREAM), strict=True)
-        harmful, benign = (drift(*pair) for pair in pairs)
-        result["drift"] = {
-            READING: readings.read_drift(harmful, benign),
-            "model": source,
-            "cka_harmful": harmful.tolist(),
-            "cka_benign": benign.tolist(),
-        }
-    return result
+    return summary.of_layers(represent(_first(materials), progress))
 
 
 def _writing(materials: Materials, thresholds: Thresholds, progress: Progress) -> dict[str, Any]:
@@ -85,8 +75,17 @@ def _writing(materials: Materials, thresholds: Thresholds, progress: Progress) -
 def _stability(materials: Materials, thresholds: Thresholds, progress: Progress) -> dict[str, Any]:
     material = _first(materials)
     full = _table(material).select(thresholds)["FULL"]
-    found = summary.of_stability(stability(material, thresholds, progress), full)
-    return found | {"poolings": pooling_overlaps(pooled_sets(material, thresholds))}
+    return summary.of_stability(stability(material, thresholds, progress), full)
+
+
+def _variations(materials: Materials, thresholds: Thresholds, progress: Progress) -> dict[str, Any]:
+    source, material = next(iter(materials.items()))
+    return summary.of_variations(found_again(material, variations(model_card(source), material), thresholds))
+
+
+def _runs(materials: Materials, thresholds: Thresholds, progress: Progress) -> dict[str, Any]:
+    (_, base), *others = materials.items()
+    return summary.of_moved(moved(base, dict(others), thresholds))
 
 
 PARTS = {
@@ -95,6 +94,8 @@ PARTS = {
     "layers": _layers,
     "writing": _writing,
     "stability": _stability,
+    "variations": _variations,
+    "runs": _runs,
 }
 
 

@@ -1,17 +1,19 @@
-"""One sentence for each result, that reads it: on the page above the plot, and on the command line."""
+"""One sentence for each result on sets and layers, that reads it: on the page above the plot, and on the command line.
+
+Those on what changes with prompts and models are in ``readings_of_change.py``.
+"""
 
 from collections.abc import Sequence
 
 import numpy as np
 
-from safeneuron.neurons import NeuronSet
 from safeneuron.overlap.chance import SMALLEST
-from safeneuron.overlap.combinations import OverlapRatio
+from safeneuron.overlap.combinations import MOST, OverlapRatio
 from safeneuron.overlap.composition import Composition
 from safeneuron.overlap.depth import DepthProfile
+from safeneuron.overlap.intersections import Intersections
 from safeneuron.overlap.matrix import JaccardMatrix
 from safeneuron.overlap.probes import ProbeAccuracies
-from safeneuron.overlap.stability import SURE, Stability
 from safeneuron.overlap.two_sets import LayerOverlap
 from safeneuron.overlap.writing import LayerWriting
 
@@ -56,6 +58,9 @@ def read_ratios(found: Sequence[OverlapRatio], formula: str, dealt: Sequence[Ove
             if gap > max(first.deviation, dealt[0].deviation)
             else ". So the categories differ little more than random groups of these prompts do"
         )
+    sampled = [one.k for one in found if one.sampled]
+    if sampled:
+        text += f". For K from {sampled[0]} to {sampled[-1]} these are {MOST:,} combinations at random, not all"
     return f"{text}."
 
 
@@ -82,8 +87,8 @@ def read_overlap(found: LayerOverlap) -> str:
     beyond = int((found.q[tested] < 0.05).sum())
     return (
         f"{found.names[0]} and {found.names[1]} share {shared:,} neurons of {first:,} and {second:,} (Jaccard index "
-        f"{found.whole_jaccard:.2f}; {found.whole.shared:.1f} by chance, {_p(found.whole.p)}). More than by chance "
-        f"in {beyond} of the {int(tested.sum())} layers where both have neurons (q < 0.05)."
+        f"{found.whole_jaccard:.2f}; {found.whole.shared:.1f} by chance, {p_words(found.whole.p)}). More than by "
+        f"chance in {beyond} of the {int(tested.sum())} layers where both have neurons (q < 0.05)."
     )
 
 
@@ -125,36 +130,42 @@ def read_writing(found: LayerWriting) -> str:
     return text
 
 
-def read_stability(found: Stability, full: NeuronSet) -> str:
-    """Say how sure the set is, and whether more prompts would help."""
-    known = np.flatnonzero(~np.isnan(found.with_each_other).any(axis=1))
-    low, high = (
-        np.nanquantile(found.bootstrap, [0.025, 0.975]) if not np.isnan(found.bootstrap).all() else (np.nan,) * 2
-    )
-    text = (
-        f"Drawing the prompts anew leaves FULL at a Jaccard index of {np.nanmean(found.bootstrap):.2f} (95 % of draws "
-        f"between {low:.2f} and {high:.2f}); {found.sure(full):,} of its {len(full):,} neurons are found in at least "
-        f"{SURE:.0%} of the draws."
-    )
-    if len(known) > 1:
-        last, before = (float(found.with_each_other[place].mean()) for place in (known[-1], known[-2]))
-        size = found.sizes[known[-1]]
-        text += f" With {size} prompts of each class, two sets from different prompts agree to {last:.2f}"
-        text += (
-            ", and still rising: more prompts would help." if last - before > 0.05 else ", and hardly rising any more."
-        )
-    return text
-
-
-def read_drift(harmful: np.ndarray, benign: np.ndarray) -> str:
-    """Say which layer moved most, on which prompts."""
-    layer = int(np.nanargmin(harmful))
+def read_transfer(names: Sequence[str], accuracies: np.ndarray) -> str:
+    """Say how well a category's probe tells its own harm, and others', at one layer ``[n, n]``."""
+    own = np.eye(len(names), dtype=bool)
+    row, column = np.unravel_index(np.where(own, np.inf, accuracies).argmin(), accuracies.shape)
     return (
-        f"Least alike behind layer {layer} on harmful prompts (CKA {harmful[layer]:.3f}; on benign ones "
-        f"{benign[layer]:.3f}). Mean over layers: {np.nanmean(harmful):.3f} on harmful, {np.nanmean(benign):.3f} on "
-        "benign prompts."
+        f"A probe of one category is right in {accuracies[own].mean():.0%} on its own and in "
+        f"{accuracies[~own].mean():.0%} on others; least from {_words(names[row])} to {_words(names[column])} "
+        f"({accuracies[row, column]:.0%})."
     )
 
 
-def _p(value: float) -> str:
+def read_intersections(found: Intersections) -> str:
+    """Name the largest combination of categories, and say how many would be in all of them by chance."""
+
+    def named(row: np.ndarray) -> str:
+        names = [_words(name) for name, member in zip(found.names, row, strict=True) if member]
+        if len(names) == len(found.names):
+            return f"all {len(names)} categories"
+        return f"only {names[0]}" if len(names) == 1 else f"{len(names)} of the {len(found.names)} categories"
+
+    parts = [f"Most neurons ({found.counts[0]:,}) are in {named(found.members[0])}"]
+    whole = np.flatnonzero(found.members.all(axis=1))
+    if len(whole):
+        place = whole[0]
+        if place:
+            parts.append(f"{found.counts[place]:,} are in all of them")
+        parts.append(f"random sets would have {found.expected[place]:.2g} in all ({p_words(found.p[place])})")
+    else:
+        parts.append("none of the largest combinations is of all categories")
+    return f"{'; '.join(parts)}."
+
+
+def p_words(value: float) -> str:
+    """Return a probability as it is written in a sentence."""
     return f"p = {value:.1e}" if value else f"p < {SMALLEST:.0e}"
+
+
+def _words(name: str) -> str:
+    return name.replace("_", " ")

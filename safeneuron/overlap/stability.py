@@ -52,6 +52,14 @@ class Stability:
     with_all: np.ndarray
     with_each_other: np.ndarray
 
+    @property
+    def spread(self) -> tuple[float, float]:
+        """Between which Jaccard indices 95 % of the bootstrap draws lie; not numbers where every set is empty."""
+        if np.isnan(self.bootstrap).all():
+            return np.nan, np.nan
+        low, high = np.nanquantile(self.bootstrap, [0.025, 0.975])
+        return float(low), float(high)
+
     def found_again(self, chosen: NeuronSet) -> np.ndarray:
         """Return in which share of the draws each of a set's neurons is found ``[n_neurons]``, sorted by neuron.
 

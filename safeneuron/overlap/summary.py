@@ -1,19 +1,22 @@
 """Every number of the Overlap page as plain values, with the sentence that reads it."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from safeneuron.neurons import NeuronSet
-from safeneuron.overlap import readings
+from safeneuron.overlap import readings, readings_of_change
 from safeneuron.overlap.categories import CategorySets
+from safeneuron.overlap.chance import chance_of
 from safeneuron.overlap.combinations import FORMULAS, overlap_ratios
 from safeneuron.overlap.composition import KINDS, composition
 from safeneuron.overlap.depth import depth_profiles
 from safeneuron.overlap.intersections import intersections
 from safeneuron.overlap.matrix import jaccard_matrix
+from safeneuron.overlap.moved import Moved
 from safeneuron.overlap.representation import Representation
 from safeneuron.overlap.stability import Stability
 from safeneuron.overlap.two_sets import layer_overlap
+from safeneuron.overlap.variations import FoundAgain
 from safeneuron.overlap.writing import READINGS, Writing
 
 READING = "reading"
@@ -99,8 +102,12 @@ def of_categories(sets: CategorySets, dealt: CategorySets) -> dict[str, Any]:
             {
                 "categories": [name for name, member in zip(largest.names, row, strict=True) if member],
                 "neurons": int(count),
+                "expected": float(expected),
+                "p": float(p),
             }
-            for row, count in zip(largest.members, largest.counts, strict=True)
+            for row, count, expected, p in zip(
+                largest.members, largest.counts, largest.expected, largest.p, strict=True
+            )
         ],
     }
 
@@ -112,6 +119,7 @@ def of_layers(found: Representation) -> dict[str, Any]:
         f"Direction. {readings.read_layers(found.cosines, 'cosine')} {readings.read_probes(found.probes)}",
         "cka_harmful": found.harmful.tolist(),
         "cka_benign": found.benign.tolist(),
+        "cka_difference": found.difference.tolist(),
         "direction_cosine": found.cosines.tolist(),
         "mean_principal_angle": found.angle.tolist(),
         "mean_principal_angle_of_chance": found.chance_angle,
@@ -138,11 +146,54 @@ def of_writing(found: Writing, chosen: NeuronSet) -> dict[str, Any]:
 def of_stability(found: Stability, full: NeuronSet) -> dict[str, Any]:
     """Return how stable FULL is under other draws of prompts."""
     return {
-        READING: readings.read_stability(found, full),
+        READING: readings_of_change.read_stability(found, full),
+        "expected_jaccard": chance_of(full.mask(), full.mask()).jaccard,
         "bootstrap_jaccard": found.bootstrap.tolist(),
         "found_in_95_percent_of_draws": found.sure(full),
         "count": len(full),
         "prompts_of_each_class": found.sizes.tolist(),
         "with_each_other": found.with_each_other.mean(axis=1).tolist(),
         "with_all": found.with_all.mean(axis=1).tolist(),
+    }
+
+
+def of_variations(found: Sequence[FoundAgain]) -> dict[str, Any]:
+    """Return how far FULL is the same when the prompts are read, worded or introduced otherwise."""
+    return {
+        READING: readings_of_change.read_variations(found),
+        "variations": [
+            {
+                "kind": one.kind,
+                "name": one.name,
+                "count": one.count,
+                "shared": one.shared,
+                "jaccard": one.jaccard if one.count else None,
+                "expected_shared": one.chance.shared,
+                "p": one.chance.p,
+            }
+            for one in found
+        ],
+    }
+
+
+def of_moved(found: Sequence[Moved]) -> dict[str, Any]:
+    """Return what moved from the base to each model, by its title."""
+    return {
+        READING: readings_of_change.read_moved(found),
+        "models": {
+            one.title: {
+                "base_count": int(one.base.counts.sum()),
+                "count": int(one.own.counts.sum()),
+                "shared": None if one.overlap is None else int(one.overlap.shared.sum()),
+                "jaccard": None if one.overlap is None else one.overlap.whole_jaccard,
+                "expected_shared": None if one.overlap is None else one.overlap.whole.shared,
+                "p": None if one.overlap is None else one.overlap.whole.p,
+                "mean_depth": one.own.centre,
+                "kept_share_per_layer": one.kept.tolist(),
+                "cka_harmful": one.harmful.tolist(),
+                "cka_benign": one.benign.tolist(),
+                "direction_cosine": one.turned.tolist(),
+            }
+            for one in found
+        },
     }

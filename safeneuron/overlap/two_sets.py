@@ -47,9 +47,14 @@ class LayerOverlap:
         return np.divide(self.shared, either, out=np.full(len(either), np.nan), where=either > 0)
 
     @property
+    def total_shared(self) -> int:
+        """Neurons in both sets."""
+        return int(self.shared.sum())
+
+    @property
     def whole_jaccard(self) -> float:
         """Jaccard index over all layers."""
-        shared = int(self.shared.sum())
+        shared = self.total_shared
         return shared / (int(self.first.sum() + self.second.sum()) - shared)
 
 

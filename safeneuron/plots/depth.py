@@ -50,7 +50,7 @@ def depth_rows(profiles: Sequence[DepthProfile], marked: int | None = None) -> F
             xaxis={"title": "depth: 0 is the first layer, 1 the last", "range": [0, 1], "showgrid": False},
             yaxis={
                 "tickvals": list(range(len(profiles))),
-                "ticktext": [_short(profile.title) for profile in profiles],
+                "ticktext": [short(profile.title) for profile in profiles],
                 "range": [len(profiles) - 0.5, -0.5],
                 "showgrid": False,
                 "zeroline": False,
@@ -89,5 +89,6 @@ def _framed(profile: DepthProfile, layer: int | None) -> list[dict[str, Any]]:
     return [{"type": "rect", "x0": ends[0], "x1": ends[1], "y0": -0.45, "y1": 0.45, "line": {"color": palette.CHOSEN}}]
 
 
-def _short(title: str) -> str:
+def short(title: str) -> str:
+    """Return as much of a title as has room beside the rows."""
     return title if len(title) <= LONGEST else f"{title[: LONGEST - 1]}…"

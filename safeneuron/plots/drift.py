@@ -1,60 +1,74 @@
-"""How far each layer's representation moved from one model to another: CKA on the same prompts."""
+"""How far each layer's representation moved from a model to others: CKA on the same prompts."""
+
+from collections.abc import Sequence
 
 import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
 
+from safeneuron.overlap.moved import Moved
 from safeneuron.plots import palette
 from safeneuron.plots.figure import Figure, layout
 from safeneuron.plots.layer_mark import band
 
+LINES = (("harmful", "solid", "circle"), ("benign", "dash", "square"))
 
-def drift_by_layer(
-    harmful: np.ndarray, benign: np.ndarray, model: str, other: str, marked: int | None = None
-) -> Figure:
-    """Draw the similarity of each layer of two models, on harmful and on benign prompts.
+
+def drift_by_layer(found: Sequence[Moved], base: str, marked: int | None = None) -> Figure:
+    """Draw the similarity of each layer to the base's, on harmful and on benign prompts, for one model or several.
 
     Parameters
     ----------
-    harmful, benign : numpy.ndarray
-        ``[n_layers]``, from :func:`safeneuron.overlap.similarity.drift`.
-    model, other : str
-        Titles.
+    base : str
+        Title of the model that they are compared with.
     """
-    layers = np.arange(len(harmful))
+    layers = np.arange(len(found[0].harmful))
     lines = [
         go.Scatter(
             x=layers,
-            y=values,
+            y=getattr(one, kind),
             mode="lines+markers",
-            name=f"{kind} prompts",
-            line={"color": palette.KINDS[kind], "width": 2, "dash": dash},
+            name=f"{one.title}, {kind}",
+            line={"color": palette.run_colour(place), "width": 2, "dash": dash},
             marker={"size": 7, "symbol": symbol},
             hovertemplate="layer %{x}: %{y:.3f}",
         )
-        for kind, values, dash, symbol in (
-            ("harmful", harmful, "solid", "circle"),
-            ("benign", benign, "dash", "square"),
-        )
+        for place, one in enumerate(found)
+        for kind, dash, symbol in LINES
     ]
-    lowest = float(np.nanmin([harmful, benign]))
+    lowest = min(float(np.nanmin([one.harmful, one.benign])) for one in found)
     figure = go.Figure(
         lines,
         layout=layout(
             340,
             shapes=band(marked),
             xaxis={"title": "layer", "range": [-0.6, len(layers) - 0.4]},
-            yaxis={"title": "CKA of the two models", "range": [min(0.9, lowest - 0.02), 1.005]},
+            yaxis={"title": "CKA with the base", "range": [min(0.9, lowest - 0.02), 1.005]},
         ),
     )
     return Figure(
         name="drift",
         title="How far each layer's representation moved",
-        about=f"Linear CKA between {model} and {other}: of the same layer's residual stream on the same prompts, at "
-        "the last token. 1: the layer sees the prompts as before, be it rotated. A line that falls where the other "
-        "does not: only those prompts are seen otherwise.",
+        about=f"Linear CKA with {base}: of the same layer's residual stream on the same prompts, at the last token; "
+        "solid on harmful prompts, dashed on benign ones. 1: the layer sees the prompts as before, be it rotated. A "
+        "line that falls where the other does not: only those prompts are seen otherwise.",
         caveat="CKA does not notice a rotation, nor a shift that is the same for all prompts of the class; small "
-        "changes of the mean, by which refusals may change, can leave it near 1. The axis does not begin at 0.",
+        "changes of the mean, by which refusals may change, can leave it near 1: see the direction's cosine in the "
+        "table. The axis does not begin at 0.",
         plotly=figure,
-        data=pd.DataFrame({"layer": layers, "harmful": harmful, "benign": benign}),
+        data=pd.concat(
+            [
+                pd.DataFrame(
+                    {
+                        "model": one.title,
+                        "layer": layers,
+                        "harmful": one.harmful,
+                        "benign": one.benign,
+                        "direction_cosine": one.turned,
+                    }
+                )
+                for one in found
+            ],
+            ignore_index=True,
+        ),
     )

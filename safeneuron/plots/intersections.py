@@ -37,9 +37,10 @@ def upset(found: Intersections) -> Figure:
             text=found.counts,
             textposition="outside",
             cliponaxis=False,
-            customdata=columns,
+            customdata=np.stack([np.array(columns, dtype=object), found.expected, found.p], axis=1),
             marker={"color": FILLED},
-            hovertemplate="%{y} neurons in exactly these: %{customdata}<extra></extra>",
+            hovertemplate="%{y} neurons in exactly these: %{customdata[0]}<br>by chance %{customdata[1]:.3g}, "
+            "p = %{customdata[2]:.1e}<extra></extra>",
         ),
         row=1,
         col=2,
@@ -97,10 +98,13 @@ def upset(found: Intersections) -> Figure:
         title=f"The {count} largest intersections of the categories' sets",
         about="Every neuron is counted once, under exactly the categories whose sets it is in: the filled dots below "
         "a bar. The bars on the left are the sizes of the sets. An UpSet plot, which replaces a Venn diagram where "
-        "there are many sets."
+        "there are many sets. Hover for how many neurons random sets, with as many in every layer, would have in "
+        "exactly these categories, and how likely so many are by chance (layer-matched multi-set hypergeometric test)."
         + (f" {found.left_out:,} neurons are in smaller intersections." if found.left_out else ""),
         caveat="A neuron just below the threshold in one category counts as absent there, so that a core neuron may "
         "stand under nine of ten categories; lower the thresholds and see which intersections stay.",
         plotly=figure,
-        data=pd.DataFrame(found.members, columns=list(found.names)).assign(neurons=found.counts),
+        data=pd.DataFrame(found.members, columns=list(found.names)).assign(
+            neurons=found.counts, by_chance=found.expected, p=found.p
+        ),
     )

@@ -12,11 +12,25 @@ from safeneuron.plots.figure import Figure, layout
 EACH_OTHER, ALL = palette.CONDITIONS["FULL"], palette.CONDITIONS["ES"]
 
 
-def prompts_needed(found: Stability) -> Figure:
-    """Draw the agreement of safety neurons against the number of prompts that they are found with."""
+def prompts_needed(found: Stability, chance: float) -> Figure:
+    """Draw the agreement of safety neurons against the number of prompts that they are found with.
+
+    Parameters
+    ----------
+    chance : float
+        Jaccard index of two random sets with as many neurons in each layer as FULL.
+    """
     lines = [
         *_line(found.sizes, found.with_each_other, "two draws of other prompts", EACH_OTHER, "solid"),
         *_line(found.sizes, found.with_all, "a draw and all prompts", ALL, "dash"),
+        go.Scatter(
+            x=found.sizes,
+            y=np.full(len(found.sizes), chance),
+            mode="lines",
+            name="chance",
+            line={"color": palette.OUTLINE, "width": 1.5, "dash": "dot"},
+            hovertemplate="%{y:.4f}",
+        ),
     ]
     figure = go.Figure(
         lines,
@@ -32,7 +46,7 @@ def prompts_needed(found: Stability) -> Figure:
             yaxis={"title": "Jaccard index", "range": [0, 1.02]},
         ),
     )
-    columns = {"prompts_of_each_class": found.sizes}
+    columns = {"prompts_of_each_class": found.sizes, "by_chance": chance}
     for name, rows in (("with_each_other", found.with_each_other), ("with_all", found.with_all)):
         columns |= {f"{name}_mean": rows.mean(axis=1), f"{name}_deviation": rows.std(axis=1)}
     return Figure(
@@ -40,8 +54,8 @@ def prompts_needed(found: Stability) -> Figure:
         title="How many prompts do I need?",
         about=f"FULL found with so many harmful and as many benign prompts, drawn at random {PAIRS} times: how far it "
         "agrees with FULL from as many other prompts (solid), and with FULL from all prompts (dashed), by the Jaccard "
-        "index; shades are one standard deviation. Where the solid line has flattened, more prompts would change "
-        "little.",
+        "index; shades are one standard deviation. Dotted: random sets with as many neurons in each layer. Where the "
+        "solid line has flattened, more prompts would change little.",
         caveat="Draws are from these prompts: others of another style may give other neurons. The dashed line "
         "rises by itself, since its draws are a part of all prompts; the solid one ends at half of them, since two "
         "draws must not share any. Stricter thresholds leave fewer neurons, each of which counts for more.",

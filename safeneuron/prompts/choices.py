@@ -7,7 +7,7 @@ answer to a topic; against safe twins, which share their words with the harmful 
 from safeneuron.errors import UserError
 from safeneuron.prompts import builtin
 from safeneuron.prompts.classes import PromptClasses, prompt_classes
-from safeneuron.prompts.own_classes import own_classes, own_names
+from safeneuron.prompts.own_classes import own_categories, own_classes, own_names
 from safeneuron.prompts.promptset import PromptSet
 
 BUILT_IN = "built-in prompts"
@@ -52,3 +52,18 @@ def chosen_classes(name: str) -> PromptClasses:
     if not found:
         raise UserError(f"There are no prompts called {name!r}; choose one of: {', '.join(choices())}.")
     return prompt_classes(PromptSet(f"built-in harmful, train, {category}", found), benign)
+
+
+def categories_of(name: str, classes: PromptClasses) -> dict[str, str]:
+    """Return the category of harm of each harmful prompt of a pair of classes, of those that have one.
+
+    The person's own, where they brought some along with their prompts; else those of built-in prompts.
+
+    Parameters
+    ----------
+    name : str
+        Of the pair; ``classes`` are what :func:`chosen_classes` returned for it.
+    """
+    own = own_categories(name.removeprefix(_OWN)) if name.startswith(_OWN) else {}
+    known = own or {row.prompt: row.category for row in builtin.harmful_prompts()}
+    return {prompt: known[prompt] for prompt in classes.harmful.prompts if prompt in known}

@@ -68,17 +68,30 @@ def load_labels(path: Path, label: str, column: str | None = None) -> dict[str, 
     UserError
         When the file is missing or malformed, or a prompt has no such column.
     """
-    rows = _rows(_text(path), path.name)
+    return parse_labels(_text(path), path.name, label, column)
+
+
+def parse_labels(text: str, name: str, label: str, column: str | None = None) -> dict[str, str]:
+    """Read the labels of a prompt file called ``name``; see :func:`load_labels`."""
     found = {}
-    for number, row in enumerate(rows, start=1):
-        prompt = _prompt(row, path.name, number, column)
+    for number, row in enumerate(_rows(text, name), start=1):
+        prompt = _prompt(row, name, number, column)
         if prompt:
             if not isinstance(row, dict):
-                raise UserError(f"{path.name} has no columns; to name categories give a .jsonl, .json or .csv file.")
+                raise UserError(f"{name} has no columns; to name categories give a .jsonl, .json or .csv file.")
             if not str(row.get(label) or "").strip():
-                raise UserError(f"{path.name}, entry {number}, has no {label!r}; every prompt must have one.")
+                raise UserError(f"{name}, entry {number}, has no {label!r}; every prompt must have one.")
             found[prompt] = str(row[label]).strip()
     return found
+
+
+def label_columns(text: str, name: str) -> tuple[str, ...]:
+    """Return the columns of a prompt file that could say something of its prompts: all but those of prompts.
+
+    In the order of the first entry; none for a file without columns.
+    """
+    first = next(iter(_rows(text, name)), None)
+    return tuple(str(key) for key in first if key not in COLUMNS) if isinstance(first, dict) else ()
 
 
 def _text(path: Path) -> str:

@@ -25,7 +25,7 @@ SETS = ("ORI", "ES", "SAS", "FULL", "RANDOM")
 ORDERS = ("index", "score", "cluster")
 SIDE_BY_SIDE, DIFFERENCE = "side by side", "difference"
 BESIDE = (NOTHING, SIDE_BY_SIDE, DIFFERENCE)
-PARTS = ("Depth", "Categories", "Layers", "Writing", "Stability")
+PARTS = ("Depth", "Categories", "Layers", "Writing", "Stability", "Runs")
 """Of the Overlap page."""
 FIRST_SCORE = "SAS"
 FIRST_FACTOR = 2.0

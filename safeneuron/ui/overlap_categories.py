@@ -8,7 +8,7 @@ from safeneuron.overlap.composition import composition
 from safeneuron.overlap.intersections import intersections
 from safeneuron.overlap.material import RECORD, Material
 from safeneuron.overlap.matrix import jaccard_matrix
-from safeneuron.overlap.readings import read_composition, read_matrix, read_ratios
+from safeneuron.overlap.readings import read_composition, read_intersections, read_matrix, read_ratios
 from safeneuron.plots.category_matrix import jaccard_heatmap
 from safeneuron.plots.composition import composition_by_layer
 from safeneuron.plots.intersections import upset
@@ -56,7 +56,9 @@ def _sets(material: Material, layer: int | None) -> None:
         alike = overlap_material.results().get(("matrix", *key), lambda: jaccard_matrix(sets))
         st.markdown(read_matrix(alike))
         figure.show(jaccard_heatmap(alike), key="overlap_jaccard")
-    figure.show(upset(intersections(sets)), key="overlap_upset")
+    largest = overlap_material.results().get(("intersections", *key), lambda: intersections(sets))
+    st.markdown(read_intersections(largest))
+    figure.show(upset(largest), key="overlap_upset")
 
 
 def _ratios(sets: CategorySets, random: CategorySets, key: tuple) -> None:

@@ -1,18 +1,16 @@
-"""How the layers' representations overlap: similarity, directions, subspaces, probes, and drift to another model."""
+"""How the layers' representations overlap: similarity, directions, subspaces and probes."""
 
 import streamlit as st
 
 from safeneuron import pace
-from safeneuron.overlap.material import STREAM, Material, material_of
-from safeneuron.overlap.readings import read_drift, read_layers, read_probes
+from safeneuron.overlap.material import STREAM, Material
+from safeneuron.overlap.readings import read_layers, read_probes, read_transfer
 from safeneuron.overlap.representation import Representation, kept_representation, represent
-from safeneuron.overlap.similarity import drift
 from safeneuron.plots.category_matrix import transfer_heatmap
-from safeneuron.plots.drift import drift_by_layer
 from safeneuron.plots.layer_matrix import MEASURES, layer_matrix, measure_named
 from safeneuron.plots.probe_accuracy import probe_accuracy
 from safeneuron.ui import figure, overlap_layer, overlap_material, words
-from safeneuron.ui.choice import Choice, label
+from safeneuron.ui.choice import Choice
 from safeneuron.ui.work import long_work
 from safeneuron.workspace import workspace
 
@@ -26,10 +24,6 @@ def show(choice: Choice, layer: int | None) -> None:
         found = _representation(choice, material)
         if found:
             _draw(found, layer)
-    if choice.other:
-        st.subheader("What moved", anchor=False)
-        with overlap_material.said():
-            _drift(choice, material, layer)
 
 
 def _representation(choice: Choice, material: Material) -> Representation | None:
@@ -69,19 +63,7 @@ def _draw(found: Representation, layer: int | None) -> None:
         overlap_layer.clickable(probe_accuracy(found.probes, layer), key="overlap_probes")
     if found.categories:
         shown = found.probes.best if layer is None else layer
+        st.markdown(read_transfer(found.categories, found.category_transfer[shown]))
         figure.show(transfer_heatmap(found.categories, found.category_transfer, shown), key="overlap_transfer")
     else:
         st.caption(":material/info: These prompts have fewer than two categories of harm, so nothing carries over.")
-
-
-def _drift(choice: Choice, material: Material, layer: int | None) -> None:
-    theirs = material_of(choice.other.fingerprint, prompts=st.session_state["prompts"])
-    if not overlap_material.read(choice.other, theirs, [STREAM]):
-        return
-    key = ("drift", str(workspace()), material.fingerprint, theirs.fingerprint)
-    pairs = zip(material.records(STREAM), theirs.records(STREAM), strict=True)
-    harmful, benign = overlap_material.results().get(key, lambda: [drift(*pair) for pair in pairs])
-    st.markdown(read_drift(harmful, benign))
-    overlap_layer.clickable(
-        drift_by_layer(harmful, benign, label(choice.card), label(choice.other), layer), key="overlap_drift"
-    )

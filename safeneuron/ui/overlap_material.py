@@ -12,10 +12,11 @@ from safeneuron.models.card import ModelCard
 from safeneuron.models.fit import SCORING
 from safeneuron.models.parameters import architecture_of
 from safeneuron.overlap.material import RECORD, STREAM, Material, material_of, read_material
+from safeneuron.overlap.start import bytes_to_keep
 from safeneuron.prompts.choices import choices
 from safeneuron.sizes import size_words
 from safeneuron.statistics import POOLINGS
-from safeneuron.ui import fitting, opening, resources, words, work
+from safeneuron.ui import fitting, opening, own_prompts, resources, words, work
 from safeneuron.ui.choice import label
 from safeneuron.ui.resources import Kept
 
@@ -36,6 +37,7 @@ def chosen(card: ModelCard, pooled: bool = True) -> Material:
     pooling = POOLINGS[0]
     if pooled:
         pooling = row.selectbox("Read at", POOLINGS, key="pooling", help=words.POOLING, width=110)
+    own_prompts.show(row)
     return material_of(card.fingerprint, pooling, prompts)
 
 
@@ -68,13 +70,8 @@ def read(card: ModelCard, material: Material, names: Collection[str] = (RECORD, 
 
 
 def _size(card: ModelCard, material: Material, names: Collection[str]) -> str:
-    sizes = architecture_of(card)
-    # Until the model's config is here: no model's stream is wider than its layers.
-    known = {RECORD: card.d_mlp, STREAM: sizes.d_model if sizes else card.d_mlp}
-    # Means and variances take next to nothing.
-    widths = {name: width for name, width in known.items() if name in names}
-    size = size_words(material.bytes_to_keep(widths, card.n_layers))
-    return size if sizes or STREAM not in names else f"at most {size}"
+    size = size_words(bytes_to_keep(card, material, set(names)))
+    return size if architecture_of(card) or STREAM not in names else f"at most {size}"
 
 
 def asked(name: str, text: str, key: str) -> bool:

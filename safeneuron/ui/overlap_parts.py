@@ -3,11 +3,14 @@
 import streamlit as st
 
 from safeneuron.models.catalogue import DEFAULT_MODEL
+from safeneuron.runs.info import RunInfo
 from safeneuron.ui import (
+    overlap_background,
     overlap_categories,
     overlap_depth,
     overlap_layer,
     overlap_layers,
+    overlap_runs,
     overlap_stability,
     overlap_writing,
 )
@@ -19,6 +22,7 @@ PARTS = {
     "Layers": overlap_layers.show,
     "Writing": overlap_writing.show,
     "Stability": overlap_stability.show,
+    "Runs": overlap_runs.show,
 }
 
 
@@ -34,16 +38,19 @@ WORKED = {
     "Stability": "69 of the 105 safety neurons are found in at least 95 % of the draws; with 140 prompts of each class "
     "two sets from different prompts agree to 0.65. Read at the maximum over tokens, only 9 of the 105 are found: much "
     "hangs on where one reads.",
+    "Runs": "the masked-DPO run of README keeps 86 of the 105 safety neurons (Jaccard index 0.71); its layers moved more "
+    "on harmful prompts than on benign ones (mean CKA 0.975 and 0.987).",
 }
 """What each part shows on the default model with the built-in prompts and its own thresholds, as measured."""
 KEY = "part"
 """Name of the choice in the session and in the address, as ``?part=Layers``."""
 
 
-def show(choice: Choice) -> None:
-    """Draw the choice of the part and of the layer, and the part that is chosen."""
+def show(choice: Choice, active: RunInfo | None) -> None:
+    """Draw the choice of the part and of the layer, the part that is chosen, and the analysis in the background."""
     row = st.container(horizontal=True, vertical_alignment="bottom", gap="small")
     part = row.segmented_control("Show", list(PARTS), required=True, key=KEY)
     overlap_layer.show(row, choice)
     PARTS[part](choice, overlap_layer.marked(choice.card.n_layers))
     st.caption(f":material/school: **{DEFAULT_MODEL}, built-in prompts:** {WORKED[part]}")
+    overlap_background.show(choice, active)

@@ -69,6 +69,9 @@ OWN_PROMPTS = (
     "goal, behavior, question or text. They stay in the workspace. Each prompt counts once; one in both classes is "
     "left out of both."
 )
+OWN_CATEGORIES = (
+    "The Overlap page compares the categories of harm that your file names. A category needs eight prompts."
+)
 SECOND_RESULT = (
     "Another score, other prompts, another place to read the activations, or the model compared with: beside the first "
     "result, or subtracted from it. Two scores have no common unit: of them, ranks are subtracted."
@@ -111,6 +114,20 @@ WRITTEN = (
 STABLE = (
     "Safety neurons are found from a sample of prompts. Bootstrap: prompts are drawn anew, with replacement, and the "
     "neurons found again; those found every time do not hang on single prompts."
+)
+VARIATIONS = (
+    "The same prompts, with one thing changed at a time. Wordings are frames around every prompt of both classes, the "
+    "same for all; nothing is generated. Each is one more pass, of which means and variances are kept."
+)
+OVERLAP_RUNS = (
+    "Which of the chosen model's safety neurons each model keeps, under the same thresholds, and how far its layers "
+    "moved: CKA is 1 where a layer sees the prompts as before; the cosine says whether the direction from benign to "
+    "harmful prompts is the same one. Means over layers."
+)
+CHANCE = "Two random sets with as many neurons in every layer: what they would have, and how likely so much is."
+OVERLAP_JOB = (
+    "A process of its own reads the prompts in one pass and compares them; it goes on when this page is closed. What "
+    "is on disk already is not done again, and this page draws each part as soon as it is there."
 )
 OVERLAP_LAYER = (
     "Marks one layer in all plots of this page. A click on a bar or point chooses it too. From here you can see the "

@@ -7,8 +7,11 @@ import pytest
 from safeneuron.models.catalogue import open_model
 from safeneuron.overlap.material import Material
 from safeneuron.overlap.representation import kept_representation
+from safeneuron.overlap.start import JOB
 from safeneuron.prompts import builtin
 from safeneuron.prompts.promptset import load_prompts
+from safeneuron.runs import store
+from safeneuron.runs.starting import SETTINGS
 from safeneuron.scoring import classes_of
 
 THRESHOLDS = ("--tau-es", 0.5, "--tau-sas", 1)
@@ -52,11 +55,46 @@ def test_every_part_of_one_s_own_prompts(home, model_folder, files, call_json, c
 def test_two_models(home, model_folder, second_folder, files, call_json):
     found = call_json(
         *("overlap", "--model", model_folder, "--compare", second_folder, *files, *THRESHOLDS),
-        *("--part", "depth", "--part", "layers"),
+        *("--part", "depth", "--part", "runs"),
     )
     assert [pair["sets"][0] for pair in found["depth"]["two_sets"]] == ["ES", f"FULL of {model_folder}"]
-    assert len(found["layers"]["drift"]["cka_harmful"]) == 3
+    run = found["runs"]["models"][str(second_folder)]
+    assert len(run["cka_harmful"]) == len(run["kept_share_per_layer"]) == 3
+    assert run["base_count"] == sum(found["depth"]["models"][str(model_folder)]["count_per_layer"])
+    assert f"{second_folder} keeps" in found["runs"]["reading"] and found["compared_with"] == [str(second_folder)]
     assert "categories" not in found and "stability" not in found
+
+
+def test_other_wordings_are_read_when_they_are_asked_for(home, model_folder, files, call_json):
+    arguments = ("overlap", "--model", model_folder, *files, *THRESHOLDS)
+    found = call_json(*arguments, "--part", "variations")
+    names = [(one["kind"], one["name"]) for one in found["variations"]["variations"]]
+    assert names[:2] == [("read at", "max"), ("read at", "mean")] and ("wording", "polite") in names
+    assert ("system prompt", "assistant") in names and "In other words" in found["variations"]["reading"]
+
+
+def test_a_background_run_is_asked_the_same(home, model_folder, second_folder, files, call_json, monkeypatch):
+    launched = []
+    monkeypatch.setattr("safeneuron.runs.starting.launch", lambda run, target: launched.append((run, target)))
+    found = call_json(
+        *("overlap", "--model", model_folder, "--compare", second_folder, *files, "--category-column", "kind"),
+        *(*THRESHOLDS, "--part", "layers", "--part", "runs", "--background"),
+    )
+    assert launched == [(found["run"], JOB)]
+    asked = store.get_json(found["run"], SETTINGS)
+    assert (asked["parts"], asked["sources"]) == (["layers", "runs"], [str(model_folder), str(second_folder)])
+    assert set(asked["prompts"]["categories"].values()) == {"fraud", "drugs", "privacy"}
+    assert asked["thresholds"] == {"ES": 0.5, "SAS": 1}
+
+
+def test_depth_has_a_row_for_a_model_of_another_shape(home, model_folder, make_tiny, tmp_path, files, call_json):
+    other = make_tiny("llama", intermediate_size=20)
+    for one in (other.model, other.tokenizer):
+        one.save_pretrained(tmp_path / "narrow")
+    compared = ("--compare", tmp_path / "narrow", "--part", "depth")
+    found = call_json("overlap", "--model", model_folder, *files, *compared, *THRESHOLDS)
+    assert list(found["depth"]["models"]) == [str(model_folder), str(tmp_path / "narrow")]
+    assert "different shapes" in found["depth"]["two_sets"][1]["reading"]
 
 
 def test_parts_that_prompts_do_not_allow_are_said(home, model_folder, tmp_path, files, call_json, refusal):
@@ -73,6 +111,7 @@ def test_parts_that_prompts_do_not_allow_are_said(home, model_folder, tmp_path, 
     ("arguments", "sentence"),
     [
         (("--part", "width"), "There is no part 'width'"),
+        (("--part", "runs"), "name them with --compare"),
         (("--pooling", "middle"), "There is no pooling 'middle'"),
         (("--category-column", "kind"), "give them with --harmful"),
         (("--harmful", "HARMFUL", "--category-column", "topic"), "entry 1, has no 'topic'"),

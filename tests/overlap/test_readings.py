@@ -3,10 +3,11 @@
 import numpy as np
 
 from safeneuron.neurons import NeuronSet
-from safeneuron.overlap import readings
+from safeneuron.overlap import readings, readings_of_change
 from safeneuron.overlap.combinations import OverlapRatio, overlap_ratios
 from safeneuron.overlap.composition import composition
 from safeneuron.overlap.depth import depth_profiles
+from safeneuron.overlap.intersections import intersections
 from safeneuron.overlap.matrix import jaccard_matrix
 from safeneuron.overlap.probes import ProbeAccuracies
 from safeneuron.overlap.stability import Stability
@@ -87,11 +88,26 @@ def test_more_prompts_help_while_the_curve_rises():
         return Stability(np.full(5, 0.8), np.ones((2, 4)), np.array([8, 16, 32]), each_other, each_other)
 
     full = NeuronSet("FULL", "m", (2, 4), frozenset({(0, 0)}))
-    assert "With 16 prompts of each class" in readings.read_stability(stable(0.6), full)
-    assert readings.read_stability(stable(0.6), full).endswith("more prompts would help.")
-    assert readings.read_stability(stable(0.21), full).endswith("hardly rising any more.")
+    assert "With 16 prompts of each class" in readings_of_change.read_stability(stable(0.6), full)
+    assert readings_of_change.read_stability(stable(0.6), full).endswith("more prompts would help.")
+    assert readings_of_change.read_stability(stable(0.21), full).endswith("hardly rising any more.")
 
 
-def test_the_layer_that_moved_most():
-    text = readings.read_drift(np.array([1.0, 0.5]), np.array([1.0, 0.9]))
-    assert text.startswith("Least alike behind layer 1 on harmful prompts (CKA 0.500; on benign ones 0.900).")
+def test_a_sample_of_combinations_is_said_to_be_one():
+    found = [OverlapRatio(2, 91, np.full(91, 0.5), 0.1), OverlapRatio(7, 3432, np.full(2000, 0.4), 0.0)]
+    assert "For K from 7 to 7 these are 2,000 combinations at random" in readings.read_ratios(found, "union")
+    assert "at random, not all" not in readings.read_ratios(found[:1], "union")
+
+
+def test_the_worst_transfer_is_named_and_the_own_category_is_not_it():
+    text = readings.read_transfer(("fraud", "hate_speech"), np.array([[0.5, 0.9], [0.7, 1.0]]))
+    assert text.startswith("A probe of one category is right in 75% on its own and in 80% on others;")
+    assert text.endswith("least from hate speech to fraud (70%).")
+
+
+def test_the_largest_intersection_and_the_core_are_named(make_sets):
+    largest = intersections(make_sets({(0, 1), (0, 2), (2, 5)}, {(0, 1)}, {(0, 1), (2, 6)}))
+    text = readings.read_intersections(largest)
+    assert text.startswith("Most neurons (2) are in only a; 1 are in all of them; random sets would have")
+    apart = readings.read_intersections(intersections(make_sets({(0, 1)}, {(0, 2)})))
+    assert apart.endswith("none of the largest combinations is of all categories.")

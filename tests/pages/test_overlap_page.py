@@ -10,7 +10,12 @@ from safeneuron.observations.observation import observations
 from safeneuron.observations.record import FACTS, TENSORS
 from safeneuron.overlap.keeping import keep_arrays
 from safeneuron.overlap.material import RECORD, STREAM, material_of
+from safeneuron.overlap.variations import variations
 from safeneuron.overlap.writing import READINGS, _depends
+from safeneuron.prompts.choices import BUILT_IN
+from safeneuron.runs import starting, store
+from safeneuron.statistics import ActivationStatistics
+from safeneuron.ui.choice import card_of
 from tests.pages.conftest import PLANTED
 
 LAYERS, WIDTH, HIDDEN = 3, 40, 32
@@ -23,9 +28,9 @@ def read(tiny_model, home):
     return material_of("tiny")
 
 
-def keep_records(model):
+def keep_records(model, prompts=BUILT_IN):
     generator = np.random.default_rng(0)
-    for target, shift in zip(material_of(model).targets, (5.0, 0.0), strict=True):
+    for target, shift in zip(material_of(model, prompts=prompts).targets, (5.0, 0.0), strict=True):
         for name, width in ((RECORD, WIDTH), (STREAM, HIDDEN)):
             values = generator.standard_normal((LAYERS, len(target.prompts), width)).astype(np.float32)
             for layer, index in PLANTED if name == RECORD else [(layer, 0) for layer in range(LAYERS)]:
@@ -73,6 +78,7 @@ def test_categories(visit, read, no_model):
     assert "two categories share 100% on average" in texts(at)
     at.segmented_control(key="overlap_formula").set_value("mean").run()
     assert drawn(at) == 4 and "Of their mean size" in texts(at)
+    assert "Most neurons (5) are in all 10 categories; random sets would have" in texts(at)
 
 
 def test_one_category_only_is_said(visit, read):
@@ -96,7 +102,7 @@ def test_layers_are_compared_once_and_the_layer_is_marked(visit, read, no_model)
     assert drawn(at) == 0
     at.button(key="overlap_represent").click().run()
     assert drawn(at) == 3
-    assert "Behind layer 0 a probe is right in" in texts(at)
+    assert "Behind layer 0 a probe is right in" in texts(at) and "A probe of one category is right in" in texts(at)
     at.selectbox(key="layer").set_value(1).run()
     assert drawn(at) == 3 and "Layer 1: a probe for one category" in texts(at)
     at.selectbox(key="overlap_measure").set_value("angle").run()
@@ -163,7 +169,83 @@ def test_stability(visit, read, no_model):
     at.button(key="overlap_resample").click().run()
     assert drawn(at) == 2
     assert "5 of its 5 neurons are found in at least 95%" in texts(at)
-    assert "Not read at max and mean yet" in " ".join(found.value for found in at.caption)
+    captions = " ".join(found.value for found in at.caption)
+    assert "Not tried yet: read at max, read at mean, wording polite" in captions
+    assert any(button.label.startswith("Read 7,200 prompts (about") for button in at.button)
+    at.segmented_control(key="overlap_variation_kind").set_value("wording").run()
+    assert any(button.label.startswith("Read 3,200 prompts (about") for button in at.button)
+
+
+def test_variations_that_were_read_are_drawn(visit, read, no_model, tiny_model):
+    for one in variations(card_of(tiny_model), read):
+        if one.name in ("polite", "assistant"):
+            keep_statistics_of(one.material, {(0, 1), (0, 2)})
+    no_model()
+    at = part(visit("overlap"), "Stability")
+    assert drawn(at) == 1
+    assert "In other words, the sets agree to 0.40, polite: 2 shared of 2" in texts(at)
+    assert "With another system prompt, the sets agree to 0.40, assistant" in texts(at)
+
+
+def keep_statistics_of(material, planted):
+    for target, shift in zip(material.targets, (5.0, 0.0), strict=True):
+        mean = np.random.default_rng(0).standard_normal((LAYERS, WIDTH)) * 0.1
+        for neuron in planted:
+            mean[neuron] += shift
+        folder = observations()["activations"].folder(target)
+        ActivationStatistics(len(target.prompts), mean, np.ones(mean.shape), "last", folder.name).save(folder)
+
+
+def test_own_categories_are_compared_and_a_small_one_is_named(visit, read, no_model):
+    counts = {"lies": 9, "noise": 8, "mess": 3}
+    rows = [(f"How do I make {name} {number}?", name) for name, count in counts.items() for number in range(count)]
+    harmful = "\n".join(json.dumps({"prompt": text, "about": name, "id": 1}) for text, name in rows).encode()
+    benign = "\n".join(f"What is cake {number}?" for number in range(20)).encode()
+    no_model()
+    at = part(visit("overlap"), "Categories")
+    at.file_uploader(key="own_harmful_0").set_value(("bad.jsonl", harmful, "text/plain")).run()
+    assert at.selectbox(key="own_category_0").options == ["none", "about", "id"]
+    at.selectbox(key="own_category_0").set_value("about").run()
+    at.file_uploader(key="own_benign_0").set_value(("good.txt", benign, "text/plain")).run()
+    at.text_input(key="own_prompts_name_0").set_value("mine").run()
+    assert any("3 categories" in found.value for found in at.caption)
+    at.button(key="keep_prompts").click().run()
+    assert at.selectbox(key="prompts").value == "own: mine" and "reads 40 prompts once" in at.info[0].value
+    keep_records("tiny", "own: mine")
+    at.run()
+    assert drawn(at) == 4 and at.multiselect(key="overlap_categories").options == ["lies", "noise"]
+    assert any("mess has 3 prompts and is left out" in found.value for found in at.caption)
+
+
+@pytest.fixture
+def launched(monkeypatch):
+    """The jobs that were started: their targets, by run. Nothing works on them."""
+    found = {}
+    monkeypatch.setattr(starting, "launch", lambda run, target: found.update({run: target}))
+    return found
+
+
+def test_all_parts_are_started_in_the_background_with_their_cost(visit, launched, no_model):
+    no_model()
+    at = part(visit("overlap"), "Layers")
+    assert any("built-in prompts, read at last: 800 prompts to read, " in found.value for found in at.main.markdown)
+    at.button(key="overlap_start").click().run()
+    assert not at.exception and not at.error
+    ((run, target),) = launched.items()
+    asked = store.get_json(run, "settings")
+    assert target == "safeneuron.overlap.job:run"
+    assert asked["parts"] == ["categories", "layers", "writing", "stability"] and len(asked["prompts"]["benign"]) == 2
+    assert any("Overlap: categories, layers" in found.value for found in at.main.markdown)
+    assert not any("Run in progress" in found.value for found in at.sidebar.markdown)
+    assert all(button.key != "overlap_start" for button in at.button)
+    at.button(key="cancel_run").click().run()
+    assert store.cancel_requested(run)
+
+
+def test_without_another_model_the_part_on_runs_says_how_to_get_one(visit, no_model):
+    no_model()
+    at = part(visit("overlap"), "Runs")
+    assert drawn(at) == 0 and "Train one on the Training page" in at.info[0].value
 
 
 def test_another_model_stands_beside(visit, second_model, read, no_model):
@@ -172,9 +254,17 @@ def test_another_model_stands_beside(visit, second_model, read, no_model):
     at = visit("overlap", compare=second_model)
     assert drawn(at) == 2
     assert "FULL of run:aaaaaaaa share 0 neurons of 5 and 1" in texts(at)
-    at = part(at, "Layers")
-    at.button(key="overlap_represent").click().run()
-    assert drawn(at) == 4 and "Least alike behind layer" in texts(at)
+    at = part(at, "Runs")
+    assert drawn(at) == 2 and "run:aaaaaaaa keeps 0 of 5 safety neurons and has 1" in texts(at)
+    assert list(at.dataframe[0].value["kept"]) == ["0 of 5"]
+    at.selectbox(key="layer").set_value(1).run()
+    assert drawn(at) == 2
+
+
+def test_a_run_that_has_not_read_the_prompts_is_offered(visit, second_model, read, no_model):
+    no_model()
+    at = part(visit("overlap"), "Runs")
+    assert drawn(at) == 0 and "tiny, trained" in at.info[0].value and "reads 800 prompts once" in at.info[0].value
 
 
 def test_prompts_are_read_and_what_is_written_added_up_in_place(short_prompts, visit):

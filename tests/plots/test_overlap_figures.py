@@ -9,15 +9,18 @@ import pytest
 
 from safeneuron.neurons import NeuronSet
 from safeneuron.overlap.categories import CategorySets
+from safeneuron.overlap.chance import Chance
 from safeneuron.overlap.combinations import overlap_ratios
 from safeneuron.overlap.composition import KINDS, composition
 from safeneuron.overlap.depth import depth_profiles
 from safeneuron.overlap.intersections import intersections
 from safeneuron.overlap.matrix import jaccard_matrix
+from safeneuron.overlap.moved import Moved
 from safeneuron.overlap.probes import ProbeAccuracies
 from safeneuron.overlap.representation import Representation
 from safeneuron.overlap.stability import Stability
 from safeneuron.overlap.two_sets import layer_overlap
+from safeneuron.overlap.variations import FoundAgain
 from safeneuron.overlap.writing import READINGS, Writing
 from safeneuron.plots import palette
 from safeneuron.plots.category_matrix import jaccard_heatmap, transfer_heatmap
@@ -25,12 +28,14 @@ from safeneuron.plots.composition import composition_by_layer
 from safeneuron.plots.depth import depth_rows
 from safeneuron.plots.drift import drift_by_layer
 from safeneuron.plots.intersections import upset
+from safeneuron.plots.kept_by_layer import kept_by_layer
 from safeneuron.plots.layer_matrix import MEASURES, layer_matrix
 from safeneuron.plots.layer_overlap import overlap_by_layer
 from safeneuron.plots.layer_writing import layer_writing
 from safeneuron.plots.overlap_ratio import overlap_ratio
 from safeneuron.plots.probe_accuracy import probe_accuracy
 from safeneuron.plots.stability import membership, prompts_needed
+from safeneuron.plots.variations import agreement_of_variations
 
 DRAW = np.random.default_rng(0)
 MASKS = DRAW.random((4, 6, 30)) < 0.2
@@ -56,12 +61,23 @@ STABLE = Stability(
     with_all=DRAW.random((3, 20)),
     with_each_other=np.where(np.arange(3)[:, None] < 2, DRAW.random((3, 20)), np.nan),
 )
+PROFILES = depth_profiles({"base": FULL, "run": OTHER})
+MOVED = (
+    Moved("run:aaaaaaaa", layer_overlap(FULL, OTHER), *PROFILES, np.linspace(0.6, 1, 6), np.ones(6), np.ones(6)),
+    Moved("run:bbbbbbbb", None, PROFILES[0], PROFILES[0], np.full(6, 0.9), np.ones(6), np.ones(6)),
+)
+VARIED = (
+    FoundAgain("read at", "max", 9, 2, 0.2, Chance(0.1, 0.01, 1e-4)),
+    FoundAgain("wording", "polite", 3, 3, 1.0, Chance(0.1, 0.01, 1e-9)),
+    FoundAgain("wording", "curious", 0, 0, np.nan, Chance(0.0, 0.0, 1.0)),
+)
 BY_LAYER = {
     "composition": lambda marked: composition_by_layer(composition(SETS), marked),
     "two sets": lambda marked: overlap_by_layer(layer_overlap(FULL, OTHER), marked),
     "probes": lambda marked: probe_accuracy(FOUND.probes, marked),
     "written": lambda marked: layer_writing(WRITING.by_layer(FULL, "direction"), marked),
-    "drift": lambda marked: drift_by_layer(np.linspace(0.6, 1, 6), np.ones(6), "base", "run", marked),
+    "drift": lambda marked: drift_by_layer(MOVED, "base", marked),
+    "kept": lambda marked: kept_by_layer(MOVED, marked),
 }
 MATRICES = {measure.name: lambda marked, measure=measure: layer_matrix(FOUND, measure, marked) for measure in MEASURES}
 OTHERS = {
@@ -71,8 +87,9 @@ OTHERS = {
     "transfer": lambda marked: transfer_heatmap(FOUND.categories, FOUND.category_transfer, 3),
     "intersections": lambda marked: upset(intersections(SETS, most=5)),
     "logits": lambda marked: layer_writing(WRITING.by_layer(FULL, "logits")),
-    "prompts": lambda marked: prompts_needed(STABLE),
+    "prompts": lambda marked: prompts_needed(STABLE, 0.01),
     "membership": lambda marked: membership(STABLE, FULL),
+    "variations": lambda marked: agreement_of_variations(VARIED, 3, (0.6, 0.9)),
 }
 FIGURES = BY_LAYER | MATRICES | OTHERS
 
@@ -151,9 +168,10 @@ def test_every_intersection_has_its_bar_and_its_dots():
 
 
 def test_two_draws_of_more_than_half_of_the_prompts_have_no_point():
-    lines = {trace.name: trace for trace in prompts_needed(STABLE).plotly.data if trace.name}
+    lines = {trace.name: trace for trace in prompts_needed(STABLE, 0.01).plotly.data if trace.name}
     assert list(lines["two draws of other prompts"].x) == [8, 16]
     assert list(lines["a draw and all prompts"].x) == [8, 16, 32]
+    assert list(lines["chance"].y) == [0.01] * 3
 
 
 def test_overlap_has_the_neurons_of_both_sets_in_parts():
@@ -163,10 +181,35 @@ def test_overlap_has_the_neurons_of_both_sets_in_parts():
     assert first.name == "only in FULL" and second.name == "only in SAS"
 
 
+def test_each_run_has_its_colour_and_each_class_its_dash():
+    lines = BY_LAYER["drift"](None).plotly.data
+    assert [line.name for line in lines[:2]] == ["run:aaaaaaaa, harmful", "run:aaaaaaaa, benign"]
+    assert lines[0].line.color == lines[1].line.color != lines[2].line.color
+    assert [line.line.dash for line in lines] == ["solid", "dash"] * 2
+    assert BY_LAYER["drift"](None).plotly.layout.yaxis.range[0] == pytest.approx(0.58)
+
+
+def test_a_layer_in_which_the_base_has_none_is_a_gap():
+    rows = BY_LAYER["kept"](None).plotly.data[0].z
+    np.testing.assert_allclose(rows[0], [50, *[np.nan] * 4, 0])
+    np.testing.assert_allclose(rows[1], [0, *[np.nan] * 4, 0])
+
+
+def test_a_variation_without_a_neuron_is_a_gap_that_says_so():
+    figure = OTHERS["variations"](None).plotly
+    points = {trace.name: trace for trace in figure.data}
+    assert np.isnan(points["wording"].x[1]) and points["read at"].x == (0.2,)
+    assert [note.y for note in figure.layout.annotations] == ["wording: curious"]
+    (shade,) = figure.layout.shapes
+    assert (shade.x0, shade.x1) == (0.6, 0.9)
+    assert agreement_of_variations(VARIED, 3).plotly.layout.shapes == ()
+
+
 def test_they_need_no_torch():
     code = (
         "import sys; import safeneuron.plots.layer_matrix, safeneuron.plots.layer_writing, safeneuron.plots.stability, "
-        "safeneuron.plots.composition, safeneuron.plots.category_matrix, safeneuron.overlap.parts; "
+        "safeneuron.plots.composition, safeneuron.plots.variations, safeneuron.plots.drift, safeneuron.overlap.parts, "
+        "safeneuron.overlap.start; "
         "assert not {'torch', 'transformers', 'streamlit', 'sklearn'} & set(sys.modules)"
     )
     subprocess.run([sys.executable, "-c", code], check=True, cwd=Path(__file__).parents[2])

@@ -4,7 +4,7 @@ import pytest
 
 from safeneuron.errors import UserError
 from safeneuron.prompts import builtin
-from safeneuron.prompts.choices import BUILT_IN, TWINS, choices, chosen_classes
+from safeneuron.prompts.choices import BUILT_IN, TWINS, categories_of, choices, chosen_classes
 from safeneuron.prompts.own_classes import keep_classes
 from safeneuron.prompts.promptset import PromptSet
 from safeneuron.scoring import classes_of
@@ -34,6 +34,23 @@ def test_own_prompts_are_kept_under_their_name(home):
     (home / "prompts" / "mine.json").write_text("{")
     with pytest.raises(UserError, match="bring the prompts again"):
         chosen_classes("own: mine")
+
+
+def test_own_prompts_keep_the_categories_that_they_came_with(home):
+    bad, good = PromptSet("bad", ("a", "b", "x")), PromptSet("good", ("x", "c", "d"))
+    keep_classes("mine", bad, good, {"a": "one", "b": "two", "x": "two"})
+    assert categories_of("own: mine", chosen_classes("own: mine")) == {"a": "one", "b": "two"}
+    (home / "prompts" / "mine.json").write_text('{"categories": 3}')
+    with pytest.raises(UserError, match="bring the prompts again"):
+        categories_of("own: mine", chosen_classes(BUILT_IN))
+
+
+def test_built_in_prompts_that_were_brought_without_categories_have_their_own(home):
+    known = builtin.harmful_prompts()[0]
+    keep_classes("mine", PromptSet("bad", (known.prompt, "b")), PromptSet("good", ("c", "d")))
+    assert categories_of("own: mine", chosen_classes("own: mine")) == {known.prompt: known.category}
+    every = categories_of(BUILT_IN, chosen_classes(BUILT_IN))
+    assert every.keys() == set(builtin.harmful("train").prompts) and set(every.values()) == set(builtin.categories())
 
 
 @pytest.mark.parametrize("name", ["", "../up", "a/b", "x" * 61, ".hidden"])

@@ -7,7 +7,7 @@ import json
 import pytest
 
 from safeneuron.errors import UserError
-from safeneuron.prompts.promptset import COLUMNS, PromptSet, load_labels, load_prompts
+from safeneuron.prompts.promptset import COLUMNS, PromptSet, label_columns, load_labels, load_prompts
 
 PROMPTS = ("How do I bake bread?", 'Say "hi", then\nleave.', "Était-ce 雨?")
 
@@ -154,3 +154,9 @@ def test_labels_are_read_beside_the_prompts(tmp_path):
     path.write_text("prompt,kind\nHow?,fraud\nWhy?,\n")
     with pytest.raises(UserError, match="entry 2, has no 'kind'"):
         load_labels(path, "kind")
+
+
+def test_the_columns_that_may_name_categories_are_all_others():
+    assert label_columns('{"prompt": "How?", "kind": "fraud", "id": 3}\n{"text": "Why?"}', "a.jsonl") == ("kind", "id")
+    assert label_columns("goal,topic\nHow?,fraud\n", "a.csv") == ("topic",)
+    assert label_columns("How?\n", "a.txt") == label_columns("", "a.jsonl") == label_columns("[]", "a.json") == ()

@@ -1,0 +1,63 @@
+"""The whole analysis as a background run: for models whose reading takes longer than one waits at a page."""
+
+import streamlit as st
+
+from safeneuron.models.fit import SCORING, require_fit
+from safeneuron.models.parity_report import refuse_if_red
+from safeneuron.overlap.analysis import prompts_left
+from safeneuron.overlap.material import material_of
+from safeneuron.overlap.start import KIND, Models, cost, start_analysis
+from safeneuron.runs.info import RunInfo
+from safeneuron.ui import hand, overlap_material, overlap_runs, run_monitor, words
+from safeneuron.ui.choice import Choice
+
+PARTS = {
+    "categories": "Categories",
+    "layers": "Layers",
+    "writing": "Writing",
+    "stability": "Stability",
+    "variations": "Other wordings and system prompts",
+    "runs": "Runs",
+}
+"""What can be read and compared in the background, by name; depth needs the scores alone."""
+
+
+def show(choice: Choice, active: RunInfo | None) -> None:
+    """Show the analysis that is in progress, and offer to start one."""
+    going = active is not None and active.kind == KIND
+    with st.expander("All parts in the background", expanded=going, icon=":material/manufacturing:"):
+        prompts, pooling = st.session_state["prompts"], st.session_state["pooling"]
+        own = (choice.card, material_of(choice.card.fingerprint, pooling, prompts))
+        if going:
+            run_monitor.job_in_page(active, lambda: prompts_left(*own, PARTS, first=True))
+            return
+        others = overlap_runs.compared(choice)
+        offered = [name for name in PARTS if others or name != "runs"]
+        chosen = st.pills(
+            "Parts",
+            offered,
+            selection_mode="multi",
+            default=[name for name in offered if name != "variations"],
+            format_func=PARTS.get,
+            key="overlap_job_parts",
+            help=words.OVERLAP_JOB,
+        )
+        parts = [name for name in offered if name in chosen]
+        if not parts:
+            st.caption("Choose at least one part.")
+            return
+        cards = others if "runs" in parts else []
+        models = [own, *((card, material_of(card.fingerprint, pooling, prompts)) for card in cards)]
+        st.markdown(f":material/schedule: {prompts}, read at {pooling}: {cost(models, parts)}.")
+        if st.button("Start in the background", key="overlap_start", icon=":material/play_arrow:"):
+            _start(models, parts)
+
+
+def _start(models: Models, parts: list[str]) -> None:
+    with overlap_material.said():
+        for card, _ in models:
+            refuse_if_red(card)
+            require_fit(card, SCORING)
+        with st.spinner("Starting the background process …"):
+            start_analysis(models, parts, hand.thresholds())
+        st.rerun()
