@@ -38,8 +38,8 @@ WORKED = {
     "Stability": "69 of the 105 safety neurons are found in at least 95 % of the draws; with 140 prompts of each class "
     "two sets from different prompts agree to 0.65. Read at the maximum over tokens, only 9 of the 105 are found: much "
     "hangs on where one reads.",
-    "Runs": "the masked-DPO run of README keeps 86 of the 105 safety neurons (Jaccard index 0.71); its layers moved more "
-    "on harmful prompts than on benign ones (mean CKA 0.975 and 0.987).",
+    "Runs": "a masked-DPO run with the standard settings keeps 86 of the 105 safety neurons (Jaccard index 0.71); its "
+    "layers moved more on harmful prompts than on benign ones (mean CKA 0.975 and 0.987).",
 }
 """What each part shows on the default model with the built-in prompts and its own thresholds, as measured."""
 KEY = "part"
