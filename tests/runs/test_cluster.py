@@ -81,6 +81,8 @@ def slurm(tmp_path, monkeypatch):
     monkeypatch.setenv("PATH", f"{programs}{os.pathsep}{os.environ['PATH']}")
     monkeypatch.setenv("FAKE_SLURM", str(folder))
     monkeypatch.setattr(cluster, "ASK_SECONDS", 1)
+    # On a machine under load the scripts take a while to begin.
+    monkeypatch.setattr(cluster, "ANSWER_SECONDS", 300)
     cluster._is_known.cache_clear()
     return folder
 
