@@ -16,6 +16,7 @@ from safeneuron.training.model_card import write_model_card
 from safeneuron.training.rounds import PHASES
 from safeneuron.training.start import KIND, LEFT_OUT, PAIRS_FILE, PAIRS_FROM
 
+FULL = NeuronSet("FULL", "x", (3, 40), frozenset({(0, 1), (2, 3)}), {"ES": 2.0})
 PAIRS = [
     PreferencePair(f"p{number}", "no", "yes", kind) for number, kind in enumerate(("harmful", "harmful", "benign"))
 ]
@@ -28,7 +29,7 @@ def run(home, llama):
     """A run that has saved its model and has not been evaluated."""
     parameters = {"model": "/somebody/tiny", "beta": 0.1, "learning_rate": 1e-5, "epochs": None}
     run = store.create_run("tiny, FULL frozen", KIND, parameters, PHASES).id
-    store.put_json(run, "neurons", NeuronSet("FULL", "x", (3, 40), frozenset({(0, 1), (2, 3)}), {"ES": 2.0}).to_json())
+    store.put_json(run, "neurons", FULL.to_json())
     store.put_json(run, "frozen", {"slices": 6, "max_abs_diff": 0.0, "identical": True})
     store.put_json(run, LEFT_OUT, {"duplicates": 1})
     save_pairs(store.artifacts_folder(run) / PAIRS_FILE, PAIRS)
@@ -49,8 +50,8 @@ def parent(tmp_path):
 def card_of(run, parent, monkeypatch):
     monkeypatch.setattr("safeneuron.training.model_card.weights_folder", lambda card: parent.source and _path(parent))
 
-    def write(of=parent):
-        write_model_card(run, of)
+    def write(of=parent, measured=True):
+        write_model_card(run, of, FULL, measured)
         return ModelCard.load(model_folder(run) / "README.md")
 
     return write
@@ -83,6 +84,9 @@ def test_the_measured_tables_stand_in_it(run, card_of):
     assert "### After training, static: the same sets" in text
     assert "| FULL | 2 | 75.0% [30.0%, 95.0%], n = 4 | 0.0% [0.0%, 66.0%], n = 2 | arditi |" in text
     assert "Not measured: Before training" in text and "Not evaluated yet" not in text
+    # In a further round the tables are the last one's until this one's model is evaluated.
+    text = card_of(measured=False).text
+    assert "Not evaluated yet" in text and "75.0%" not in text
 
 
 def test_the_embedded_model_is_named_with_its_license(card_of):
