@@ -124,7 +124,8 @@ def overview(strength: np.ndarray, order: Order | None, coarser: int = 1) -> Poo
     """
     layers, neurons = strength.shape
     bins = MAX_BINS if layers * neurons <= MAX_CELLS else min(MAX_BINS, OVERVIEW_CELLS // layers)
-    return pool(strength if order is None else np.take_along_axis(strength, order.neurons, axis=1), bins // coarser)
+    ordered = strength if order is None else np.take_along_axis(strength, order.neurons, axis=1)
+    return pool(ordered, bins, coarser=coarser)
 
 
 def cells_of(pooled: Pooled, shape: tuple[int, int], order: Order | None, view: View | None) -> Cells:

@@ -128,11 +128,12 @@ def neuron_map(
 
     if cells.width < pooled.width and not cells.part:
         coarse.meta = COVER
-        bins = bins_of(overview(wanted, order, coarser=2), values.shape, order)
+        bins = bins_of(overview(wanted, order, coarser=3), values.shape, order)
         binned = numbers_of(values, strength, name, means or {}, bins)
-        least = pointed_at(binned, name, [], bins, order, scale, 0)
-        exact = pointer(numbers, cells, least)
-        above = pointer(binned, bins, exact).update(meta=POINTER, opacity=0)
+        # First the few cells that answer for the whole map: there the map is looked at first.
+        least = pointed_at(numbers, name, [], cells, order, scale, 0)
+        above = pointer(binned, bins, least).update(meta=POINTER, opacity=0)
+        exact = pointer(numbers, cells, above)
         heatmaps = [exact, coarse, above]
     else:
         exact = pointer(numbers, cells)

@@ -72,9 +72,8 @@ def apply(table: ScoreTable) -> None:
 def _clicked(table: ScoreTable, click: Mapping[str, Any]) -> str:
     neuron = int(click["layer"]), int(click["neuron"])
     chosen_neuron.choose(neuron)
-    if click["shift"]:
-        return hand.pick(table, {neuron}, "add")
-    if st.session_state.get(ACTION_KEY, CHANGES) == SHOWS:
+    # With Shift, several are clicked one after the other: into the set or out of it, whatever a click else does.
+    if not click["shift"] and st.session_state.get(ACTION_KEY, CHANGES) == SHOWS:
         return f"The card of neuron {neuron[0]}:{neuron[1]} is open below the map."
     return hand.pick(table, {neuron}, "toggle")
 

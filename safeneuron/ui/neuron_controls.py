@@ -19,7 +19,7 @@ def show() -> None:
         required=True,
         persist_state="session",
         help="It puts a neuron into the set or takes it out, or only shows its card. While you hold Shift, clicks "
-        "always add, all together when you let go.",
+        "always change the set, all together when you let go.",
     )
     ways.segmented_control(
         "A box or lasso",

@@ -45,14 +45,14 @@ def test_seen_whole_the_pointer_means_the_marked_neuron_or_else_the_strongest():
     figure = drawn(values, members)
     exact, cover, bins = figure.plotly.data[:3]
     assert (cover.meta, bins.meta, bins.opacity) == (COVER, POINTER, 0)
-    assert bins.dx == 2 * cover.dx and bins.x0 - bins.dx / 2 == cover.x0 - cover.dx / 2, "wide enough to be hit"
+    assert bins.dx == 3 * cover.dx and bins.x0 - bins.dx / 2 == cover.x0 - cover.dx / 2, "wide enough to be hit"
     taken = np.asarray(bins.text).astype(int)
     assert taken[3, 80 // bins.dx] == 80, "marked, though 77 beside it is stronger"
     assert taken[15, 766 // bins.dx] == max((766, 767), key=lambda neuron: values[15, neuron])
     start = 5 * bins.dx
     assert taken[20, 5] == start + values[20, start : start + bins.dx].argmax()
     np.testing.assert_allclose(bins.z, np.take_along_axis(values, taken, axis=1), rtol=DIGITS)
-    assert "the marked one, or else the strongest of 12 neurons" in bins.hovertemplate
+    assert "the marked one, or else the strongest of 18 neurons" in bins.hovertemplate
     assert "a click takes the neuron that the pointer names" in reach(figure.cells)
     assert reach(drawn(scores((30, 200))).cells).startswith("Every neuron")
 
@@ -79,6 +79,9 @@ def test_what_does_not_fit_is_left_out_of_the_hover_the_rank_first():
     assert cells.hovertext is None and "rank" not in cells.hovertemplate
     assert cells.customdata is not None and "neuron %{x:d}" in cells.hovertemplate
     assert set(MEANS) | {"rank in layer"} <= set(figure.data.columns), "the download has all of it"
+    pointer = figure.plotly.data[2]
+    assert pointer.meta == POINTER
+    assert pointer.customdata is not None and pointer.hovertext is not None, "seen whole, the hover tells all"
 
 
 @pytest.mark.parametrize("kind", ["f4", "u2", "u1"])
