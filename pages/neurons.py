@@ -52,7 +52,7 @@ with page("Neurons") as choice:
     neuron_controls.start_again(above, above and top_expression(wanted.request, len(above)))
     survivors.show(choice, wanted)
 
-    neuron_card.show(choice, Ranking(shown.name, shown.values))
+    neuron_card.show(choice, Ranking(shown.name, shown.values), wanted)
     left, right = st.columns([3, 2], gap="medium")
     with left:
         strongest(choice.table, shown, choice.hand)

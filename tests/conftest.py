@@ -217,6 +217,4 @@ def few_prompts(monkeypatch: pytest.MonkeyPatch) -> tuple[list, tuple[str, ...]]
     benign = builtin.benign("train").prompts[:7]
     classes = PromptClasses(PromptSet("harmful", tuple(row.prompt for row in chosen)), PromptSet("benign", benign))
     monkeypatch.setattr(records, "classes_of", lambda: classes)
-    twins = PromptSet("twins", tuple(row.twin for row in chosen))
-    monkeypatch.setattr(records.builtin, "twins", lambda part: twins)
     return chosen, benign

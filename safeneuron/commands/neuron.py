@@ -5,7 +5,7 @@ from typing import Annotated, Any
 import typer
 
 from safeneuron import terminal
-from safeneuron.commands.options import Json, Model, opened
+from safeneuron.commands.options import Benign, Column, Harmful, Json, Model, opened, prompts_from
 from safeneuron.models.catalogue import DEFAULT_MODEL, model_card
 from safeneuron.models.fit import SCORING, require_fit
 from safeneuron.neurons import parse_neurons
@@ -15,6 +15,9 @@ from safeneuron.statistics import check_pooling
 def neuron(
     neuron: Annotated[str, typer.Argument(metavar="LAYER:INDEX", help="The neuron, such as 15:766.")],
     model: Model = DEFAULT_MODEL,
+    harmful: Harmful = None,
+    benign: Benign = None,
+    column: Column = None,
     pooling: Annotated[str, typer.Option(help="last, max or mean over the prompt's tokens.")] = "last",
     json: Json = False,
 ) -> None:
@@ -24,22 +27,23 @@ def neuron(
     from safeneuron.neuron_card.standing import Ranking
     from safeneuron.prompts import builtin
     from safeneuron.scores.score import identifying_scores
-    from safeneuron.scoring import score_table
+    from safeneuron.scoring import classes_of, score_table
 
     with terminal.command() as progress:
         # Names first: a wrong one should not take seconds to be refused.
         (place,) = parse_neurons([neuron])
+        own = [prompts_from(path, column) for path in (harmful, benign)]
+        classes = classes_of(*own) if any(own) else None
         check_pooling(pooling)
         card = model_card(model)
         check_neuron(place, card.shape)
         require_fit(card, SCORING)
         loaded = opened(card, progress)
-        records = read_records(loaded, pooling, progress)
-        table = score_table(loaded, pooling=pooling, progress=progress)
+        records = read_records(loaded, pooling, progress, classes)
+        table = score_table(loaded, *own, pooling, progress)
         from safeneuron.refusal.panel import Panel
 
-        harmful, benign = builtin.panel()
-        panel = Panel(loaded, harmful.prompts + benign.prompts)
+        panel = Panel(loaded, tuple(prompt for part in builtin.panel() for prompt in part.prompts))
         examined = examine(loaded, panel, place, records, progress)
         found = activity(records, place)
         standings = {name: Ranking(name, table.values(name)).standing(place) for name in identifying_scores()}
@@ -91,7 +95,7 @@ def _text(card: dict[str, Any]) -> str:
     return "\n\n".join(
         [
             "\n".join(summary),
-            terminal.table(categories, ["category", "harmful", "safe twins"]),
+            *([terminal.table(categories, ["category", "harmful", "safe twins"])] if categories else []),
             terminal.table(prompts, ["activation", "kind", "prompt"]),
             terminal.table(nearest, ["by activation", "r", "by output weight", "cosine"]),
         ]

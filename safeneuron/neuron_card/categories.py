@@ -23,6 +23,8 @@ class CategoryMeans:
 
 def category_means(records: Records, neuron: Neuron) -> tuple[CategoryMeans, ...]:
     """Return the means of every category of the built-in prompts that the records hold, in their order."""
+    if records.twins is None:
+        return ()
     rows = builtin.harmful_prompts()
     harmful = _by_category(records.harmful, neuron, {row.prompt: row.category for row in rows})
     twins = _by_category(records.twins, neuron, {row.twin: row.category for row in rows})

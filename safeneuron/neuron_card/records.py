@@ -1,5 +1,6 @@
 """Every neuron's activation on the prompts that a card shows: harmful, benign, and the harmful ones' safe twins.
 
+The built-in prompts, or those that the map is drawn from; only built-in harmful prompts have twins.
 Read from disk, one neuron or layer at a time. Making them is one pass over the prompts, once for all
 neurons of a model.
 """
@@ -14,6 +15,7 @@ from safeneuron.observations.record import ActivationRecord
 from safeneuron.observations.residual import ResidualStatistics
 from safeneuron.progress import Progress, silent
 from safeneuron.prompts import builtin
+from safeneuron.prompts.classes import PromptClasses
 from safeneuron.scores.score import ACTIVATIONS
 from safeneuron.scoring import classes_of
 from safeneuron.statistics import Pooling
@@ -31,19 +33,21 @@ class Records:
 
     Parameters
     ----------
-    harmful, benign, twins : ActivationRecord
+    harmful, benign : ActivationRecord
     harmful_stream, benign_stream : ResidualStatistics
         Mean resid_post of every layer at the last prompt token.
     fingerprint : str
         Names model, prompts and pooling.
+    twins : ActivationRecord or None
+        None where the harmful prompts have no twins.
     """
 
     harmful: ActivationRecord
     benign: ActivationRecord
-    twins: ActivationRecord
     harmful_stream: ResidualStatistics
     benign_stream: ResidualStatistics
     fingerprint: str
+    twins: ActivationRecord | None = None
 
     @property
     def shape(self) -> tuple[int, int]:
@@ -62,20 +66,30 @@ class Records:
         return self.harmful_stream.mean[layer] - self.benign_stream.mean[layer]
 
 
-def card_targets(model: str, pooling: Pooling = "last") -> dict[str, Target]:
-    """Return what is observed for the cards of a model, by kind of prompt: harmful, benign and twin."""
-    classes = classes_of()
-    prompts = {
-        "harmful": classes.harmful.prompts,
-        "benign": classes.benign.prompts,
-        "twin": tuple(dict.fromkeys(builtin.twins("train").prompts)),
-    }
+def card_targets(model: str, pooling: Pooling = "last", classes: PromptClasses | None = None) -> dict[str, Target]:
+    """Return what is observed for the cards of a model, by kind of prompt: harmful, benign and, if there are any, twin.
+
+    Parameters
+    ----------
+    model : str
+        Fingerprint of the model.
+    pooling : {"last", "max", "mean"}
+    classes : PromptClasses, optional
+        The built-in prompts if left out, here as below.
+    """
+    classes = classes or classes_of()
+    asked = set(classes.harmful.prompts)
+    twins = tuple(dict.fromkeys(row.twin for row in builtin.harmful_prompts() if row.prompt in asked))
+    prompts = {"harmful": classes.harmful.prompts, "benign": classes.benign.prompts}
+    # One alone has no spread, and cannot be observed.
+    prompts |= {"twin": twins} if len(twins) > 1 else {}
     return {kind: Target(model, chosen, pooling) for kind, chosen in prompts.items()}
 
 
-def prompts_to_read(model: str, pooling: Pooling = "last") -> int:
+def prompts_to_read(model: str, pooling: Pooling = "last", classes: PromptClasses | None = None) -> int:
     """Return how many prompts still have to be read before :func:`kept_records` finds everything."""
-    return sum(len(target.prompts) for kind, target in card_targets(model, pooling).items() if _missing(kind, target))
+    targets = card_targets(model, pooling, classes)
+    return sum(len(target.prompts) for kind, target in targets.items() if _missing(kind, target))
 
 
 def bytes_to_keep(prompts: int, shape: tuple[int, int]) -> int:
@@ -83,19 +97,25 @@ def bytes_to_keep(prompts: int, shape: tuple[int, int]) -> int:
     return prompts * shape[0] * shape[1] * np.dtype(np.float32).itemsize
 
 
-def kept_records(model: str, pooling: Pooling = "last") -> Records | None:
+def kept_records(model: str, pooling: Pooling = "last", classes: PromptClasses | None = None) -> Records | None:
     """Return the records of the model with this fingerprint if all were made before; needs no model in memory."""
-    targets, known = card_targets(model, pooling), observations()
+    targets, known = card_targets(model, pooling, classes), observations()
     if any(_missing(kind, target) for kind, target in targets.items()):
         return None
     return Records(
-        *(known[RECORD].kept(target) for target in targets.values()),
+        *(known[RECORD].kept(targets[kind]) for kind in ("harmful", "benign")),
         *(known[RESIDUAL].kept(targets[kind]) for kind in ("harmful", "benign")),
         fingerprint("records", model, [sorted(target.prompts) for target in targets.values()], pooling),
+        known[RECORD].kept(targets["twin"]) if "twin" in targets else None,
     )
 
 
-def read_records(loaded: "LoadedModel", pooling: Pooling = "last", progress: Progress = silent) -> Records:
+def read_records(
+    loaded: "LoadedModel",
+    pooling: Pooling = "last",
+    progress: Progress = silent,
+    classes: PromptClasses | None = None,
+) -> Records:
     """Return the records of a model; what is missing is made by a pass over those prompts, which can be gone on with.
 
     Raises
@@ -105,12 +125,12 @@ def read_records(loaded: "LoadedModel", pooling: Pooling = "last", progress: Pro
     """
     from safeneuron.observing import observe
 
-    for kind, target in card_targets(loaded.fingerprint, pooling).items():
+    for kind, target in card_targets(loaded.fingerprint, pooling, classes).items():
         step = f"Reading activations on {'safe twins' if kind == 'twin' else f'{kind} prompts'}"
         # In the same pass what the paper's scores are made of, if a model comes here that was never scored.
         names = _needed(kind) if kind == "twin" else (*_needed(kind), ACTIVATIONS)
         observe(loaded, target, names, progress, step)
-    return kept_records(loaded.fingerprint, pooling)
+    return kept_records(loaded.fingerprint, pooling, classes)
 
 
 def _needed(kind: str) -> tuple[str, ...]:

@@ -11,15 +11,17 @@ from safeneuron.neuron_card.records import Records, bytes_to_keep, kept_records,
 from safeneuron.neuron_card.standing import Ranking, Standing
 from safeneuron.neurons import Neuron, NeuronSet, parse_neurons
 from safeneuron.prompts.choices import BUILT_IN
+from safeneuron.prompts.classes import PromptClasses
 from safeneuron.scores.score import ScoreTable, identifying_scores
 from safeneuron.sizes import size_words
-from safeneuron.statistics import POOLINGS, Pooling
+from safeneuron.statistics import POOLINGS
 from safeneuron.ui import chosen_neuron, fitting, hand, neuron_card_parts, opening, resources, words
 from safeneuron.ui.choice import Choice
+from safeneuron.ui.result_menu import Wanted
 from safeneuron.ui.work import asked, begun, long_work
 
 
-def show(choice: Choice, ranking: Ranking) -> None:
+def show(choice: Choice, ranking: Ranking, wanted: Wanted) -> None:
     """Draw the card of the neuron in the address, or how to open one.
 
     Parameters
@@ -28,6 +30,8 @@ def show(choice: Choice, ranking: Ranking) -> None:
         Of a model that was scored.
     ranking : Ranking
         By the score that is shown.
+    wanted : Wanted
+        What the map shows; the card is of the same prompts.
     """
     with st.container(key=chosen_neuron.CARD_AREA):
         st.subheader("Neuron card", anchor=False, help=words.CARD)
@@ -54,7 +58,7 @@ def show(choice: Choice, ranking: Ranking) -> None:
             return
         where = ranking.standing(neuron)
         _buttons(place, neuron, where, ranking.name, choice.hand)
-        _card(choice, neuron, where, ranking)
+        _card(choice, neuron, where, ranking, wanted)
         chosen_neuron.bring_into_view()
 
 
@@ -94,9 +98,11 @@ def _close(place: st.delta_generator.DeltaGenerator) -> None:
     place.button("Close", key="card_close", icon=":material/close:", on_click=_open, args=(None,))
 
 
-def _card(choice: Choice, neuron: Neuron, where: Standing, ranking: Ranking) -> None:
-    card, pooling = choice.card, st.session_state["pooling"]
-    records = kept_records(card.fingerprint, pooling)
+def _card(choice: Choice, neuron: Neuron, where: Standing, ranking: Ranking, wanted: Wanted) -> None:
+    card, pooling = choice.card, wanted.request.pooling
+    own = wanted.prompts != BUILT_IN
+    classes = wanted.request.classes if own else None
+    records = kept_records(card.fingerprint, pooling, classes)
     examined = kept_examination(card.fingerprint, neuron, records)
     activity = neuron_card_parts.activity_of(records, neuron) if records else None
     _numbers(choice.table, neuron, where, ranking.name, records, examined)
@@ -110,15 +116,14 @@ def _card(choice: Choice, neuron: Neuron, where: Standing, ranking: Ranking) -> 
     if activity:
         neuron_card_parts.prompts(activity.extremes, examined.tokens)
     with offers:
-        if st.session_state["prompts"] != BUILT_IN:
+        if own or pooling != POOLINGS[0]:
             st.caption(
-                ":material/info: The card is of the built-in prompts, since it needs their categories and twins."
+                f":material/info: Figures, prompts and neighbours are of {wanted.prompts}, read at {pooling}; ES, SAS "
+                f"and means above are of the {BUILT_IN}, read at {POOLINGS[0]}."
             )
-        if pooling != POOLINGS[0]:
-            st.caption(f":material/info: Its figures are read at {pooling}; ES, SAS and means above at {POOLINGS[0]}.")
         _alone(neuron)
         if records is None:
-            _offer_reading(card, pooling)
+            _offer_reading(card, wanted, classes)
         if not examined.complete(records):
             _offer_examination(card, neuron, records)
 
@@ -170,11 +175,12 @@ def _alone(neuron: Neuron) -> None:
         st.switch_page("pages/ablation.py")
 
 
-def _offer_reading(card: ModelCard, pooling: Pooling) -> None:
-    count = prompts_to_read(card.fingerprint, pooling)
+def _offer_reading(card: ModelCard, wanted: Wanted, classes: PromptClasses | None) -> None:
+    pooling = wanted.request.pooling
+    count = prompts_to_read(card.fingerprint, pooling, classes)
     time = pace.of_reading(count, card, resources.shelf().holds(card))
     if not asked(
-        f"read {card.fingerprint} {pooling}",
+        f"read {card.fingerprint} {pooling} {wanted.prompts}",
         f"Read every neuron's activations on {count:,} prompts, once for all cards ({time})",
         "card_read",
         icon=":material/query_stats:",
@@ -189,7 +195,7 @@ def _offer_reading(card: ModelCard, pooling: Pooling) -> None:
 
     begun()
     with pace.measured("reading", count, card), long_work("Reading the activations", "card_read") as progress:
-        read_records(loaded, pooling, progress)
+        read_records(loaded, pooling, progress, classes)
     st.rerun()
 
 

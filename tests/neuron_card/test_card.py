@@ -10,11 +10,14 @@ from safeneuron.ablation.hooks import ablate
 from safeneuron.models.chat import encode, prompt_ids
 from safeneuron.models.layout import decoder_layers, mlp_blocks
 from safeneuron.models.output_weights import output_weights
-from safeneuron.neuron_card.card import card_json, examine
+from safeneuron.neuron_card.card import activity, card_json, examine
+from safeneuron.neuron_card.records import kept_records, prompts_to_read, read_records
 from safeneuron.neuron_card.standing import Ranking
 from safeneuron.neuron_card.tokens import TokenActivations, common_start, extreme_tokens
 from safeneuron.neurons import NeuronSet
 from safeneuron.prompts import builtin
+from safeneuron.prompts.classes import PromptClasses
+from safeneuron.prompts.promptset import PromptSet
 from safeneuron.refusal.log_odds import refusal_scores
 from safeneuron.refusal.panel import Panel
 from safeneuron.scoring import kept_score_table
@@ -160,3 +163,21 @@ def test_the_neuron_with_the_highest_sas_carries_refusals(default_model, home):
     examined = examine(default_model, panel, neuron, None)
     assert examined.effect.harmful.high < 0 and abs(examined.effect.benign.value) < 0.5
     assert examined.effect.perplexity_ratio == pytest.approx(1.0, abs=0.01)
+
+
+def test_a_card_can_be_of_other_prompts(make_tiny, home, few_prompts):
+    """Twins and categories are those of the built-in prompts among them; texts of one's own have none."""
+    rows, benign = few_prompts
+    loaded = make_tiny("llama")
+    fraud = tuple(row.prompt for row in rows if row.category == "fraud")
+    some = PromptClasses(PromptSet("fraud", fraud), PromptSet("benign", benign))
+    own = PromptClasses(PromptSet("own", ("a b c", "d e f", "g")), PromptSet("benign", benign))
+    assert [prompts_to_read(loaded.fingerprint, "last", classes) for classes in (some, own)] == [13, 10]
+    records = [read_records(loaded, classes=classes) for classes in (some, own)]
+    assert prompts_to_read(loaded.fingerprint, "last", some) == prompts_to_read(loaded.fingerprint, "last", own) == 0
+    assert kept_records(loaded.fingerprint) is None and len({found.fingerprint for found in records}) == 2
+    found = [activity(each, NEURON) for each in records]
+    assert [[one.category for one in each.categories] for each in found] == [["fraud"], []]
+    for prompts, each in ((fraud, found[0]), (own.harmful.prompts, found[1])):
+        activations, _ = directly(loaded, prompts)
+        np.testing.assert_allclose(each.distributions.harmful, activations[:, *NEURON], rtol=1e-4, atol=1e-5)
