@@ -2,33 +2,49 @@
 
 Both models read the same texts, so that their activations can be compared token by token. The first
 model's activations of one batch are all that is held; the second's are compared as they are computed.
+Answers are kept, as everywhere, and so is the sum over those that were compared until a stop.
 """
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from pathlib import Path
 
 import numpy as np
 import torch
 
+from safeneuron.adding_up import added_up
 from safeneuron.errors import UserError
-from safeneuron.generation import generate
-from safeneuron.models.batches import in_batches
 from safeneuron.models.chat import pad, prompt_ids
 from safeneuron.models.layout import mlp_blocks
 from safeneuron.models.loaded import LoadedModel
 from safeneuron.progress import Progress, silent
+from safeneuron.prompts.answers import KeptAnswers
 
 BATCH = 4
 """Texts at a time: 4 of 300 tokens are 2.2 GB of activations in a model of 458,752 neurons."""
 
 
 def answer_changes(
-    model: LoadedModel, other: LoadedModel, prompts: Sequence[str], max_new_tokens: int, progress: Progress = silent
+    model: LoadedModel,
+    other: LoadedModel,
+    prompts: Sequence[str],
+    max_new_tokens: int,
+    progress: Progress = silent,
+    kept: Path | None = None,
 ) -> np.ndarray:
     """Return the root mean square change of every neuron, ``[n_layers, d_mlp]``, in units of activation.
 
     Over the positions that predict the tokens of the first model's greedy answers, the end of the turn
     included where it comes: from the prompt's last token to the last but one of the text.
+
+    Parameters
+    ----------
+    model, other : LoadedModel
+    prompts : sequence of str
+    max_new_tokens : int
+    progress : Progress
+    kept : Path, optional
+        Where a sum that was stopped lies; see :func:`~safeneuron.adding_up.added_up`.
 
     Raises
     ------
@@ -36,26 +52,22 @@ def answer_changes(
         When the models' shapes or vocabularies differ.
     """
     _check_comparable(model, other)
-    answers = generate(model, prompts, max_new_tokens, progress=progress)
+    answers = KeptAnswers(model.fingerprint, None, max_new_tokens).answers(model, prompts, progress)
     asked = [prompt_ids(model, prompt) for prompt in prompts]
+    written = [answer.tokens(model) for answer in answers]
     # The end of the turn itself is read by nobody; its prediction is made at the token before.
-    counts = [len(answer.token_ids) + answer.finished for answer in answers]
+    counts = [len(tokens) + answer.finished for tokens, answer in zip(written, answers, strict=True)]
     rows = [
-        (ids + list(answer.token_ids))[: len(ids) + count - 1]
-        for ids, answer, count in zip(asked, answers, counts, strict=True)
+        (ids + list(tokens))[: len(ids) + count - 1] for ids, tokens, count in zip(asked, written, counts, strict=True)
     ]
-    squares = np.zeros(model.shape)
-    done = 0
 
     def work(batch: list[int]) -> np.ndarray:
         texts = [rows[row] for row in batch]
         spans = [(len(asked[row]) - 1, len(rows[row])) for row in batch]
         return _squared_changes(model, other, texts, spans)
 
-    for batch, found in in_batches([len(row) for row in rows], BATCH, work, progress):
-        squares += found
-        done += len(batch)
-        progress("Comparing both models on the answers", done / len(rows))
+    step = "Comparing both models on the answers"
+    squares = added_up([len(row) for row in rows], BATCH, work, progress, step, kept)
     return np.sqrt(squares / sum(counts))
 
 

@@ -18,6 +18,7 @@ from safeneuron.models.device import placement
 from safeneuron.models.parameters import architecture_of
 from safeneuron.models.parity_report import kept_parity
 from safeneuron.progress import Progress
+from safeneuron.prompts.answers import MAX_NEW_TOKENS
 from safeneuron.scores.result import ScoreRequest
 from safeneuron.training.cost import RunWork
 from safeneuron.workspace import workspace, write_json
@@ -139,7 +140,7 @@ def of_scores(requests: Sequence[ScoreRequest], card: ModelCard, is_open: bool =
     """Say how long computing several scores takes: at most, since those on the same prompts share their passes."""
     items = {
         "scoring": sum(request.score.passes * _prompts_left(request) for request in requests) / BUILT_IN_PROMPTS,
-        "bulk answer": max(request.answers_missing() for request in requests),
+        "bulk answer": max(map(_answers_left, requests)),
     }
     return f"at most {_words(items, card, is_open)}"
 
@@ -156,11 +157,16 @@ def _items(request: ScoreRequest, card: ModelCard) -> dict[str, float]:
     if card.fingerprint in _known().get(kind, {}):
         return {kind: _prompts_left(request)}
     passes = request.score.passes * _prompts_left(request) / BUILT_IN_PROMPTS
-    return {"scoring": passes, "bulk answer": request.answers_missing()}
+    return {"scoring": passes, "bulk answer": _answers_left(request)}
 
 
 def _prompts_left(request: ScoreRequest) -> int:
     return max(request.n_prompts - request.prompts_read(), 1)
+
+
+def _answers_left(request: ScoreRequest) -> float:
+    """Return how many answers it still needs, in answers of the usual length."""
+    return request.answers_missing() * request.needed_answers.max_new_tokens / MAX_NEW_TOKENS
 
 
 def _score_kind(request: ScoreRequest) -> str:

@@ -9,7 +9,7 @@ from safeneuron.neuron_card.keeping import keep_part, kept_part
 from safeneuron.neurons import Neuron, NeuronSet
 from safeneuron.progress import Progress, silent
 from safeneuron.prompts import builtin
-from safeneuron.prompts.answers import KeptAnswer, KeptAnswers
+from safeneuron.prompts.answers import KeptAnswers
 
 if TYPE_CHECKING:
     from safeneuron.generation import Answer
@@ -76,20 +76,11 @@ def effect(loaded: "LoadedModel", panel: "Panel", neuron: Neuron, progress: Prog
 
 
 def _answers(loaded: "LoadedModel", prompts: Sequence[str], progress: Progress) -> "list[Answer]":
-    """Return the model's own answers, those kept from the Ablation page where there are any.
-
-    Where an earlier version kept a text without its tokens, it is read into tokens again, which may be others than
-    were generated where a text can be spelled in several ways; both perplexities are of the same tokens.
-    """
+    """Return the model's own answers, those kept from the Ablation page where there are any."""
     from safeneuron.generation import Answer
 
-    def tokens_of(kept: KeptAnswer) -> tuple[int, ...]:
-        if kept.token_ids is not None:
-            return kept.token_ids
-        return tuple(loaded.tokenizer(kept.text, add_special_tokens=False)["input_ids"])
-
     return [
-        Answer(kept.prompt, kept.text, tokens_of(kept), kept.finished)
+        Answer(kept.prompt, kept.text, kept.tokens(loaded), kept.finished)
         for kept in KeptAnswers(loaded.fingerprint, None).answers(loaded, prompts, progress)
     ]
 

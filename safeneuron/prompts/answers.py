@@ -43,6 +43,16 @@ class KeptAnswer:
     token_ids: tuple[int, ...] | None = None
     token_ends: tuple[int, ...] | None = None
 
+    def tokens(self, loaded: "LoadedModel") -> tuple[int, ...]:
+        """Return the tokens that the model wrote.
+
+        Where an earlier version kept a text without its tokens, it is read into tokens again, which may be others
+        than were generated where a text can be spelled in several ways.
+        """
+        if self.token_ids is not None:
+            return self.token_ids
+        return tuple(loaded.tokenizer(self.text, add_special_tokens=False)["input_ids"])
+
 
 class KeptAnswers:
     """One model's answers under one ablation: those of earlier runs from disk, the others made when asked for.
@@ -144,6 +154,26 @@ class KeptAnswers:
             # In one write, so that the lines of two sessions do not end up inside each other.
             with self._path.open("ab", buffering=0) as stream:
                 stream.write(lines.encode())
+
+
+@dataclass(frozen=True)
+class NeededAnswers:
+    """Answers of a model, as it is, that some work begins with.
+
+    Parameters
+    ----------
+    prompts : tuple of str
+    max_new_tokens : int
+        Where each is cut.
+    """
+
+    prompts: tuple[str, ...] = ()
+    max_new_tokens: int = MAX_NEW_TOKENS
+
+    def missing(self, model: str) -> int:
+        """Return how many of them the model with this fingerprint has still to give; needs no model."""
+        kept = KeptAnswers(model, None, self.max_new_tokens)
+        return sum(kept.get(prompt) is None for prompt in self.prompts)
 
 
 def was_answered(prompt: str, text: str) -> bool:

@@ -17,11 +17,16 @@ pooling are not used. A neuron that is the same in both models, constant or not,
 
 from collections.abc import Mapping
 from random import Random
+from typing import TYPE_CHECKING
 
 import numpy as np
 
+from safeneuron.prompts.answers import NeededAnswers
 from safeneuron.scores.option import Option, Value
 from safeneuron.scores.score import Evidence, Score
+
+if TYPE_CHECKING:
+    from safeneuron.prompts.classes import PromptClasses
 
 PROMPTS = Option(
     name="prompts",
@@ -48,7 +53,18 @@ def _compute(evidence: Evidence, options: Mapping[str, Value]) -> np.ndarray:
     from safeneuron.answer_changes import answer_changes
 
     prompts = drawn(evidence.classes.harmful.prompts, options["prompts"])
-    return answer_changes(evidence.model(), evidence.other(), prompts, options["new_tokens"], evidence.progress)
+    return answer_changes(
+        evidence.model(),
+        evidence.other(),
+        prompts,
+        options["new_tokens"],
+        evidence.progress,
+        evidence.unfinished("changes"),
+    )
+
+
+def _needed_answers(classes: "PromptClasses", options: Mapping[str, Value]) -> NeededAnswers:
+    return NeededAnswers(tuple(drawn(classes.harmful.prompts, options["prompts"])), options["new_tokens"])
 
 
 SCORE = Score(
@@ -65,6 +81,7 @@ SCORE = Score(
     needs_model=True,
     needs_other=True,
     harmful_only=True,
+    needed_answers=_needed_answers,
     pools=False,
     passes=6.4,
     highest_threshold=2.0,

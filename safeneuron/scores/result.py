@@ -16,6 +16,7 @@ from safeneuron.errors import UserError
 from safeneuron.neurons import NeuronSet, from_mask
 from safeneuron.observations.observation import Target, observations
 from safeneuron.observations.unfinished import rows_read
+from safeneuron.prompts.answers import NeededAnswers
 from safeneuron.prompts.classes import PromptClasses
 from safeneuron.scores.option import Value, settled
 from safeneuron.scores.score import Evidence, Score, check_thresholds, scores
@@ -151,9 +152,14 @@ class ScoreRequest:
         observed = sum(rows_read(target, self.score.observes) for target in self.targets)
         return observed + sum(len(load_file(path)["rows"]) for path in self.unfinished.glob("*.safetensors"))
 
+    @cached_property
+    def needed_answers(self) -> NeededAnswers:
+        """The model's own answers that the score begins with."""
+        return self.score.needed_answers(self.classes, self.options)
+
     def answers_missing(self) -> int:
         """Return how many answers of the model it needs that were not generated before."""
-        return self.score.answers_missing(self.model, self.classes, self.options)
+        return self.needed_answers.missing(self.model)
 
     def missing(self) -> list[str]:
         """Return the names of the observations that still have to be made of either class."""

@@ -11,6 +11,7 @@ import numpy as np
 from safeneuron.errors import UserError
 from safeneuron.neurons import Neuron, NeuronSet, from_mask
 from safeneuron.progress import Progress, silent
+from safeneuron.prompts.answers import NeededAnswers
 from safeneuron.registry import discover
 from safeneuron.scores.option import Option, Value
 from safeneuron.statistics import ActivationStatistics
@@ -84,9 +85,9 @@ class Score:
         Where the threshold's slider ends.
     lowest_colour : float, optional
         Where the colours of the map begin, if not at 0: a rank in per cent is high for most bins of neighbours.
-    answers_missing : callable
-        ``answers_missing(model, classes, options)`` -> how many answers of the model with this fingerprint it needs
-        that are not kept yet; they come on top of ``passes``.
+    needed_answers : callable
+        ``needed_answers(classes, options)`` -> the model's own answers that it begins with; those that are not kept
+        yet come on top of ``passes``.
     passes : float
         What it costs, in bare forward passes over its prompts: measured on the default model (README has the table).
     revision : int
@@ -110,7 +111,9 @@ class Score:
     harmful_only: bool = False
     highest_threshold: float = 10.0
     lowest_colour: float | None = None
-    answers_missing: "Callable[[str, PromptClasses, Mapping[str, Value]], int]" = lambda model, classes, options: 0
+    needed_answers: "Callable[[PromptClasses, Mapping[str, Value]], NeededAnswers]" = lambda classes, options: (
+        NeededAnswers()
+    )
     passes: float = 1.0
     revision: int = 1
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from safeneuron.prompts.answers import KeptAnswers
+from safeneuron.prompts.answers import NeededAnswers
 from safeneuron.prompts.classes import calibration_order
 from safeneuron.scores.option import Option, Value
 from safeneuron.scores.score import Evidence
@@ -57,10 +57,9 @@ def safety_without_utility(
     return set_difference(safety, utility, options["utility_share"])
 
 
-def answers_missing(model: str, classes: "PromptClasses", options: Mapping[str, Value]) -> int:
-    """Return how many benign prompts the model with this fingerprint has still to answer; needs no model."""
-    kept = KeptAnswers(model, None)
-    return sum(kept.get(prompt) is None for prompt in calibration_order(classes.benign.prompts)[: options["prompts"]])
+def needed_answers(classes: "PromptClasses", options: Mapping[str, Value]) -> NeededAnswers:
+    """Return the benign prompts that the model answers first; where it refuses some, more take their place."""
+    return NeededAnswers(tuple(calibration_order(classes.benign.prompts)[: options["prompts"]]))
 
 
 def set_difference(safety: np.ndarray, utility: np.ndarray, utility_share: float) -> np.ndarray:

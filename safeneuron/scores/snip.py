@@ -16,7 +16,7 @@ import numpy as np
 
 from safeneuron.scores.option import Value
 from safeneuron.scores.score import Evidence, Score
-from safeneuron.scores.set_difference import OPTIONS, answers_missing, safety_without_utility
+from safeneuron.scores.set_difference import OPTIONS, needed_answers, safety_without_utility
 
 
 def _compute(evidence: Evidence, options: Mapping[str, Value]) -> np.ndarray:
@@ -39,7 +39,7 @@ SCORE = Score(
     pools=False,
     passes=6.6,
     needs_model=True,
-    answers_missing=answers_missing,
+    needed_answers=needed_answers,
     highest_threshold=100.0,
     lowest_colour=95.0,
 )

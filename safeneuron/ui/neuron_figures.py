@@ -57,8 +57,8 @@ def show(choice: Choice, wanted: Wanted, shown: Shown, second: Shown | None) -> 
             # In the order of the first map, so that a neuron stands at the same place of both.
             figure.show(_map(choice, wanted, second, order, map_view.kept(shown.values.shape, name)), key="second_map")
     st.caption(
-        f"A click puts a neuron into the set or takes it out; hold Shift for several at once. {reach(drawn.cells)} Draw a "
-        "rectangle to see a part larger; a double click shows the whole map again. Box and lasso are in its tool bar."
+        f"A click puts a neuron into the set or takes it out; hold Shift for several. {reach(drawn.cells)} Draw "
+        "a rectangle to see a part larger; a double click shows the whole map again. Box and lasso are in its tool bar."
         + ("" if second is None else " Clicks are heard on the first map only.")
     )
 

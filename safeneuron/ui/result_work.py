@@ -39,12 +39,13 @@ def result_of(wanted: Wanted, key: str, needed: bool = True) -> ScoreResult | No
         )
     unanswered = wanted.request.answers_missing()
     if unanswered:
+        needed = len(wanted.request.needed_answers.prompts)
         st.caption(
-            f":material/forum: First the model answers {unanswered:,} {'prompts' if unanswered > 1 else 'prompt'}; "
-            "every complete answer is kept, also after a stop."
+            f":material/forum: First the model answers {needed:,} prompts; {needed - unanswered:,} of these answers "
+            "are kept already. A stop keeps those that are complete, not those in the making."
         )
     if wanted.score.needs_other:
-        st.caption("Both models stay in memory meanwhile. If it is stopped, it begins anew.")
+        st.caption("Both models stay in memory meanwhile.")
     if needed:
         fitting.require(wanted.card, SCORING)
     else:
@@ -108,8 +109,8 @@ def _compute(waiting: Sequence[Wanted], key: str) -> None:
     with ExitStack() as stack:
         if len(waiting) == 1:
             stack.enter_context(pace.measured_score(first.request, first.card))
-        label, resumes = f"Computing {_names(waiting)} of {first.card.title}", not first.score.needs_other
-        progress = stack.enter_context(work.long_work(label, key, resumes))
+        label = f"Computing {_names(waiting)} of {first.card.title}"
+        progress = stack.enter_context(work.long_work(label, key))
         stack.enter_context(resources.alone(f"scores {_fingerprints(waiting)}", progress))
         compute_scores(
             [wanted.request for wanted in waiting],

@@ -164,6 +164,8 @@ def _want(work: str) -> None:
 def _note_stop(label: str, resumes: bool) -> None:
     begun()
     ended = st.session_state[_LATEST].ended.wait(STOP_SECONDS)
-    kept = "What was done is kept; the next start goes on from there." if resumes else "It begins anew the next time."
+    kept = "It begins anew the next time."
+    if resumes:
+        kept = "What was complete is kept; the next start goes on from there."
     first = f"Stopped: {label}." if ended else f"Stopping: {label}. It ends with the batch at hand."
     st.toast(f"{first} {kept}", icon=":material/stop_circle:")

@@ -181,3 +181,4 @@ def test_a_card_can_be_of_other_prompts(make_tiny, home, few_prompts):
     for prompts, each in ((fraud, found[0]), (own.harmful.prompts, found[1])):
         activations, _ = directly(loaded, prompts)
         np.testing.assert_allclose(each.distributions.harmful, activations[:, *NEURON], rtol=1e-4, atol=1e-5)
+    assert found[0].distributions.low is None and found[1].distributions.low is None, "so few tell no interval"

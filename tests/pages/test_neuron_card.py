@@ -106,6 +106,18 @@ def test_the_card_is_read_where_the_map_is(short_prompts, visit, few_prompts):
     assert any("Its figures are read at mean" in found.value for found in at.caption)
 
 
+def test_the_card_is_of_the_prompts_that_the_map_shows(short_prompts, visit):
+    at = visit(neuron="1:30", prompts="category: fraud")
+    at.button(key="compute").click().run()
+    at.button(key="card_read").click().run()
+    assert not at.exception and "card_read" not in keys(at)
+    assert any("are of category: fraud, read at last; ES, SAS and means" in found.value for found in at.caption)
+    chart = next(found for found in at.get("plotly_chart") if found.proto.id.endswith("card_categories"))
+    assert "fraud" in chart.proto.spec and "cybercrime" not in chart.proto.spec
+    at.selectbox(key="prompts").set_value("built-in prompts").run()
+    assert "card_read" in keys(at), "these are other prompts"
+
+
 def test_nothing_in_a_token_is_markup():
     row = TokenActivations("x", ("<b>", "a\n", "&"), (True, False, False), (1.0, -1.0, 0.0))
     html = token_strip.prompt_html(PromptActivation("x", "harmful", 1.0), row, 1.0)

@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from safeneuron.answer_changes import answer_changes
-from safeneuron.errors import UserError
+from safeneuron.errors import Cancelled, UserError
 from safeneuron.generation import generate
 from safeneuron.models.chat import prompt_ids
 from safeneuron.models.layout import mlp_blocks
@@ -17,6 +17,8 @@ from safeneuron.scores.result import ScoreRequest
 from safeneuron.scoring import classes_of, compute_scores
 
 FAMILIES = ("llama", "gpt2", "phi3", "opt")
+
+pytestmark = pytest.mark.usefixtures("home")
 
 
 @pytest.fixture(params=FAMILIES)
@@ -157,3 +159,30 @@ def test_it_is_a_score_of_two_models(make_tiny, prompts, home):
         assert replace(request, **different).kept() is None
     fewer = classes_of(PromptSet("harmful", prompts[:3]), classes.benign)
     assert replace(request, classes=fewer).kept() is None
+
+
+@pytest.mark.parametrize("step", ["Generating answers", "Comparing both models on the answers"])
+def test_a_stopped_one_goes_on_with_its_answers_and_its_sum(make_tiny, prompts, monkeypatch, step):
+    model, other = make_tiny("llama"), make_tiny("llama", seed=1)
+    classes = classes_of(PromptSet("harmful", prompts), PromptSet("benign", ("a", "b")))
+    options = {"prompts": 6, "new_tokens": 5}
+    request = ScoreRequest("Change", model.fingerprint, classes, options=options, other=other.fingerprint)
+    assert request.answers_missing() == 6
+    monkeypatch.setenv("SAFENEURON_BATCH", "4")
+
+    def stop(name, fraction):
+        if name == step and fraction > 0.6:
+            raise Cancelled
+
+    with pytest.raises(Cancelled):
+        compute_scores([request], lambda: model, lambda: other, stop)
+    assert request.kept() is None
+    while_answering = step.startswith("Generating")
+    assert 0 < request.answers_missing() < 6 if while_answering else request.answers_missing() == 0
+    assert request.prompts_read() == (0 if while_answering else 4)
+
+    steps = []
+    found = compute_scores([request], lambda: model, lambda: other, lambda name, fraction: steps.append(name))
+    assert steps.count("Comparing both models on the answers") == (2 if while_answering else 1)
+    whole = answer_changes(model, other, drawn(prompts, 6), 5)
+    np.testing.assert_allclose(found[0].values, whole, rtol=1e-6, atol=1e-9)
