@@ -10,6 +10,7 @@ from safeneuron.commands.evaluation import evaluate
 from safeneuron.commands.iterative_pruning import iterative_pruning
 from safeneuron.commands.judges import judges_app
 from safeneuron.commands.look import look
+from safeneuron.commands.measuring import runs_measure
 from safeneuron.commands.methods import methods
 from safeneuron.commands.models import align, models_app
 from safeneuron.commands.neuron import neuron
@@ -29,6 +30,7 @@ app = typer.Typer(
 )
 models_app.command("chat")(models_chat)
 runs_app.command("picture")(runs_picture)
+runs_app.command("measure")(runs_measure)
 app.add_typer(models_app, name="models")
 for command in (
     align,

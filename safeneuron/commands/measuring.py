@@ -13,7 +13,7 @@ from safeneuron.refusal.rates import APART
 COLUMNS = ["model", "measured", "neurons", "n", "value", "interval", *APART, "judge"]
 
 
-def measure(
+def runs_measure(
     runs: Annotated[list[str], typer.Argument(help="Ids of finished runs of one model, or their first digits.")],
     harmful: Annotated[
         list[Path] | None,

@@ -9,7 +9,7 @@ are to it. Greedy answers of 64 new tokens, last-token pooling, the model's own 
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from safeneuron.errors import UserError
@@ -25,6 +25,7 @@ from safeneuron.refusal.judging import judged_rate
 from safeneuron.refusal.rates import Rate
 from safeneuron.runs import store
 from safeneuron.runs.info import RunInfo
+from safeneuron.scores.presets import thresholds_of
 from safeneuron.scoring import score_table
 
 if TYPE_CHECKING:
@@ -118,7 +119,9 @@ def measure_runs(
             f"The runs were trained from different models ({', '.join(parents)}); measure those of one model together."
         )
     parent = open_model(next(iter(parents)), progress)
-    full = score_table(parent, progress=progress).select()["FULL"]
+    # One threshold for all: each family has its own, and a run's model is of its parent's.
+    settings = replace(settings, thresholds=settings.thresholds or thresholds_of(parent.card))
+    full = score_table(parent, progress=progress).select(settings.thresholds)["FULL"]
     answers = KeptAnswers(parent.fingerprint, None, settings.max_new_tokens).answers(
         parent, prompts.benign.prompts, progress
     )
