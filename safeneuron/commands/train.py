@@ -154,6 +154,9 @@ def train(
     ] = None,
     tau_es: TauES = None,
     tau_sas: TauSAS = None,
+    threads: Annotated[
+        int | None, typer.Option("--threads", min=1, help="The run's share of the cores; half of them by default.")
+    ] = None,
     seed: Annotated[int | None, typer.Option("--seed", min=0, help="Orders the pairs.")] = None,
     processes: Annotated[
         int | None, typer.Option("--processes", min=1, help="That train together; 1, or one for each of --gpus.")
@@ -229,6 +232,6 @@ FIELDS = (
     "harmful_pairs twin_pairs benign_pairs answer_tokens safety_share pairs_limit max_steps epochs batch_size "
     "gradient_accumulation_steps learning_rate beta weight_decay warmup max_grad_norm max_length compared_tokens "
     "forward_zeroing zeroing_share chosen_weight freeze_down_column bf16 gradient_checkpointing lora_rank lora_alpha "
-    "lora_modules report_to save_steps evaluation_limit rounds stop_when_flat evaluate_every seed"
+    "lora_modules report_to save_steps evaluation_limit rounds stop_when_flat evaluate_every seed threads"
 ).split()
 """The options that change one field of the settings each."""

@@ -33,6 +33,7 @@ from safeneuron.runs.cluster import Launch
 from safeneuron.runs.worker import part
 from safeneuron.scoring import score_table
 from safeneuron.training.checkpoints import REFERENCE_FILE, checkpoints, checkpoints_folder, round_folder
+from safeneuron.training.cost import pairs_in_usual_ones
 from safeneuron.training.distributed import train_distributed
 from safeneuron.training.masked_dpo import train_masked_dpo
 from safeneuron.training.model_card import write_model_card
@@ -190,11 +191,12 @@ def _pairs(progress: Progress, loaded: LoadedModel, plan: RoundPlan) -> tuple[Pr
 
 def _timing(progress: Progress, pairs: int, settings: TrainingSettings, card: ModelCard) -> Progress:
     """Return a progress that keeps the pace of the two long steps of training."""
-    progress = pace.timing(progress, REFERENCE, "run reference", pairs, card)
+    progress = pace.timing(progress, REFERENCE, "run reference", pairs_in_usual_ones(pairs, settings), card)
     if settings.evaluate_every:
         # The steps take as long as the refusals measured between them, too.
         return progress
-    return pace.timing(progress, TRAINING, "run pair", settings.dpo.max_steps * settings.dpo.pairs_per_step, card)
+    trained = settings.dpo.with_steps(pairs).max_steps * settings.dpo.pairs_per_step
+    return pace.timing(progress, TRAINING, "run pair", pairs_in_usual_ones(trained, settings), card)
 
 
 def _save(plan: RoundPlan, number: int, trained: LoadedModel, neurons: NeuronSet, steps: int) -> None:

@@ -35,9 +35,9 @@ PRESETS = (
     Preset(
         "laptop",
         "Laptop",
-        "The whole run, evaluation included, in under 15 minutes with the default model on two cores. Compares the "
-        "first 6 tokens of both answers, where refusing is decided, with a beta to match, and switches the set off in "
-        "every second step, so that the model does not learn to refuse everything.",
+        "For the default model on a laptop: small, and measured in README. Compares the first 6 tokens of both "
+        "answers, where refusing is decided, with a beta to match, and switches the set off in every second step, so that the "
+        "model does not learn to refuse everything.",
         {
             "max_steps": 40,
             "epochs": None,

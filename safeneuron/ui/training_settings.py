@@ -49,6 +49,7 @@ FURTHER: Mapping[str, NumberField] = {
     "lora_alpha": NumberField("LoRA alpha", 1.0, 1024.0, 4.0, "The adapter counts alpha divided by rank."),
     "save_steps": NumberField("Steps per checkpoint", 0, 10_000, 4, words.CHECKPOINTS),
     "evaluate_every": NumberField("Steps per refusal check", 0, 10_000, 1, words.EVALUATE_EVERY),
+    "threads": NumberField("Threads", 1, 512, 1, words.THREADS, empty="half of the cores"),
     "evaluation_limit": NumberField("Evaluation prompts", 1, 512, 2, words.EVALUATION_PROMPTS, empty="64 or 10"),
 }
 """By field of the settings."""

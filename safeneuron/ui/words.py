@@ -187,6 +187,10 @@ CHOSEN_WEIGHT = (
     "Beside DPO's loss, how much the likelihood of the preferred answers counts. DPO compares two answers and may make "
     "both unlikely; this holds the preferred one up. 0 is the paper's."
 )
+THREADS = (
+    "The run's share of the cores, so that the pages have the others. With all of them a run is faster, and the pages "
+    "are many times slower while it works."
+)
 COMPARED_TOKENS = (
     "Only so many tokens of both answers count, from their beginning; 0 is all, as in the paper. Whether a model "
     "refuses is decided in its first words."

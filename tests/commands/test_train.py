@@ -42,7 +42,7 @@ def test_a_preset_and_single_settings_over_it(started):
 def test_a_control_of_a_preset(started, control, frozen):
     run, _ = started("--preset", "laptop", "--preset", control, "--set", "ES")
     settings = store.get_json(run, "settings")
-    assert (settings["set"], settings["dpo"]["max_steps"]) == (frozen, 12)
+    assert (settings["set"], settings["dpo"]["max_steps"]) == (frozen, 40)
     assert settings["dpo"]["forward_zeroing"] == (control == "random-neurons")
 
 
@@ -75,8 +75,8 @@ def test_pairs_from_several_files_are_mixed_and_what_is_left_out_is_said(started
 
 def test_every_setting_has_an_option(home):
     settings = {found.name for found in (*fields(MaskedDPOSettings), *fields(TrainingSettings))}
-    # Thresholds have options of their own; the pooling is that of the scores; threads come from the environment.
-    assert settings - set(FIELDS) == {"dpo", "thresholds", "pooling", "threads"}
+    # Thresholds have options of their own; the pooling is that of the scores.
+    assert settings - set(FIELDS) == {"dpo", "thresholds", "pooling"}
     assert set(FIELDS) <= set(inspect.signature(train).parameters)
 
 
@@ -87,7 +87,7 @@ def test_like_an_earlier_run_with_changes(started, tmp_path, refusal, model_fold
     assert store.get_json(first, start.PAIRS_FROM) == ["mine.json"]
     second, _ = started("--like", first[:8], "--learning-rate", "3e-5")
     before, after = store.get_json(first, "settings"), store.get_json(second, "settings")
-    assert after["dpo"].pop("learning_rate") == 3e-5 and before["dpo"].pop("learning_rate") == 2e-5
+    assert after["dpo"].pop("learning_rate") == 3e-5 and before["dpo"].pop("learning_rate") == 5e-5
     assert after == before and after["set"] == "ES"
     pairs = [load_pairs(store.artifacts_folder(run) / start.PAIRS_FILE) for run in (first, second)]
     assert pairs[0] == pairs[1] and len(pairs[0]) == 4

@@ -205,7 +205,7 @@ def test_a_preset_fills_in_the_settings_which_can_still_be_changed(visit, launch
     assert not at.exception and not at.error
     (info,) = store.list_runs()
     dpo = store.get_json(info.id, "settings")["dpo"]
-    assert (dpo["max_steps"], dpo["learning_rate"], dpo["lora_rank"]) == (5, 2e-5, 8)
+    assert (dpo["max_steps"], dpo["learning_rate"], dpo["lora_rank"]) == (5, 5e-5, 8)
     assert dpo["lora_modules"] == ["q_proj", "v_proj"]
 
 
@@ -372,7 +372,7 @@ def test_a_runs_settings_fill_the_form(visit, launched, tiny_model):
     at.button(key="start_run").click().run()
     second = store.list_runs()[0]
     settings = [store.get_json(run.id, "settings") for run in (first, second)]
-    assert [found["dpo"].pop("max_steps") for found in settings] == [12, 3]
+    assert [found["dpo"].pop("max_steps") for found in settings] == [40, 3]
     assert settings[0] == settings[1] and settings[0]["set"] == "random(ES)"
 
 

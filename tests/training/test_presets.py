@@ -19,13 +19,13 @@ def test_the_paper_is_the_papers():
     assert settings.for_pairs(55_600).dpo.max_steps == 3 * 1738
 
 
-def test_a_laptop_run_takes_less_than_a_quarter_of_an_hour():
+def test_a_laptop_run_takes_less_than_half_an_hour():
     """At the pace of one idle core, which is the run's share of two, from a model that nobody has scored yet."""
     settings, _ = settings_of(["laptop"], {})
     work = work_of("unknown", None, settings)
     seconds = ROUGHLY["run opening"] + ROUGHLY["run answer"] * work.answers + ROUGHLY["run reference"] * work.pairs
     seconds += ROUGHLY["run pair"] * work.trained_pairs + ROUGHLY["run scoring"] * work.scorings
-    assert 300 < seconds < 900
+    assert 300 < seconds < 1800
 
 
 @pytest.mark.parametrize("preset", [preset.name for preset in PRESETS])
@@ -43,7 +43,7 @@ def test_every_field_can_be_changed_after_a_preset():
     assert settings.for_pairs(100).dpo.max_steps == 7, "who says steps does not mean the preset's epochs"
     assert (settings.dpo.seed, settings.twin_pairs, settings.dpo.learning_rate) == (3, 1, 5e-6)
     assert settings_of(["paper"], {"max_steps": 7, "epochs": 2})[0].dpo.epochs == 2
-    assert settings_of(["laptop", "standard"], {})[0].dpo.max_steps == 12, "the standard one changes nothing"
+    assert settings_of(["laptop", "standard"], {})[0].dpo.max_steps == 40, "the standard one changes nothing"
     assert settings_of([], {}) == (TrainingSettings(), "{}")
 
 
@@ -52,3 +52,10 @@ def test_names_are_told_apart_and_unknown_ones_refused():
     assert len(set(names)) == len(names)
     with pytest.raises(UserError, match="There is no preset 'papr'; give one of standard, laptop, paper, plain-dpo"):
         settings_of(["papr"], {})
+
+
+def test_short_comparisons_count_as_fewer_pairs():
+    laptop, _ = settings_of(["laptop"], {})
+    whole, _ = settings_of(["laptop"], {"compared_tokens": 0, "answer_tokens": 64})
+    assert work_of("unknown", None, whole).trained_pairs == 320
+    assert work_of("unknown", None, laptop).trained_pairs == pytest.approx(0.63 * 320, abs=1)
