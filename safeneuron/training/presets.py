@@ -35,9 +35,9 @@ PRESETS = (
     Preset(
         "laptop",
         "Laptop",
-        "For the default model on a laptop: small, and measured in README. Compares the first 6 tokens of both "
-        "answers, where refusing is decided, with a beta to match, and switches the set off in every second step, so that the "
-        "model does not learn to refuse everything.",
+        "For the default model on a laptop: small, measured in README. Compares the first 6 tokens of both answers, "
+        "where refusing is decided, with a beta to match. Switches the set off in every second step, so that the model "
+        "does not learn to refuse all.",
         {
             "max_steps": 40,
             "epochs": None,

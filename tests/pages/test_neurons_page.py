@@ -77,8 +77,13 @@ def test_clicks_made_while_the_page_is_busy_all_count(visit, metric):
     assert len(at.toast) == 3
 
 
-def test_with_shift_clicks_only_add(visit, metric):
-    at = click(visit(), (1, 5), (0, 1), (1, 6), (1, 5), shift=True)
+def test_with_shift_clicks_take_in_and_out_whatever_a_click_else_does(visit, metric):
+    at = visit()
+    at.segmented_control(key="click_does").set_value("shows its card").run()
+    # One of FULL's five goes, one comes, and one comes and goes again.
+    at = click(at, (1, 5), (0, 1), (1, 6), (1, 5), shift=True)
+    assert metric(at, "Set in hand: own set") == "5 neurons"
+    at = click(at, (1, 7), (1, 8), shift=True)
     assert metric(at, "Set in hand: own set") == "7 neurons"
 
 
