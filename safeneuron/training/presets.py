@@ -31,7 +31,7 @@ class Preset:
 
 
 PRESETS = (
-    Preset("standard", "Standard", "What safeneuron's own figures were measured with, on the default model."),
+    Preset("standard", "Standard", "Masked DPO as in the paper, at a rate that leaves the default model its refusals."),
     Preset(
         "laptop",
         "Laptop",

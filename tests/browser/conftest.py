@@ -24,36 +24,63 @@ CHROMIUM_FLAGS = [
 ]
 
 
+class Server:
+    """A dashboard that can be killed and started again at the same address.
+
+    Parameters
+    ----------
+    home : Path
+        Its workspace.
+    """
+
+    def __init__(self, home: Path) -> None:
+        with socket.socket() as free:
+            free.bind(("127.0.0.1", 0))
+            self._port = free.getsockname()[1]
+        self._home = home
+        self._log = home / "dashboard.log"
+        self.address = f"http://localhost:{self._port}"
+
+    def start(self) -> None:
+        """Start it as README says, and wait until it answers."""
+        environment = os.environ | {"SAFENEURON_HOME": str(self._home)}
+        command = [sys.executable, "-m", "streamlit", "run", "app.py", "--server.port", str(self._port)]
+        with self._log.open("ab") as output:
+            self._process = subprocess.Popen(command, cwd=ROOT, env=environment, stdout=output, stderr=output)
+        for _ in range(240):
+            if self._process.poll() is not None:
+                break
+            try:
+                with urllib.request.urlopen(f"{self.address}/_stcore/health", timeout=2):
+                    return
+            except OSError:
+                time.sleep(0.5)
+        raise AssertionError(f"the dashboard did not start: {self._log.read_text()[-2000:]}")
+
+    def kill(self) -> None:
+        """End it without a warning, as a crash or a restart of the machine does."""
+        self._process.kill()
+        self._process.wait(timeout=30)
+
+    def stop(self) -> None:
+        """End it in order."""
+        self._process.terminate()
+        self._process.wait(timeout=30)
+
+
 @pytest.fixture(scope="session")
-def dashboard(session_home: Path) -> Iterator[str]:
-    """The address of a dashboard on the session's workspace, started as README says."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    environment = os.environ | {"SAFENEURON_HOME": str(session_home)}
-    command = [sys.executable, "-m", "streamlit", "run", "app.py", "--server.port", str(port)]
-    log = session_home / "dashboard.log"
-    with log.open("wb") as output:
-        process = subprocess.Popen(command, cwd=ROOT, env=environment, stdout=output, stderr=output)
-        try:
-            address = f"http://localhost:{port}"
-            _wait_for(address, process, log)
-            yield address
-        finally:
-            process.terminate()
-            process.wait(timeout=30)
+def server(session_home: Path) -> Iterator[Server]:
+    """A running dashboard on the session's workspace."""
+    found = Server(session_home)
+    found.start()
+    yield found
+    found.stop()
 
 
-def _wait_for(address: str, process: subprocess.Popen, log: Path) -> None:
-    for _ in range(240):
-        if process.poll() is not None:
-            break
-        try:
-            with urllib.request.urlopen(f"{address}/_stcore/health", timeout=2):
-                return
-        except OSError:
-            time.sleep(0.5)
-    raise AssertionError(f"the dashboard did not start: {log.read_text()[-2000:]}")
+@pytest.fixture(scope="session")
+def dashboard(server: Server) -> str:
+    """The address of a dashboard on the session's workspace."""
+    return server.address
 
 
 @pytest.fixture

@@ -13,7 +13,7 @@ SECOND = 1000
 MODEL_WORK = 420 * SECOND
 
 
-def test_a_first_visitor_walks_the_loop(visitor: Page, dashboard: str, screenshot) -> None:
+def test_a_first_visitor_walks_the_loop(visitor: Page, server, dashboard: str, screenshot) -> None:
     visitor.goto(dashboard)
     chart = _map(visitor)
     screenshot("1-first-visit")
@@ -89,6 +89,14 @@ def test_a_first_visitor_walks_the_loop(visitor: Page, dashboard: str, screensho
     visitor.reload()
     expect(cancel.first).to_be_visible(timeout=60 * SECOND)
     screenshot("6-after-a-reload")
+
+    # The run is a process of its own: neither the page nor the server is needed for it to go on.
+    server.kill()
+    server.start()
+    visitor.goto(f"{dashboard}/training")
+    expect(cancel.first).to_be_visible(timeout=120 * SECOND)
+    expect(visitor.get_by_text(re.compile(r"\d+% of the whole run"))).to_be_visible(timeout=60 * SECOND)
+    screenshot("6-after-a-restart-of-the-server")
     link = visitor.get_by_role("link", name="Bars and answers, before and after")
     expect(link).to_be_visible(timeout=2 * MODEL_WORK)
     screenshot("7-the-run-has-finished")
