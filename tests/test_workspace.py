@@ -116,7 +116,7 @@ def test_what_a_killed_process_left_goes_and_what_a_living_one_writes_stays(tmp_
 
 def test_a_number_given_out_again_owns_nothing(tmp_path):
     """This process has the number, but the file was last touched before it began."""
-    part = module._part(tmp_path / "facts.json")
+    part = module.part_of(tmp_path / "facts.json")
     part.write_text("{")
     remove_abandoned(tmp_path)
     assert part.exists()
