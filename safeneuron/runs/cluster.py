@@ -55,7 +55,7 @@ class Launch:
         for name, value, known in (("sharding", self.sharding, Sharding), ("cluster", self.cluster, Cluster)):
             if value not in get_args(known):
                 raise UserError(f"--{name} is {value!r}; give one of {', '.join(get_args(known))}.")
-        if (self.processes or 1) < 1 or self.gpus < 0 or self.hours <= 0:
+        if (self.processes is not None and self.processes < 1) or self.gpus < 0 or self.hours <= 0:
             raise UserError("A run needs at least one process and some time; raise --processes, --gpus or --hours.")
         if self.cluster == "slurm" and self.gpus and (self.processes or 1) > self.gpus:
             raise UserError(
