@@ -103,7 +103,7 @@ def test_the_card_is_read_where_the_map_is(short_prompts, visit, few_prompts):
     assert not at.exception and "card_read" not in keys(at)
     chart = next(found for found in at.get("plotly_chart") if found.proto.id.endswith("card_distributions"))
     assert "mean over the prompt's tokens" in chart.proto.spec
-    assert any("Its figures are read at mean" in found.value for found in at.caption)
+    assert any("are of built-in prompts, read at mean; ES, SAS and means" in found.value for found in at.caption)
 
 
 def test_the_card_is_of_the_prompts_that_the_map_shows(short_prompts, visit):
