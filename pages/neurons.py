@@ -12,6 +12,7 @@ from safeneuron.ui import (
     neuron_results,
     neuron_sets,
     opening,
+    resources,
     result_menu,
     safety_thresholds,
     survivors,
@@ -36,6 +37,12 @@ with page("Neurons") as choice:
 
     safety_thresholds.show(choice)
     wanted = result_menu.first(choice)
+    if resources.result_of(wanted.request) is None:
+        intro.markdown(
+            f"The map shows every MLP neuron of **{choice.card.title}** as soon as "
+            f"**{result_menu.title(wanted.score)}** is computed on {wanted.prompts}; what that costs stands below.",
+            help=words.NEURON,
+        )
     found = neuron_results.show_choice(choice, wanted)
     if found is None:
         st.stop()
