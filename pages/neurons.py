@@ -12,6 +12,7 @@ from safeneuron.ui import (
     neuron_results,
     neuron_sets,
     opening,
+    resources,
     result_menu,
     safety_thresholds,
     survivors,
@@ -36,14 +37,22 @@ with page("Neurons") as choice:
 
     safety_thresholds.show(choice)
     wanted = result_menu.first(choice)
+    every, kept = f"The map shows every MLP neuron of **{choice.card.title}**", resources.result_of(wanted.request)
+    # It stands while a result, the first or the second one, is computed.
+    intro.markdown(
+        f"{every}."
+        if kept
+        else f"{every} as soon as **{result_menu.title(wanted.score)}** is computed on {wanted.prompts}; what that "
+        "costs stands below.",
+        help=words.NEURON,
+    )
     found = neuron_results.show_choice(choice, wanted)
     if found is None:
         st.stop()
     shown, second = found
     intro.markdown(
-        f"The map shows every MLP neuron of **{choice.card.title}**: "
-        f"{neuron_figures.meaning_of_colours(shown)} The marked ones are the set in hand: switch them off and see "
-        "whether the model still refuses.",
+        f"{every}: {neuron_figures.meaning_of_colours(shown)} The marked ones are the set in hand: switch them off and "
+        "see whether the model still refuses.",
         help=words.NEURON,
     )
     neuron_figures.show(choice, wanted, shown, second)

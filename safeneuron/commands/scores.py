@@ -38,7 +38,7 @@ from safeneuron.progress import Progress
 from safeneuron.prompts.classes import PromptClasses
 from safeneuron.scores.result import ScoreRequest, ScoreResult
 from safeneuron.scores.score import ScoreTable, identifying_scores
-from safeneuron.statistics import Pooling, check_pooling, check_prompts
+from safeneuron.statistics import Pooling, check_pooling
 
 if TYPE_CHECKING:
     from safeneuron.models.loaded import LoadedModel
@@ -69,9 +69,7 @@ def score(
     with terminal.command() as progress:
         # Files and names first: a wrong one should not take seconds to be refused.
         classes = [prompts_from(path, column) for path in (harmful, benign)]
-        for prompts in classes:
-            if prompts is not None:
-                check_prompts(prompts)
+        both = classes_of(*classes)
         check_pooling(pooling)
         if out:
             check_target(out)
@@ -82,7 +80,6 @@ def score(
             if source != model:
                 require_same_shape(cards[model], card)
             require_fit(card, SCORING)
-        both = classes_of(*classes)
         # Each model goes as soon as it is scored, so that one at a time is in memory.
         table, identified, found = _scored(opened(model, progress), both, pooling, wanted, cards.get(second), progress)
         other = score_table(opened(compare, progress), *classes, pooling, progress) if compare else None

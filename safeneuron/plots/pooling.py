@@ -24,16 +24,15 @@ class Pooled:
     width: int
 
 
-def pool(values: np.ndarray, bins: int, by_magnitude: bool = False, coarser: int = 1) -> Pooled:
-    """Return at most ``bins`` bins per layer, each with its largest value (or its largest in magnitude).
+def pool(values: np.ndarray, bins: int, coarser: int = 1) -> Pooled:
+    """Return at most ``bins`` bins per layer, each with its largest value.
 
     With ``coarser`` each is made of so many of those bins, so that their edges meet.
     """
     layers, neurons = values.shape
     width = -(-neurons // bins) * coarser
     count = -(-neurons // width)
-    strength = np.abs(values) if by_magnitude else values
     padded = np.full((layers, count * width), -np.inf, dtype=values.dtype)
-    padded[:, :neurons] = strength
+    padded[:, :neurons] = values
     index = padded.reshape(layers, count, width).argmax(axis=2) + np.arange(count) * width
     return Pooled(np.take_along_axis(values, index, axis=1), index, width)

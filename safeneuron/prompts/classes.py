@@ -51,8 +51,8 @@ def prompt_classes(harmful: PromptSet, benign: PromptSet) -> PromptClasses:
             notes.append(f"{_counted(repeated)} a repetition in {prompts.name} and counted once.")
         if len(once) < 2:
             raise UserError(
-                f"{prompts.name} has {len(once)} prompts to score with, after repetitions and prompts of both classes "
-                "are left out; a class needs at least two, so give it more."
+                f"{prompts.name} has {len(once)} {'prompt' if len(once) == 1 else 'prompts'} to score with, after "
+                "repetitions and prompts of both classes are left out; a class needs at least two, so give it more."
             )
         cleaned.append(PromptSet(prompts.name, once))
     sizes = sorted(len(prompts) for prompts in cleaned)

@@ -47,8 +47,10 @@ def show(choice: Choice, wanted: Wanted, shown: Shown, second: Shown | None) -> 
     # Two maps stand at one height, also where one title takes two lines.
     beside = "top" if second is None else "bottom"
     left, right = st.columns([3.4, 1] if second is None else 2, gap="small", vertical_alignment=beside)
-    with left, st.container(key=map_view.AREA):
-        figure.show(drawn, key=map_clicks.map_key(), selectable=True)
+    # No gap, or the listener would lift this map above the second one.
+    with left, st.container(key=map_view.AREA, gap=None):
+        with st.container():
+            figure.show(drawn, key=map_clicks.map_key(), selectable=True)
         map_view.listen(drawn.cells, name)
     with right:
         if second is None:

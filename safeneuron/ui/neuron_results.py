@@ -6,7 +6,7 @@ from safeneuron.neurons import NeuronSet
 from safeneuron.scores.result import ScoreResult
 from safeneuron.scores.score import identifying_scores
 from safeneuron.shown import Shown, shown_difference, shown_result
-from safeneuron.ui import result_menu, result_work
+from safeneuron.ui import result_menu, result_work, words
 from safeneuron.ui.address import DIFFERENCE, NOTHING, SAME, SECOND, SIDE_BY_SIDE, threshold_name
 from safeneuron.ui.choice import Choice
 from safeneuron.ui.result_menu import Wanted
@@ -20,6 +20,11 @@ def show_choice(choice: Choice, wanted: Wanted) -> tuple[Shown, Shown | None] | 
     tuple or None
         None while a result has still to be computed; the page says so and offers it.
     """
+    if wanted.reads_others:
+        st.caption(
+            f":material/info: The map and the {wanted.score.name} below are of {wanted.prompts}, read at "
+            f"{wanted.request.pooling}. {words.FOUND_WITH}"
+        )
     for note in wanted.request.classes.notes:
         st.caption(f":material/info: {note}")
     beside = result_menu.beside(wanted)
@@ -38,7 +43,7 @@ def show_choice(choice: Choice, wanted: Wanted) -> tuple[Shown, Shown | None] | 
         # Until it is computed, the first one stands alone.
         beside, other = NOTHING, None
     if beside == DIFFERENCE:
-        return shown_difference(first, second, wanted.apart_from(other), other.apart_from(wanted, False)), None
+        return shown_difference(first, second, wanted.apart_from(other), other.apart_from(wanted, in_full=False)), None
     shown = shown_result(first, wanted.apart_from(other), _threshold(first))
     if beside != SIDE_BY_SIDE:
         return shown, None

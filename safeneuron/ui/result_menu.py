@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import streamlit as st
 
 from safeneuron.models.card import ModelCard
-from safeneuron.prompts.choices import choices, chosen_classes
+from safeneuron.prompts.choices import BUILT_IN, choices, chosen_classes
 from safeneuron.scores.option import Option, Value
 from safeneuron.scores.result import ScoreRequest
 from safeneuron.scores.score import Score, scores
@@ -47,26 +47,38 @@ class Wanted:
         """The score's declaration."""
         return self.request.score
 
-    def apart_from(self, second: "Wanted | None", with_model: bool = True) -> str:
-        """Return what sets this result apart from a second one but for the score, in a few words.
+    @property
+    def reads_others(self) -> bool:
+        """Whether it is of other prompts, or read elsewhere in them, than the safety neurons are found with."""
+        return self.prompts != BUILT_IN or (self.score.pools and self.request.pooling != POOLINGS[0])
+
+    def apart_from(self, second: "Wanted | None", in_full: bool = True) -> str:
+        """Return what this result is of, but for the score, in a few words.
 
         Parameters
         ----------
         second : Wanted or None
-        with_model : bool
-            Whether to name the model even where both have the same.
+            Another result: what sets them apart is named.
+        in_full : bool
+            Whether to name the model, and what else is not the usual choice, even where both have the same.
         """
-        parts = [label(self.card)] if with_model or self.card != second.card else []
-        if second is None:
-            return parts[0]
-        if self.prompts != second.prompts:
+        theirs = second or self
+        parts = [label(self.card)] if in_full or self.card != theirs.card else []
+
+        def told(mine: Value, other: Value, usual: Value) -> bool:
+            return mine != other or (in_full and mine != usual)
+
+        if told(self.prompts, theirs.prompts, BUILT_IN):
             parts.append(f"on {self.prompts}")
-        if self.request.pooling != second.request.pooling and self.score.pools:
+        if self.score.pools and told(self.request.pooling, theirs.request.pooling, POOLINGS[0]):
             parts.append(f"read at {self.request.pooling}")
-        if self.score == second.score:
-            mine, theirs = self.request.options, second.request.options
-            changed = [option for option in self.score.options if mine[option.name] != theirs[option.name]]
-            parts += [f"with {option.title.lower()} {mine[option.name]}" for option in changed]
+        mine = self.request.options
+        others = theirs.request.options if theirs.score == self.score else mine
+        parts += [
+            f"with {option.title.lower()} {mine[option.name]}"
+            for option in self.score.options
+            if told(mine[option.name], others[option.name], option.default)
+        ]
         return " ".join(parts)
 
 

@@ -39,9 +39,9 @@ def result_of(wanted: Wanted, key: str, needed: bool = True) -> ScoreResult | No
         )
     unanswered = wanted.request.answers_missing()
     if unanswered:
-        needed = len(wanted.request.needed_answers.prompts)
+        answers = len(wanted.request.needed_answers.prompts)
         st.caption(
-            f":material/forum: First the model answers {needed:,} prompts; {needed - unanswered:,} of these answers "
+            f":material/forum: First the model answers {answers:,} prompts; {answers - unanswered:,} of these answers "
             "are kept already. A stop keeps those that are complete, not those in the making."
         )
     if wanted.score.needs_other:

@@ -72,6 +72,10 @@ OWN_PROMPTS = (
 OWN_CATEGORIES = (
     "The Overlap page compares the categories of harm that your file names. A category needs eight prompts."
 )
+FOUND_WITH = (
+    "The sets ES, SAS and FULL, their counts and layers, and in the table the other scores and the means stay those of "
+    "the built-in prompts, read at the last token, with which the safety neurons are found."
+)
 SECOND_RESULT = (
     "Another score, other prompts, another place to read the activations, or the model compared with: beside the first "
     "result, or subtracted from it. Two scores have no common unit: of them, ranks are subtracted."

@@ -81,9 +81,11 @@ def test_a_mistake_is_refused_before_the_model_opens(mistake, home, model_folder
     monkeypatch.setattr(options, "open_model", lambda *_: pytest.fail("the model was opened"))
     (tmp_path / "taken.txt").write_text("How?\n")
     arguments, sentence = {
-        "one prompt": (["--harmful", tmp_path / "taken.txt"], "need at least two prompts; give a file with more."),
+        "one prompt": (["--harmful", tmp_path / "taken.txt"], "a class needs at least two, so give it more."),
         "out cannot be made": (["--out", "/proc/x"], "; name another folder for the scores."),
         "out is too long": (["--out", "a" * 300], "; name another folder for the scores."),
         "out is a file": (["--out", tmp_path / "taken.txt"], "is a file; name a folder for the scores."),
     }[mistake]
-    assert refusal("score", "--model", model_folder, *arguments).endswith(sentence)
+    said = refusal("score", "--model", model_folder, *arguments)
+    assert said.endswith(sentence)
+    assert mistake != "one prompt" or "taken has 1 prompt to score with" in said, "it names the file"

@@ -88,6 +88,23 @@ def test_prompts_and_pooling_are_part_of_the_result(short_prompts, visit, no_mod
     assert table(visit())["SAS"].tolist() != table(at)["SAS"].tolist()
 
 
+def test_a_page_says_what_its_map_is_of_where_its_sets_are_of_the_built_in_prompts(short_prompts, visit, metric):
+    twins = "harmful prompts and their safe twins"
+    at = visit()
+    counts = [metric(at, name) for name in ("ES", "SAS", "FULL")]
+    assert not any("stay those of the built-in prompts" in caption.value for caption in at.caption)
+    at = visit(score="ES", prompts=twins, pooling="mean")
+    sentence = f"The map shows every MLP neuron of **tiny** as soon as **ES · effect size** is computed on {twins}"
+    assert any(text.value.startswith(sentence) for text in at.markdown), "nothing is drawn yet, and that is said"
+    at.button(key="compute").click().run()
+    assert any(f"**ES of every neuron in tiny on {twins} read at mean**" in text.value for text in at.markdown)
+    assert any(
+        f"The map and the ES below are of {twins}, read at mean. The sets ES, SAS and FULL" in caption.value
+        for caption in at.caption
+    )
+    assert [metric(at, name) for name in ("ES", "SAS", "FULL")] == counts
+
+
 def test_a_score_of_two_models_is_offered_only_beside_a_second_one(visit, second_model):
     names = [title(score) for score in scores().values() if score.needs_other]
     assert names and not set(names) & set(visit().selectbox(key="score").options)

@@ -69,6 +69,14 @@ def test_titles_say_only_what_sets_two_results_apart(short_prompts, visit, link,
     assert f"**SAS of every neuron in tiny {apart}**" in texts(at)
 
 
+def test_titles_name_prompts_that_both_results_share_once(short_prompts, visit):
+    at = visit(prompts=TWINS, beside="difference", pooling2="max")
+    for key in ("compute", "compute_second"):
+        at.button(key=key).click().run()
+    title = f"Difference of SAS of every neuron in tiny on {TWINS} read at last minus read at max"
+    assert f"**{title}**" in texts(at)
+
+
 def test_a_model_compared_with_is_subtracted_unless_the_person_or_a_link_says_otherwise(visit, second_model):
     at = visit(compare=second_model)
     assert at.segmented_control(key="beside").value == "difference" and "beside" not in at.query_params

@@ -43,11 +43,6 @@ def test_pooling_keeps_the_largest_and_says_which_it_is():
             np.testing.assert_array_equal(pooled.values[:, number], part.max(axis=1))
 
 
-def test_pooling_a_difference_keeps_the_largest_in_magnitude_with_its_sign():
-    values = np.array([[0.5, -3.0, 2.0, 0.1]])
-    np.testing.assert_array_equal(pool(values, 2, by_magnitude=True).values, [[-3.0, 2.0]])
-
-
 def test_a_part_of_a_large_map_shows_its_true_neurons():
     values = scores((80, 28672))
     whole, part = drawn(values), drawn(values, view=View((20000.5, 20200.5), (10.0, 30.0), "zoom"))
