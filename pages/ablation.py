@@ -8,6 +8,7 @@ from safeneuron.ui import (
     ablation_kind,
     ablation_meter,
     ablation_neurons,
+    ablation_places,
     opening,
     switches,
     words,
@@ -24,10 +25,10 @@ with page("Ablation") as choice:
     # Above all else, so that a switch moves them within sight on a narrow screen too.
     means = st.container()
     # Two models' meters need the whole width; the controls then stand above them.
-    controls, meter = (st.container(), st.container()) if choice.other else st.columns([2, 3], gap="medium")
+    controls, meter, answers = ablation_places.places(beside=choice.other is None)
     # A place for each, so that none slides into another's while the page is drawn anew.
     with controls:
-        neurons, members, kind, answers = (st.container() for _ in range(4))
+        neurons, members, kind = (st.container() for _ in range(3))
     with neurons:
         ablation_neurons.show(choice)
     with members:

@@ -1,6 +1,7 @@
 """Prompts that a person types or pastes: cleaned, one a line, counted, and not too many."""
 
 import re
+import unicodedata
 from dataclasses import dataclass
 
 from safeneuron.errors import UserError
@@ -16,8 +17,12 @@ _UNSEEN = re.compile(
 
 
 def seen(text: str) -> str:
-    """Return a text without control characters, terminal colours, halves of characters and outer spaces."""
-    return _UNSEEN.sub("", text).strip()
+    """Return a text without control characters, terminal colours, halves of characters and outer spaces.
+
+    Signs of no width stay, since scripts and emoji are put together with them; a text of nothing else is empty.
+    """
+    found = _UNSEEN.sub("", text).strip()
+    return found if any(unicodedata.category(sign) not in ("Cf", "Zs") for sign in found) else ""
 
 
 @dataclass(frozen=True)

@@ -10,8 +10,8 @@ import streamlit as st
 from safeneuron.ablation.specification import Ablation
 from safeneuron.conversation import Conversation
 from safeneuron.errors import UserError, shortened
-from safeneuron.prompts.typed import seen
-from safeneuron.refusal.judge import DEFAULT_JUDGE, judge_named, verdict_of
+from safeneuron.prompts.typed import prompt_from_text
+from safeneuron.refusal.judge import DEFAULT_JUDGE, Judge, judges, verdict_of
 from safeneuron.ui import marked_text, opening, refusal_words
 from safeneuron.ui.choice import Choice
 from safeneuron.ui.conditions import Condition, conditions
@@ -25,7 +25,7 @@ Side = tuple[str, bool]
 Place = "st.delta_generator.DeltaGenerator"
 LONGEST = 600
 """Characters of a question that the page repeats."""
-_TURNS, _GO = "conversation", "conversation_goes_on"
+_TURNS, _GO, _PROBLEM = "conversation", "conversation_goes_on", "conversation_problem"
 
 
 @dataclass
@@ -40,27 +40,34 @@ def show(choice: Choice, ablation: Ablation, name: str) -> None:
     """Show the conversation so far, and go on with it."""
     shown = conditions(choice, ablation, name)
     turns: list[Turn] = st.session_state.setdefault(_TURNS, [])
-    columns = " · ".join(f"**{one.name}**, {one.done}" for one in shown)
+    sides = " · ".join(f"**{one.name}**, {one.done}" for one in shown)
     st.caption(
-        f"Side by side: {columns}. Each remembers what it said itself; the ablation may change between turns.",
+        f"Side by side: {sides}. Each remembers what it said itself; the ablation may change between turns.",
         help=refusal_words.CONVERSATION,
     )
     goes_on = st.session_state.pop(_GO, False)
+    problem = st.session_state.pop(_PROBLEM, None)
+    judge = _judge()
+    # A place for each, so that a new turn does not slide into the input's while it is answered.
+    so_far, foot = st.container(), st.container()
     for number, turn in enumerate(list(turns)):
-        with st.container(border=True):
+        with so_far.container(border=True):
             st.markdown(f":material/person: {marked_text.plain(shortened(turn.prompt, LONGEST))}")
-            places = [column.container() for column in st.columns(len(shown))]
+            columns = st.columns(len(shown))
+            growing, places = [column.empty() for column in columns], [column.container() for column in columns]
         if goes_on and number == len(turns) - 1:
             try:
-                _answer(turns, shown, places)
+                _answer(turns, shown, growing)
             except UserError as error:
                 # Asked again it would be refused again.
                 turns.pop()
-                st.error(str(error), icon=":material/error:")
+                problem = str(error)
                 break
-        _draw(turn, shown, places)
+        _draw(turn, shown, places, judge)
+    if problem:
+        so_far.error(problem, icon=":material/error:")
     # In a container it stands here, and not at the foot of the window over everything else.
-    st.container().chat_input("Ask, and go on asking …", key="chat", on_submit=_ask)
+    foot.chat_input("Ask, and go on asking …", key="chat", on_submit=_ask)
     if turns:
         _buttons(turns, shown)
 
@@ -86,10 +93,13 @@ def _side(condition: Condition) -> Side:
 
 
 def _ask() -> None:
-    text = seen(st.session_state["chat"] or "")
-    if text:
-        st.session_state[_TURNS].append(Turn(text))
-        st.session_state[_GO] = True
+    try:
+        text = prompt_from_text(st.session_state["chat"] or "")
+    except UserError as error:
+        st.session_state[_PROBLEM] = str(error)
+        return
+    st.session_state[_TURNS].append(Turn(text))
+    st.session_state[_GO] = True
 
 
 def _again(sides: Sequence[Side]) -> None:
@@ -104,12 +114,12 @@ def _answer(turns: list[Turn], shown: Sequence[Condition], places: Sequence[Plac
     for condition, place in zip(shown, places, strict=True):
         if _side(condition) in turn.answers:
             continue
-        loaded, growing = opening.opened(condition.card), place.empty()
-        growing.caption(f"{condition.name} …")
+        loaded = opening.opened(condition.card)
+        place.caption(f"{condition.name} …")
         with compute():
-            said = _so_far(turns, condition).asked(loaded, turn.prompt, condition.ablation, _drawing(growing))
+            said = _so_far(turns, condition).asked(loaded, turn.prompt, condition.ablation, _drawing(place))
         turn.answers[_side(condition)] = condition.name, said.answers[-1]
-        growing.empty()
+        place.empty()
 
 
 def _drawing(growing: Place) -> Callable[[str], None]:
@@ -131,8 +141,14 @@ def _so_far(turns: Sequence[Turn], condition: Condition) -> Conversation:
     return Conversation(tuple(found[1] for found in earlier if found))
 
 
-def _draw(turn: Turn, shown: Sequence[Condition], places: Sequence[Place]) -> None:
-    judge = judge_named(DEFAULT_JUDGE)
+def _judge() -> Judge:
+    """Return the judge that is chosen for the answers, or the usual one where that judge needs more than the text."""
+    known = judges()
+    chosen = known.get(st.session_state.get("judge"))
+    return chosen if chosen and not chosen.needs else known[DEFAULT_JUDGE]
+
+
+def _draw(turn: Turn, shown: Sequence[Condition], places: Sequence[Place], judge: Judge) -> None:
     for condition, place in zip(shown, places, strict=True):
         found = turn.answers.get(_side(condition))
         if found is None:

@@ -55,6 +55,8 @@ def _label(one: Judged) -> str:
 
 
 def _reason(verdict: Verdict, judge: Judge) -> str:
+    if verdict.overruled:
+        return f"{verdict}: your verdict, where {judge.name} said {verdict.overruled}"
     if verdict.because:
         return f"{verdict}: {marked_text.plain(verdict.because)}"
     return f"{verdict}: {judge.name} found no refusal in it"

@@ -107,6 +107,7 @@ def test_a_persons_word_counts_in_the_rate_and_can_be_taken_back(visit, few):
     assert "1 overruled by a person" in captions(at)
     kept = [(found.text, found.verdict, found.judged) for found in Corrections().all()]
     assert kept == [("Gladly, said he.", "refused", "answered")]
+    assert any("your verdict, where arditi said answered" in text.value for text in at.markdown)
     assert any("1 correction" in button.proto.label for button in at.get("download_button"))
     verdict_box(at, "refused").set_value("as judged").run()
     assert rates(at)[0] == ("Harmful refused", "50%") and not Corrections().all()
@@ -154,6 +155,23 @@ def test_a_conversation_goes_on_on_both_sides(visit, few):
     assert {name for name, _ in last.answers.values()} == {"ORI", "RANDOM off"}
     at.button(key="chat_over").click().run()
     assert not at.session_state["conversation"]
+
+
+def test_a_conversation_has_the_judge_that_is_chosen_where_the_text_is_enough_for_it(visit, few):
+    at = visit("ablation", set="ORI")
+    at.chat_input(key="chat").set_value("Why is the sky blue?").run()
+    for chosen, judging in (("wei", "wei"), ("log-odds", "arditi")):
+        at.selectbox(key="judge").set_value(chosen).run()
+        assert f"Judge {judging}: " in captions(at)
+
+
+def test_a_turn_of_nothing_to_be_seen_is_refused_in_words(visit, few):
+    at = visit("ablation", set="ORI")
+    at.chat_input(key="chat").set_value("\x07\x01").run()
+    assert [error.value for error in at.error] == ["The prompt is empty; write one."]
+    assert not at.session_state["conversation"]
+    at.chat_input(key="chat").set_value("Why is the sky blue?").run()
+    assert not at.error and len(at.session_state["conversation"]) == 1
 
 
 def test_a_turn_that_is_too_long_is_refused_and_the_rest_goes_on(visit, few):

@@ -67,3 +67,12 @@ def test_the_own_set_can_be_put_aside_and_taken_again(visit, metric):
     assert metric(at, "Set in hand: ES") == "5 neurons"
     at.segmented_control(key="preset").set_value("own set").run()
     assert metric(at, "Set in hand: own set") == "6 neurons"
+
+
+def test_the_meter_comes_before_the_answers_on_a_narrow_screen(visit):
+    """A narrow screen has the parts below each other as they are drawn."""
+    drawn = list(visit("ablation").main)
+    chart = next(place for place, found in enumerate(drawn) if found.type == "plotly_chart")
+    answers = next(place for place, found in enumerate(drawn) if getattr(found, "key", None) == "answer_prompts")
+    switches = next(place for place, found in enumerate(drawn) if getattr(found, "key", None) == "preset")
+    assert switches < chart < answers

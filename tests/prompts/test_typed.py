@@ -19,7 +19,7 @@ def test_too_many_are_refused_with_both_numbers():
     assert len(prompts_from_text("\n".join(lines[:MAX_PROMPTS] * 2)).prompts) == MAX_PROMPTS
 
 
-@pytest.mark.parametrize("text", ["", " \n\t ", "\x00\x07", "\ud800", "\x1b[0m\n"])
+@pytest.mark.parametrize("text", ["", " \n\t ", "\x00\x07", "\ud800", "\x1b[0m\n", "\u200b\ufeff"])
 def test_nothing_is_no_prompt(text):
     for read in (prompt_from_text, prompts_from_text):
         with pytest.raises(UserError, match="write one"):
