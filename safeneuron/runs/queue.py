@@ -109,8 +109,6 @@ def turn(run_id: str) -> Iterator[None]:
         with ExitStack() as held:
             said = ""
             while not _taken(held, run_id, devices):
-                if store.cancel_requested(run_id):
-                    raise Cancelled
                 ahead = runs_ahead(run_id)
                 # Nobody is ahead while the last one is just leaving.
                 step = f"{WAITING}{ahead[-1].name}" if ahead else said
@@ -118,6 +116,8 @@ def turn(run_id: str) -> Iterator[None]:
                     add_event(run_folder(run_id), Event(time.time(), step))
                     store.change(run_id, None, step=step)
                     said = step
+                if store.cancel_requested(run_id):
+                    raise Cancelled
                 time.sleep(LOOK_SECONDS)
             yield
     finally:
