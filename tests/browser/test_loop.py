@@ -98,7 +98,7 @@ def test_a_first_visitor_walks_the_loop(visitor: Page, server, dashboard: str, s
     expect(visitor.get_by_text(re.compile(r"\d+% of the whole run"))).to_be_visible(timeout=60 * SECOND)
     screenshot("6-after-a-restart-of-the-server")
     link = visitor.get_by_role("link", name="Bars and answers, before and after")
-    expect(link).to_be_visible(timeout=2 * MODEL_WORK)
+    expect(link).to_be_visible(timeout=4 * MODEL_WORK)
     screenshot("7-the-run-has-finished")
 
     link.click()
