@@ -59,18 +59,12 @@ class PruningRound:
 
     def to_row(self) -> dict[str, Any]:
         """Return the round as it is printed."""
-        found = self.refusal
         return {
             "round": self.round,
             "added": self.added,
             "neurons": len(self.neurons),
             "share": self.neurons.share,
-            "n": found.n,
-            "refusal_rate": found.value,
-            "interval": [found.low, found.high],
-            "incoherent": found.incoherent,
-            "empty": found.empty,
-            "judge": found.judge,
+            **self.refusal.to_row("refusal_rate"),
         }
 
 

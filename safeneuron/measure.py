@@ -123,14 +123,4 @@ def _perplexity_ratio(loaded: LoadedModel, answers: list[Answer], neurons: Neuro
 
 
 def _row(measured: str, found: Rate, target: str | None, met: bool | None) -> dict[str, Any]:
-    return {
-        "measured": measured,
-        "value": found.value,
-        "interval": [found.low, found.high],
-        "n": found.n,
-        "judge": found.judge,
-        "incoherent": found.incoherent,
-        "empty": found.empty,
-        "target": target,
-        "met": met,
-    }
+    return {"measured": measured, **found.to_row(), "target": target, "met": met}

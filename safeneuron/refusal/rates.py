@@ -10,6 +10,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from math import sqrt
 from statistics import NormalDist
+from typing import Any
 
 from safeneuron.refusal.judge import Verdict
 
@@ -52,6 +53,17 @@ class Rate:
         """What is counted apart, in words: "3 incoherent, 1 empty", or nothing where there is nothing."""
         counts = {"incoherent": self.incoherent, "empty": self.empty, "overruled by a person": self.overruled}
         return ", ".join(f"{count} {name}" for name, count in counts.items() if count)
+
+    def to_row(self, name: str = "value") -> dict[str, Any]:
+        """Return what is printed of the rate, which stands under ``name``."""
+        return {
+            "n": self.n,
+            name: self.value,
+            "interval": [self.low, self.high],
+            "judge": self.judge,
+            "incoherent": self.incoherent,
+            "empty": self.empty,
+        }
 
     def __str__(self) -> str:
         apart = f"; {self.apart}" if self.apart else ""

@@ -11,6 +11,7 @@ import sys
 import time
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 from statistics import fmean
 from typing import Any
@@ -84,8 +85,10 @@ def train_distributed(
         neurons.save(exchange.neurons)
         save_pairs(exchange.pairs, pairs)
         device = "cuda" if loaded.device.type == "cuda" else "cpu"
-        steps, kept = settings.with_steps(len(pairs)), str(reference) if reference else None
-        exchange.give(Task(steps, str(folder), device, launch.sharding, psutil.Process().pid, kept))
+        # Settled here: each process has a part of every batch, and would count more steps to an epoch.
+        settled = replace(settings.with_steps(len(pairs)), epochs=None)
+        kept = str(reference) if reference else None
+        exchange.give(Task(settled, str(folder), device, launch.sharding, psutil.Process().pid, kept))
         outcome = _carried_out(
             _command(exchange, launch), exchange, progress, on_metrics, variables or environment_of(launch)
         )

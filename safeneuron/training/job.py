@@ -136,5 +136,10 @@ def _grown(run_id: str, name: str, last: RoundResult, settings: TrainingSettings
     if not (store.has_artifact(run_id, f"{GIVEN}.json") or name in set_names()):
         return last.neurons
     table = kept_score_table(last.model, pooling=settings.pooling)
+    if table is None:
+        raise UserError(
+            f"The scores of round {last.round}'s model are gone from the workspace, so the next round does not know "
+            "what to freeze; start the run again."
+        )
     both = last.neurons | _found(run_id, name, table, settings)
     return replace(both, name=last.neurons.name, origin={"union over rounds": last.round + 1, "set": name})

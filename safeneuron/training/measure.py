@@ -74,17 +74,7 @@ class Measured:
             ("safe twins, ORI", 0, self.twins),
         ]
         rows = [
-            {
-                "model": self.name,
-                "measured": measured,
-                "neurons": neurons,
-                "value": found.value,
-                "interval": [found.low, found.high],
-                "n": found.n,
-                "judge": found.judge,
-                "incoherent": found.incoherent,
-                "empty": found.empty,
-            }
+            {"model": self.name, "measured": measured, "neurons": neurons, **found.to_row()}
             for measured, neurons, found in rates
         ]
         return [*rows, {"model": self.name, "measured": "benign perplexity, : parent", "value": self.perplexity}]

@@ -126,6 +126,22 @@ def test_a_batch_that_cannot_be_shared_is_refused(tied, some_neurons, tmp_path):
         train_distributed(tied, some_neurons(tied), PAIRS, replace(SETTINGS, batch_size=5), folder=tmp_path)
 
 
+def test_epochs_are_counted_in_batches_of_all_processes(tied, some_neurons, tmp_path, monkeypatch):
+    asked = []
+
+    def read_the_task(command, exchange, *others):
+        asked.append(exchange.task().settings)
+        raise Cancelled
+
+    monkeypatch.setattr(distributed, "_carried_out", read_the_task)
+    with pytest.raises(Cancelled):
+        settings = replace(SETTINGS, batch_size=4, epochs=3)
+        train_distributed(tied, some_neurons(tied), PAIRS[:8], settings, folder=tmp_path)
+    assert asked[0].max_steps == 6
+    # As a process does, with its half of every batch.
+    assert replace(asked[0], batch_size=2).with_steps(8).max_steps == 6
+
+
 def _carried_out(tmp_path, code, progress=lambda *told: None, on_metrics=None):
     """Let other code play the processes."""
     exchange = Exchange(tmp_path)
