@@ -10,6 +10,7 @@ import plotly.graph_objects as go
 from safeneuron.overlap.depth import DepthProfile
 from safeneuron.plots import palette
 from safeneuron.plots.figure import Figure, layout
+from safeneuron.plots.layer_cells import ANYWHERE, answering
 
 ROW = 44
 LONGEST = 34
@@ -31,15 +32,24 @@ def depth_rows(profiles: Sequence[DepthProfile], marked: int | None = None) -> F
                 x=profile.edges,
                 y=[place - 0.45, place + 0.45],
                 z=100 * profile.shares[None, :],
-                customdata=np.stack([np.arange(len(profile.shares)), profile.counts], axis=1)[None],
                 coloraxis="coloraxis",
-                name=profile.title,
-                hovertemplate="layer %{customdata[0]}, depth %{x:.2f}: %{customdata[1]:,} neurons, %{z:.2f} %",
+                hoverinfo="skip",
+            )
+            for place, profile in enumerate(profiles)
+        ]
+        + [
+            answering(
+                _middles(profile),
+                np.full(len(profile.shares), place),
+                np.stack([np.arange(len(profile.shares)), profile.counts, 100 * profile.shares], axis=1),
+                "layer %{customdata[0]}, depth %{x:.2f}: %{customdata[1]:,} neurons, %{customdata[2]:.2f} %"
+                f"<extra>{profile.title}</extra>",
             )
             for place, profile in enumerate(profiles)
         ],
         layout=layout(
             150 + ROW * len(profiles),
+            **ANYWHERE,
             shapes=_framed(profiles[0], marked),
             coloraxis={
                 "colorscale": palette.SCORE_SCALE,
@@ -63,7 +73,7 @@ def depth_rows(profiles: Sequence[DepthProfile], marked: int | None = None) -> F
             {
                 "model": profile.title,
                 "layer": range(len(profile.shares)),
-                "depth": (profile.edges[:-1] + profile.edges[1:]) / 2,
+                "depth": _middles(profile),
                 "neurons": profile.counts,
                 "share": profile.shares,
             }
@@ -80,6 +90,10 @@ def depth_rows(profiles: Sequence[DepthProfile], marked: int | None = None) -> F
         plotly=figure,
         data=pd.concat(frames, ignore_index=True),
     )
+
+
+def _middles(profile: DepthProfile) -> np.ndarray:
+    return (profile.edges[:-1] + profile.edges[1:]) / 2
 
 
 def _framed(profile: DepthProfile, layer: int | None) -> list[dict[str, Any]]:

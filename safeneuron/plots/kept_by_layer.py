@@ -10,32 +10,40 @@ from safeneuron.overlap.moved import Moved
 from safeneuron.plots import palette
 from safeneuron.plots.depth import ROW, short
 from safeneuron.plots.figure import Figure, layout
+from safeneuron.plots.layer_cells import ANYWHERE, answering
 from safeneuron.plots.layer_mark import band
 
 
 def kept_by_layer(found: Sequence[Moved], marked: int | None = None) -> Figure:
     """Draw one row of cells per model: the share of each layer's safety neurons of the base that it keeps."""
     layers = np.arange(len(found[0].kept))
+    cells = go.Heatmap(
+        x=layers,
+        y=list(range(len(found))),
+        z=[100 * one.kept for one in found],
+        zmin=0,
+        zmax=100,
+        xgap=1,
+        ygap=2,
+        colorscale=palette.SCORE_SCALE,
+        hoverinfo="skip",
+        colorbar={"title": {"text": "% kept", "side": "right"}, "thickness": 12, "outlinewidth": 0},
+    )
+    points = [
+        answering(
+            layers,
+            np.full(len(layers), place),
+            np.stack([_shared(one), one.base.counts, one.own.counts, _chance(one)], axis=1),
+            "layer %{x}: %{customdata[0]:.0f} of %{customdata[1]:.0f} kept (by chance %{customdata[3]:.2f}); "
+            f"it has %{{customdata[2]:.0f}}<extra>{one.title}</extra>",
+        )
+        for place, one in enumerate(found)
+    ]
     figure = go.Figure(
-        go.Heatmap(
-            x=layers,
-            y=list(range(len(found))),
-            z=[100 * one.kept for one in found],
-            customdata=[
-                np.stack([_shared(one), one.base.counts, one.own.counts, _chance(one)], axis=1) for one in found
-            ],
-            text=[one.title for one in found],
-            zmin=0,
-            zmax=100,
-            xgap=1,
-            ygap=2,
-            colorscale=palette.SCORE_SCALE,
-            hovertemplate="layer %{x}: %{customdata[0]:.0f} of %{customdata[1]:.0f} kept (by chance "
-            "%{customdata[3]:.2f}); it has %{customdata[2]:.0f}<extra></extra>",
-            colorbar={"title": {"text": "% kept", "side": "right"}, "thickness": 12, "outlinewidth": 0},
-        ),
+        [cells, *points],
         layout=layout(
             150 + ROW * len(found),
+            **ANYWHERE,
             shapes=band(marked),
             xaxis={"title": "layer", "range": [-0.6, len(layers) - 0.4], "showgrid": False},
             yaxis={

@@ -11,6 +11,7 @@ from safeneuron.overlap.representation import Representation
 from safeneuron.overlap.similarity import MOST
 from safeneuron.plots import palette
 from safeneuron.plots.figure import Figure, layout
+from safeneuron.plots.layer_cells import ANYWHERE, answering
 from safeneuron.plots.layer_mark import cross
 
 
@@ -159,26 +160,29 @@ def layer_matrix(found: Representation, measure: Measure, marked: int | None = N
         zmax=high,
         colorscale=scale,
         reversescale=measure.reversed,
-        hovertemplate=f"{measure.axes[1]} %{{y}}, {measure.axes[0]} %{{x}}: %{{z:.2f}}<extra></extra>",
+        hoverinfo="skip",
         colorbar={"title": {"text": measure.unit, "side": "right"}, "thickness": 12, "outlinewidth": 0},
     )
+    rows, columns = np.indices(values.shape).reshape(2, -1)
+    hover = f"{measure.axes[1]} %{{y}}, {measure.axes[0]} %{{x}}: %{{customdata[0]:.2f}}<extra></extra>"
     plain = {"showgrid": False, "zeroline": False, "range": [-0.5, len(layers) - 0.5]}
     figure = go.Figure(
-        heatmap,
+        [heatmap, answering(columns, rows, values.reshape(-1, 1), hover)],
         layout=layout(
             440,
+            **ANYWHERE,
             margin={"l": 56, "r": 12, "t": 44, "b": 48},
             shapes=cross(marked, len(layers)),
             xaxis={"title": measure.axes[0]} | plain,
             yaxis={"title": measure.axes[1]} | plain,
         ),
     )
-    columns = {f"{place}": values[:, place] for place in layers}
+    by_column = {f"{place}": values[:, place] for place in layers}
     return Figure(
         name=f"layers-{measure.name.replace(' ', '-')}",
         title=measure.title,
         about=measure.about.format(chance=found.chance_angle),
         caveat=measure.caveat,
         plotly=figure,
-        data=pd.DataFrame({measure.axes[1]: layers} | columns),
+        data=pd.DataFrame({measure.axes[1]: layers} | by_column),
     )

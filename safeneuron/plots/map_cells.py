@@ -2,7 +2,9 @@
 
 A model of at most :data:`MAX_CELLS` neurons has a cell for each. A larger one has an overview, in which
 each cell is a bin of neighbours and stands for its strongest neuron, so that no outlier disappears;
-where few enough columns are looked at, those have a cell for each neuron.
+where few enough columns are looked at, those have a cell for each neuron. So have they in a smaller model
+ordered by cluster: there a cell carries its neuron and its rank beside all else, for which a map of all
+cells has no room.
 """
 
 from dataclasses import dataclass
@@ -54,12 +56,15 @@ class Cells:
         Neurons in a cell; the last of a layer may hold fewer.
     shape : (int, int)
         ``(n_layers, d_mlp)``.
+    closer : bool
+        Whether a part, looked at closely, has cells of its own though every neuron has one here.
     """
 
     neurons: np.ndarray
     start: int
     width: int
     shape: tuple[int, int]
+    closer: bool = False
 
     @property
     def middle(self) -> float:
@@ -78,7 +83,7 @@ class Cells:
 
     def suits(self, view: View | None) -> bool:
         """Return whether these are the cells to look at this part with, or others must be drawn."""
-        if self.all_neurons:
+        if self.all_neurons and not self.closer:
             return True
         if self.part:
             left, right = self.start - 0.5, self.start + self.neurons.shape[1] - 0.5
@@ -137,16 +142,16 @@ def cells_of(pooled: Pooled, shape: tuple[int, int], order: Order | None, view: 
         Of :func:`overview`.
     """
     layers, neurons = shape
-    start = 0
-    if layers * neurons <= MAX_CELLS:
-        places = np.broadcast_to(np.arange(neurons), shape)
-    elif view is not None and _few_columns(view, shape):
-        start = _first_column(view, shape, first_place(order))
-        places = np.broadcast_to(np.arange(start, start + columns_in_part(shape)), (layers, columns_in_part(shape)))
-    else:
+    small = layers * neurons <= MAX_CELLS
+    closer = small and neurons > columns_in_part(shape) and order is not None and order.name == "cluster"
+    start, columns = 0, neurons
+    if view is not None and _few_columns(view, shape) and (closer or not small):
+        start, columns = _first_column(view, shape, first_place(order)), columns_in_part(shape)
+    elif not small:
         return bins_of(pooled, shape, order)
+    places = np.broadcast_to(np.arange(start, start + columns), (layers, columns))
     found = places if order is None else np.take_along_axis(order.neurons, places, axis=1)
-    return Cells(found, start + first_place(order), 1, shape)
+    return Cells(found, start + first_place(order), 1, shape, closer)
 
 
 def bins_of(pooled: Pooled, shape: tuple[int, int], order: Order | None) -> Cells:

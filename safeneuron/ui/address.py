@@ -77,9 +77,10 @@ def read() -> None:
         text = st.query_params.get(name)
         if text is not None and not _is_own(name, text):
             st.session_state[name] = _parsed(name, text, default)
-        else:
-            # Said again, or Streamlit would drop it on pages that do not draw its widget.
-            st.session_state[name] = st.session_state.get(name, kept.get(name, default))
+        elif name not in st.session_state:
+            # Streamlit drops it on pages that do not draw its widget. Not said again where it is there: what a
+            # script says to a widget throws back what a person has moved it to meanwhile.
+            st.session_state[name] = kept.get(name, default)
 
 
 def keep(name: str, value: Any) -> None:

@@ -14,7 +14,7 @@ from safeneuron.plots.layer_overlap import overlap_by_layer
 from safeneuron.scores.score import scores
 from safeneuron.scoring import kept_score
 from safeneuron.sets.expression import Top, written
-from safeneuron.ui import figure, hand, overlap_layer, overlap_material, resources
+from safeneuron.ui import hand, overlap_layer, overlap_material, resources
 from safeneuron.ui.choice import Choice, label, short_name
 from safeneuron.workspace import workspace
 
@@ -28,7 +28,12 @@ def show(choice: Choice, layer: int | None) -> None:
     with overlap_material.said():
         profiles = [_profile(card) for card in _scored(choice)]
         st.markdown(read_depth(profiles))
-        figure.show(depth_rows(profiles, layer), key="overlap_depth")
+        overlap_layer.clickable(
+            depth_rows(profiles, layer),
+            "overlap_depth",
+            # In any model's row: the chosen model's layer at that depth.
+            lambda point: int(point["x"] * choice.card.n_layers),
+        )
     st.subheader("What two sets share", anchor=False)
     row = st.container(horizontal=True, gap="medium")
     names = _names(choice)

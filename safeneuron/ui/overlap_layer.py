@@ -3,6 +3,8 @@
 Clicks are read at the start of the next run, before anything is drawn, so that all plots show the same.
 """
 
+from collections.abc import Callable, Mapping
+from operator import itemgetter
 from typing import Any
 
 import streamlit as st
@@ -67,18 +69,24 @@ def show(row: st.delta_generator.DeltaGenerator, choice: Choice) -> None:
         st.switch_page("pages/ablation.py")
 
 
-def clickable(drawn: figure.Figure, key: str) -> None:
-    """Draw a figure whose x axis is of layers, in which a click picks one."""
-    st.session_state.setdefault(_CHARTS, set()).add(key)
+def clickable(drawn: figure.Figure, key: str, layer_of: Callable[[Mapping[str, Any]], float] = itemgetter("x")) -> None:
+    """Draw a figure in which a click picks a layer.
+
+    Parameters
+    ----------
+    layer_of : callable
+        The layer of a point that was clicked; what stands on the x axis by default.
+    """
+    st.session_state.setdefault(_CHARTS, {})[key] = layer_of
     figure.show(drawn, key=key, selectable=True, config=_TOOLS)
 
 
 def _hear(n_layers: int) -> None:
     """Take the layer that was clicked last, once for each click."""
     seen: dict[str, Any] = st.session_state.setdefault(_SEEN, {})
-    for key in st.session_state.get(_CHARTS, ()):
+    for key, layer_of in st.session_state.get(_CHARTS, {}).items():
         points = ((st.session_state.get(key) or {}).get("selection") or {}).get("points") or []
-        layer = points[0].get("x") if points else None
+        layer = layer_of(points[0]) if points else None
         if layer != seen.get(key):
             seen[key] = layer
             if layer is not None and 0 <= int(layer) < n_layers:

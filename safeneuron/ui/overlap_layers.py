@@ -57,7 +57,7 @@ def _draw(found: Representation, layer: int | None) -> None:
     left, right = st.columns(2, gap="medium")
     with left:
         st.markdown(read_layers(measure.values(found), measure.unit))
-        figure.show(layer_matrix(found, measure, layer), key=f"overlap_matrix_{name}")
+        overlap_layer.clickable(layer_matrix(found, measure, layer), key=f"overlap_matrix_{name}")
     with right:
         st.markdown(read_probes(found.probes))
         overlap_layer.clickable(probe_accuracy(found.probes, layer), key="overlap_probes")

@@ -9,7 +9,7 @@ from safeneuron.overlap.readings_of_change import read_moved
 from safeneuron.plots.drift import drift_by_layer
 from safeneuron.plots.kept_by_layer import kept_by_layer
 from safeneuron.scores.score import ACTIVATIONS
-from safeneuron.ui import figure, hand, overlap_layer, overlap_material, words
+from safeneuron.ui import hand, overlap_layer, overlap_material, words
 from safeneuron.ui.choice import Choice, card_of, label, other_names, short_name
 from safeneuron.workspace import workspace
 
@@ -92,7 +92,7 @@ def _draw(choice: Choice, material: Material, others: dict[str, Material], layer
             },
         },
     )
-    figure.show(kept_by_layer(found, layer), key="overlap_kept")
+    overlap_layer.clickable(kept_by_layer(found, layer), key="overlap_kept")
     overlap_layer.clickable(drift_by_layer(found, label(choice.card), layer), key="overlap_drift")
 
 

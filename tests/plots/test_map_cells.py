@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from safeneuron.ordering import Order, by_score
-from safeneuron.plots.map_cells import MAX_BINS, View, cells_of, columns_in_part, overview
+from safeneuron.plots.map_cells import MAX_BINS, MAX_CELLS, View, cells_of, columns_in_part, overview
 
 SMALL, LARGE = (30, 1536), (80, 28672)
 
@@ -25,6 +25,18 @@ def test_a_small_model_has_a_cell_per_neuron_whatever_is_looked_at():
         np.testing.assert_array_equal(found.neurons[7], np.arange(1536))
 
 
+def test_a_small_model_in_clusters_is_drawn_closer_where_few_columns_are_looked_at():
+    """Only a part has room for each cell's neuron, means and rank together."""
+    order = Order("cluster", np.random.default_rng(2).permuted(np.tile(np.arange(1536), (30, 1)), axis=1))
+    whole, part = cells(SMALL, order), cells(SMALL, order, view(700, 800))
+    assert whole.all_neurons and whole.suits(None) and whole.suits(view(0, 900)) and not whole.suits(view(700, 800))
+    assert part.part and part.suits(view(700, 800)) and not part.suits(None) and not part.suits(view(0, 900))
+    np.testing.assert_array_equal(part.neurons, order.neurons[:, part.start - 1 :][:, :MAX_BINS])
+    narrow = (30, 200)
+    order = Order("cluster", np.tile(np.arange(200), (30, 1)))
+    assert cells(narrow, order, view(10, 40)).suits(view(10, 40)), "a layer of few neurons is always drawn whole"
+
+
 def test_a_large_model_has_bins_until_few_enough_columns_are_looked_at():
     whole = cells(LARGE)
     assert whole.width > 1 and not whole.all_neurons and not whole.part
@@ -35,7 +47,7 @@ def test_a_large_model_has_bins_until_few_enough_columns_are_looked_at():
     np.testing.assert_array_equal(part.neurons[0], part.start + np.arange(MAX_BINS))
 
 
-@pytest.mark.parametrize("shape", [(80, 28672), (126, 53248), (24, 4096), (60, 1000)], ids=str)
+@pytest.mark.parametrize("shape", [(80, 28672), (126, 53248), (24, 4096), (60, 1000), SMALL, (180, 257)], ids=str)
 def test_what_is_drawn_for_a_part_always_suits_it(shape):
     """Or the page would draw it again and again."""
     generator = np.random.default_rng(0)
@@ -43,7 +55,10 @@ def test_what_is_drawn_for_a_part_always_suits_it(shape):
     for _ in range(100):
         across = generator.uniform(1, widest)
         left = generator.uniform(-0.5, shape[1] - 0.5 - across)
-        for order in (None, Order("score", np.broadcast_to(np.arange(shape[1]), shape))):
+        for name in (None, "score", "cluster"):
+            if shape[0] * shape[1] <= MAX_CELLS and name != "cluster":
+                continue
+            order = name and Order(name, np.broadcast_to(np.arange(shape[1]), shape))
             first = 0 if order is None else 1
             looked_at = view(left + first, left + first + across)
             found = cells_of(pooled, shape, order, looked_at)

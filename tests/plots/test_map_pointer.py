@@ -5,8 +5,9 @@ import plotly.graph_objects as go
 import pytest
 
 from safeneuron.neurons import NeuronSet
-from safeneuron.ordering import by_score
+from safeneuron.ordering import Order, by_score
 from safeneuron.plots.figure import written_size
+from safeneuron.plots.map_cells import MAX_BINS, View
 from safeneuron.plots.neuron_map import COVER, POINTER, reach
 from tests.plots.drawn_maps import DIGITS, MEANS, carrier, drawn, overview, scores
 
@@ -82,6 +83,14 @@ def test_what_does_not_fit_is_left_out_of_the_hover_the_rank_first():
     pointer = figure.plotly.data[2]
     assert pointer.meta == POINTER
     assert pointer.customdata is not None and pointer.hovertext is not None, "seen whole, the hover tells all"
+
+
+def test_a_part_of_a_small_map_in_clusters_tells_all():
+    values = scores((30, 1536))
+    order = Order("cluster", np.random.default_rng(3).permuted(np.tile(np.arange(1536), (30, 1)), axis=1))
+    cells = carrier(drawn(values, means=MEANS, order=order, view=View((700.0, 800.0), (-0.5, 29.5), "zoom")))
+    assert cells.z.shape == (30, MAX_BINS)
+    assert all(numbers is not None for numbers in (cells.text, cells.customdata, cells.hovertext))
 
 
 @pytest.mark.parametrize("kind", ["f4", "u2", "u1"])

@@ -121,6 +121,23 @@ def test_its_row_and_column_are_framed(name):
     assert row.line.color == palette.CHOSEN
 
 
+@pytest.mark.parametrize("name", [*MATRICES, "kept", "depth"])
+def test_every_cell_of_a_heatmap_answers_the_mouse(name):
+    drawn = FIGURES[name](None).plotly
+    heatmaps = [trace for trace in drawn.data if trace.type == "heatmap"]
+    points = [trace for trace in drawn.data if trace.type == "scatter"]
+    assert all(trace.hoverinfo == "skip" for trace in heatmaps)
+    assert sum(np.asarray(trace.z).size for trace in heatmaps) == sum(len(trace.x) for trace in points)
+    assert all(trace.marker.opacity == 0 and trace.hovertemplate for trace in points)
+
+
+def test_a_point_of_a_matrix_tells_the_cell_it_lies_on():
+    measure = MEASURES[0]
+    (points,) = [trace for trace in MATRICES[measure.name](None).plotly.data if trace.type == "scatter"]
+    told = dict(zip(zip(points.y, points.x, strict=True), np.ravel(points.customdata), strict=True))
+    assert told[4, 1] == measure.values(FOUND)[4, 1]
+
+
 def test_its_cell_is_framed_on_the_axis_of_depth():
     (cell,) = OTHERS["depth"](3).plotly.layout.shapes
     assert (cell.x0, cell.x1) == (0.5, pytest.approx(4 / 6))
