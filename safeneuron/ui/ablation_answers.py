@@ -135,7 +135,7 @@ def _write(
 ) -> None:
     """Answer a few prompts at a time under one condition after the other, so that their rates fill up together."""
     loaded = {condition: opening.opened(condition.card) for condition in missing}
-    missing = {condition: _readable(loaded[condition], prompts) for condition, prompts in missing.items()}
+    missing = _readable(loaded, missing)
     total, done = sum(map(len, missing.values())), 0
     with live.container(border=True):
         status = st.empty()
@@ -155,7 +155,7 @@ def _write(
         status.progress(done / total, step)
 
     with work.compute():
-        for chunk in _chunks(missing):
+        for chunk in _chunks(missing, asked.all_prompts):
             for condition, prompts in chunk.items():
                 status.progress(done / total, f"Writing under {condition.name}, {done} of {total}")
                 with (
@@ -180,14 +180,21 @@ def _write(
     live.empty()
 
 
-def _readable(loaded: "LoadedModel", prompts: Sequence[str]) -> list[str]:
-    """Return the prompts that the model can answer, and say why it cannot answer the others."""
+def _readable(
+    loaded: "Mapping[Condition, LoadedModel]", missing: Mapping[Condition, Sequence[str]]
+) -> dict[Condition, list[str]]:
+    """Return the prompts that the models can answer, and say once why they cannot answer the others."""
     from safeneuron.models.context import unreadable
 
-    refused = unreadable(loaded, prompts, MAX_NEW_TOKENS)
-    for reason in dict.fromkeys(refused.values()):
+    refused = {
+        condition: unreadable(loaded[condition], prompts, MAX_NEW_TOKENS) for condition, prompts in missing.items()
+    }
+    for reason in dict.fromkeys(reason for found in refused.values() for reason in found.values()):
         st.warning(f"Left out: {reason}", icon=":material/content_cut:")
-    return [prompt for prompt in prompts if prompt not in refused]
+    return {
+        condition: [prompt for prompt in prompts if prompt not in refused[condition]]
+        for condition, prompts in missing.items()
+    }
 
 
 def _read(
@@ -209,14 +216,18 @@ def _read(
         )
 
 
-def _chunks(missing: Mapping[Condition, Sequence[str]]) -> list[dict[Condition, Sequence[str]]]:
-    """Return a few prompts of every condition at a time, in the prompts' order."""
-    longest = max(map(len, missing.values()), default=0)
-    return [
-        {
-            condition: prompts[start : start + CHUNK]
-            for condition, prompts in missing.items()
-            if prompts[start : start + CHUNK]
-        }
-        for start in range(0, longest, CHUNK)
-    ]
+def _chunks(missing: Mapping[Condition, Sequence[str]], order: Sequence[str]) -> list[dict[Condition, list[str]]]:
+    """Return a few prompts at a time, and who still has to answer them.
+
+    Those that some condition answered before come first, so that all rates are soon over the same prompts again,
+    also after a switch has cut in.
+    """
+    lacks = {condition: set(prompts) for condition, prompts in missing.items()}
+    wanting = {prompt: [condition for condition, prompts in lacks.items() if prompt in prompts] for prompt in order}
+    waiting = sorted((prompt for prompt in order if wanting[prompt]), key=lambda prompt: len(wanting[prompt]))
+    chunks = []
+    for start in range(0, len(waiting), CHUNK):
+        some = waiting[start : start + CHUNK]
+        asked = {condition: [prompt for prompt in some if condition in wanting[prompt]] for condition in missing}
+        chunks.append({condition: prompts for condition, prompts in asked.items() if prompts})
+    return chunks

@@ -11,7 +11,9 @@ from safeneuron.ablation.specification import Ablation
 from safeneuron.conversation import Conversation
 from safeneuron.errors import UserError, shortened
 from safeneuron.prompts.typed import prompt_from_text
-from safeneuron.refusal.judge import DEFAULT_JUDGE, Judge, judges, verdict_of
+from safeneuron.refusal.coherence import Coherence
+from safeneuron.refusal.judge import DEFAULT_JUDGE, Judge, JudgedAnswer, judges
+from safeneuron.refusal.judging import judged
 from safeneuron.ui import marked_text, opening, refusal_words
 from safeneuron.ui.choice import Choice
 from safeneuron.ui.conditions import Condition, conditions
@@ -156,8 +158,12 @@ def _draw(turn: Turn, shown: Sequence[Condition], places: Sequence[Place], judge
             continue
         name, answer = found
         _, reference = turn.answers.get((condition.card.fingerprint, False), found)
-        verdict = verdict_of(judge, turn.prompt, answer.text)
+        # Loops are told by the text alone; whether the unablated model finds it likely is not asked here.
+        (verdict,) = judged(judge, [JudgedAnswer(turn.prompt, answer.text)], Coherence())
         place.markdown(f"**{name}**")
         place.html(marked_text.answer_html(answer, reference, marked_text.deciding(judge, verdict)))
-        reason = f", for “{marked_text.plain(verdict.because)}”" if verdict.because else ""
+        reason = ""
+        if verdict.because:
+            because = marked_text.plain(verdict.because)
+            reason = f": {because}" if verdict.kind == "incoherent" else f", for “{because}”"
         place.caption(f"Judge {judge.name}: {verdict}{reason}", help=refusal_words.JUDGE)

@@ -10,7 +10,7 @@ from safeneuron.ablation.specification import FACTORS, Ablation
 from safeneuron.models.card import ModelCard
 from safeneuron.neurons import NeuronSet
 from safeneuron.scoring import classes_of
-from safeneuron.ui import opening, refusal_words
+from safeneuron.ui import address, opening, refusal_words
 from safeneuron.ui.work import long_work
 
 KINDS = {"zero": "switched off", "mean": "at their benign mean", "scale": "times a factor"}
@@ -28,6 +28,7 @@ def chosen(card: ModelCard, neurons: NeuronSet) -> Ablation:
     factor = 0.0
     if kind == "scale":
         factor = st.slider("Factor", *FACTORS, step=STEP, key="factor", help=refusal_words.FACTOR)
+        address.drawn("factor")
     means = None
     if kind == "mean" and len(neurons):
         means = kept_benign_means(neurons)

@@ -41,6 +41,8 @@ PRESET = "preset_thresholds"
 BEHIND_SECONDS = 5.0
 """How far the browser's address may lie behind what the session wrote into it."""
 _WRITTEN, _RECENT, _KEPT = "address", "recent_addresses", "kept_choices"
+_DRAWN = "drawn_choices"
+"""The session's page, and the sliders that its run has drawn so far."""
 
 
 def threshold_name(score: str) -> str:
@@ -70,17 +72,35 @@ def defaults() -> dict[str, Any]:
     }
 
 
-def read() -> None:
-    """Take over what the address says, where it is not what this session wrote there itself."""
+def read(page: str) -> None:
+    """Take over what the address says, where it is not what this session wrote there itself.
+
+    Parameters
+    ----------
+    page : str
+        Its title.
+    """
     kept = st.session_state.get(_KEPT, {})
+    before, drawn_before = st.session_state.get(_DRAWN, (page, frozenset()))
+    moved = drawn_before if before == page else frozenset()
+    st.session_state[_DRAWN] = (page, frozenset())
     for name, default in defaults().items():
         text = st.query_params.get(name)
         if text is not None and not _is_own(name, text):
             st.session_state[name] = _parsed(name, text, default)
-        elif name not in st.session_state:
-            # Streamlit drops it on pages that do not draw its widget. Not said again where it is there: what a
-            # script says to a widget throws back what a person has moved it to meanwhile.
-            st.session_state[name] = kept.get(name, default)
+        elif name not in moved or name not in st.session_state:
+            # Said again, or Streamlit would drop it on pages that do not draw its widget.
+            st.session_state[name] = st.session_state.get(name, kept.get(name, default))
+
+
+def drawn(name: str) -> None:
+    """Note that a slider is drawn, so that the next run of its page does not say its value again.
+
+    What a script says to a widget throws back what a person moved it to meanwhile, and a slider is moved many times a
+    second. A run that a click cuts short before the slider is drawn notes nothing, and the next one says the value.
+    """
+    page, names = st.session_state[_DRAWN]
+    st.session_state[_DRAWN] = (page, names | {name})
 
 
 def keep(name: str, value: Any) -> None:

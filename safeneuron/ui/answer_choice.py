@@ -123,5 +123,6 @@ def _own() -> tuple[str, ...]:
         st.error(str(error), icon=":material/error:")
         return ()
     if found.repeated:
-        st.caption(f"{found.repeated} repeated lines are left out.")
+        lines = "1 repeated line is" if found.repeated == 1 else f"{found.repeated:,} repeated lines are"
+        st.caption(f"{lines} left out.")
     return found.prompts

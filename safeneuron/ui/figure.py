@@ -6,6 +6,7 @@ from typing import Any
 import streamlit as st
 
 from safeneuron.plots.figure import Figure
+from safeneuron.ui.worked import worked
 
 
 def show(figure: Figure, key: str, selectable: bool = False, config: Mapping[str, Any] | None = None) -> Any:
@@ -35,6 +36,9 @@ def show(figure: Figure, key: str, selectable: bool = False, config: Mapping[str
     with st.expander("What this shows, and what it does not"):
         st.markdown(f"**What it shows.** {figure.about}")
         st.markdown(f"**What it does not show.** {figure.caveat}")
+        example = worked(figure.name)
+        if example:
+            st.markdown(f":material/school: {example}")
         st.download_button(
             "Numbers (CSV)",
             data=lambda: figure.data.to_csv(index=False).encode(),

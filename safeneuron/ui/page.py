@@ -43,7 +43,7 @@ def page(title: str, monitor: bool = True, checked: bool = True) -> Iterator[Cho
     """
     quiet_libraries()
     navigation.ensure()
-    address.read()
+    address.read(title)
     st.html(STYLE)
     st.html(work.STYLE)
     try:

@@ -16,7 +16,17 @@ from safeneuron.scores.score import Score, scores
 from safeneuron.statistics import POOLINGS
 from safeneuron.threshold_steps import threshold_step
 from safeneuron.ui import own_prompts, words
-from safeneuron.ui.address import BESIDE, DIFFERENCE, FIRST_SCORE, NOTHING, SAME, SECOND, option_name, threshold_name
+from safeneuron.ui.address import (
+    BESIDE,
+    DIFFERENCE,
+    FIRST_SCORE,
+    NOTHING,
+    SAME,
+    SECOND,
+    drawn,
+    option_name,
+    threshold_name,
+)
 from safeneuron.ui.choice import Choice, label
 
 _FOR = "beside_for"
@@ -134,6 +144,7 @@ def beside(like: Wanted) -> str:
             help=words.THRESHOLD,
             width=290,
         )
+        drawn(threshold_name(like.score.name))
     own_prompts.show(row)
     return chosen
 

@@ -45,7 +45,8 @@ def show(choice: Choice, active: RunInfo | None, fits: bool) -> None:
     if not curves:
         st.caption("No curve has been measured yet. The quick one is a good start.")
         return
-    _draw(choice, curves, fits)
+    # While a curve is measured, none goes on beside it.
+    _draw(choice, curves, fits and (active is None or active.kind != KIND))
 
 
 def _offer(choice: Choice, fits: bool) -> None:
@@ -117,7 +118,7 @@ def _start_button(
 def _draw(choice: Choice, curves: list[DegradationCurve], possible: bool) -> None:
     """Draw the chosen curves over each other."""
     by_name = {curve.fingerprint: curve for curve in curves}
-    own = [curve.fingerprint for curve in curves if curve.model == choice.card.fingerprint and curve.points]
+    own = [curve.fingerprint for curve in curves if curve.model == choice.card.fingerprint]
     chosen = st.multiselect(
         "Curves, over each other",
         list(by_name),
@@ -131,7 +132,7 @@ def _draw(choice: Choice, curves: list[DegradationCurve], possible: bool) -> Non
         if not curve.finished and possible:
             _go_on(choice, curve)
     if not shown:
-        st.caption("Choose a curve to draw.")
+        st.caption("It is drawn as soon as its first point is measured." if chosen else "Choose a curve to draw.")
         return
     drawn = degradation(shown)
     figure.show(drawn, key="degradation")
@@ -151,5 +152,5 @@ def _go_on(choice: Choice, curve: DegradationCurve) -> None:
 
 
 def _label(curve: DegradationCurve) -> str:
-    points = "" if curve.finished else f", {len(curve.points)} of {curve.rounds} points"
-    return f"{curve.name} · {time.strftime('%d %b %H:%M', time.localtime(curve.created))}{points}"
+    # The same while it is measured: Streamlit forgets a choice whose label changes.
+    return f"{curve.name} · {time.strftime('%d %b %H:%M', time.localtime(curve.created))}"

@@ -7,7 +7,7 @@ from safeneuron.scores.presets import PRESETS, Preset, preset_of
 from safeneuron.scores.score import identifying_scores
 from safeneuron.threshold_steps import threshold_step
 from safeneuron.ui import hand, words
-from safeneuron.ui.address import PRESET, threshold_name
+from safeneuron.ui.address import PRESET, drawn, threshold_name
 from safeneuron.ui.choice import Choice
 
 OWN = "your own"
@@ -54,6 +54,7 @@ def show(choice: Choice) -> None:
             help=words.THRESHOLD,
             width=190,
         )
+        drawn(threshold_name(name))
     for name, found in choice.sets.items():
         row.metric(name, f"{len(found):,}", help=words.SETS[name], width="content")
 

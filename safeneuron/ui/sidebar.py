@@ -106,7 +106,7 @@ def _set_in_hand(choice: Choice) -> None:
     name, named = hand.name_in_hand(), hand.label(st.session_state["set"])
     st.metric(
         f"Set in hand: {hand.label(name)}",
-        f"{len(choice.hand):,} neurons",
+        "1 neuron" if len(choice.hand) == 1 else f"{len(choice.hand):,} neurons",
         help=f"{words.SETS.get(name, f'`{name}` · {words.KEPT}')} {words.NEURON_SET}",
     )
     st.caption(f"{choice.hand.share:.2%} of the model's neurons")

@@ -11,6 +11,7 @@ from safeneuron.prompts import answers
 from safeneuron.refusal import corrections, perplexities
 from safeneuron.refusal.corrections import Corrections
 from safeneuron.ui import resources
+from safeneuron.ui.ablation_answers import _chunks
 from tests.pages.conftest import PLANTED
 from tests.refusal.test_guard import save_classifier
 
@@ -219,3 +220,25 @@ def test_without_benign_means_the_meter_shows_the_model_as_it_is(visit, few, met
     at.selectbox(key="kind").set_value("mean").run()
     assert at.button(key="read_means").label.startswith("Read the benign means (about")
     assert metric(at, "Mean log-odds, 2 harmful prompts") and not at.error
+
+
+def test_prompts_that_one_side_has_answered_come_first_so_that_rates_are_over_the_same_ones():
+    ori, ablated = "ORI", "FULL"
+    order = [f"p{number}" for number in range(10)]
+    chunks = _chunks({ori: order[7:], ablated: order}, order)
+    assert chunks[0] == {ablated: order[:4]} and chunks[1] == {ori: ["p7"], ablated: order[4:8]}
+    assert chunks[2] == {ori: ["p8", "p9"], ablated: ["p8", "p9"]}
+    for condition, missing in ((ori, order[7:]), (ablated, order)):
+        assert [prompt for chunk in chunks for prompt in chunk.get(condition, ())] == missing
+    assert _chunks({ori: [], ablated: []}, order) == []
+
+
+def test_a_conversation_calls_a_loop_incoherent(visit, few):
+    at = visit("ablation")
+    at.chat_input(key="chat").set_value("Why is the sky blue?").run()
+    (turn,) = at.session_state["conversation"]
+    loop = "pop " * 40
+    for side, (name, _) in list(turn.answers.items()):
+        turn.answers[side] = name, Answer(turn.prompt, loop, (1,), True, (len(loop),))
+    at.run()
+    assert captions(at).count("Judge arditi: incoherent: it repeats itself") == 2

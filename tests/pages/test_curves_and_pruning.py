@@ -102,6 +102,28 @@ def test_a_stopped_curve_says_what_is_kept_and_goes_on(visit, launched):
     assert store.get_json(run, "settings")["degradation"] == SETTINGS.to_json()
 
 
+def test_a_growing_curve_keeps_its_name_in_the_menu(visit, no_model):
+    """Or the browser would forget that it is chosen, at each of its points."""
+    at = visit("robustness")
+    no_model()
+    keep_curve(0)
+    at.run()
+    (before,) = at.multiselect[0].options
+    assert at.multiselect[0].value and any("as soon as its first point" in found.value for found in at.caption)
+    keep_curve(3)
+    at.run()
+    assert at.multiselect[0].options == [before] and at.multiselect[0].value
+    assert len(at.get("plotly_chart")) == 1
+
+
+def test_while_a_curve_is_measured_none_goes_on_beside_it(visit, launched):
+    at = visit("robustness")
+    plan = keep_curve(2)
+    at.run()
+    button(at, "start_curve").click().run()
+    assert not any(found.key == f"go_on_{plan.fingerprint}" for found in at.button)
+
+
 def test_pruning_is_started_and_its_subset_taken_in_hand(visit, launched, metric, no_model):
     at = visit("robustness")
     assert any("up to 14 ablations to try, and 160 answers" in found.value for found in at.markdown)
