@@ -42,6 +42,8 @@ WORKED = {
     "0.11, and the curve still rises: more prompts would help.",
     "membership": "69 of the 105 safety neurons are found in at least 95 % of the draws; the index with the set of "
     "all prompts is 0.81 (0.76 to 0.87).",
+    "variations": "read at the maximum over the tokens instead of the last one, only 9 of the 105 safety neurons are "
+    "found again: much hangs on where one reads.",
     "kept-by-layer": "a masked-DPO run with the standard settings keeps 86 of the 105 safety neurons (Jaccard index "
     "0.71).",
     "drift": "after a masked-DPO run with the standard settings the layers moved more on harmful prompts than on "
