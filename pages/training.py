@@ -32,8 +32,9 @@ with page("Training", monitor=False) as choice:
         "is a process of its own: close this page and it goes on.",
         help=words.MASKED_DPO,
     )
-    active = run_monitor.active_run()
-    with st.expander("A new run", expanded=active is None, icon=":material/add:"):
+    active, runs = run_monitor.active_run(), store.list_runs(start.KIND)
+    # Of earlier runs, their results are looked for first.
+    with st.expander("A new run", expanded=not runs or run_actions.FILLED in st.session_state, icon=":material/add:"):
         control = training_settings.presets()
         first, second, third = st.columns(3)
         to_freeze = freezing.sets(choice)
@@ -132,7 +133,6 @@ with page("Training", monitor=False) as choice:
                 )
             st.rerun()
 
-    runs = store.list_runs(start.KIND)
     if not runs:
         st.info(
             "No run yet. The settings above are good for the default model; press Start the run.",

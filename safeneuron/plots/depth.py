@@ -55,7 +55,8 @@ def depth_rows(profiles: Sequence[DepthProfile], marked: int | None = None) -> F
                 "colorscale": palette.SCORE_SCALE,
                 "cmin": 0,
                 "cmax": highest,
-                "colorbar": {"title": {"text": "% of the layer", "side": "right"}, "thickness": 12, "outlinewidth": 0},
+                # Above the bar, which is short where there are few rows.
+                "colorbar": {"title": {"text": "% of layer"}, "thickness": 12, "outlinewidth": 0, "nticks": 3},
             },
             xaxis={"title": "depth: 0 is the first layer, 1 the last", "range": [0, 1], "showgrid": False},
             yaxis={

@@ -40,7 +40,7 @@ from safeneuron.training.model_card import write_model_card
 from safeneuron.training.reporting import REFERENCE, TRAINING
 from safeneuron.training.rounds import RoundResult, keep_round
 from safeneuron.training.safety_sets import RoundSets, keep_safety_sets
-from safeneuron.training.settings import TrainingSettings, steps_in_words
+from safeneuron.training.settings import TrainingSettings, steps_in_words, trained_in_words
 from safeneuron.training.start import LEFT_OUT, PAIRS_FILE
 from safeneuron.training.trackers import point_trackers
 from safeneuron.training.watching import RefusalCallback, SpeedCallback
@@ -203,7 +203,7 @@ def _save(plan: RoundPlan, number: int, trained: LoadedModel, neurons: NeuronSet
     parent, rounds = plan.parent.title, plan.settings.rounds
     which = f", round {number}" if rounds > 1 else ""
     facts = {
-        "title": f"{parent}, {neurons.name} frozen, {steps_in_words(steps)}{which}",
+        "title": f"{parent}, {trained_in_words(neurons.name, steps)}{which}",
         "origin": f"Trained from {parent} by masked DPO: {steps_in_words(steps)} with the "
         f"{len(neurons)} neurons of {neurons.name} constant{f', in round {number}' if number > 1 else ''}.",
         "parent": plan.source,

@@ -16,6 +16,19 @@ def steps_in_words(steps: int) -> str:
     return f"{steps:,} step{'' if steps == 1 else 's'}"
 
 
+def trained_in_words(frozen: str, steps: int) -> str:
+    """Return "FULL frozen, 48 steps", or "plain DPO, 48 steps" where nothing is frozen.
+
+    Parameters
+    ----------
+    frozen : str
+        The set's name.
+    steps : int
+    """
+    how = "plain DPO" if frozen == "ORI" else f"{frozen} frozen"
+    return f"{how}, {steps_in_words(steps)}"
+
+
 @dataclass(frozen=True)
 class MaskedDPOSettings:
     """One round of SafeNeuron's Algorithm 1.

@@ -17,7 +17,7 @@ from safeneuron.selection import understood
 from safeneuron.sets.belonging import checked
 from safeneuron.training.checkpoints import require_room
 from safeneuron.training.rounds import phases_of
-from safeneuron.training.settings import TrainingSettings, steps_in_words
+from safeneuron.training.settings import TrainingSettings, trained_in_words
 from safeneuron.training.trackers import require_trackers
 
 KIND = "masked-dpo"
@@ -87,7 +87,7 @@ def start_training(
     require_room(card, settings)
     name = neurons if isinstance(neurons, str) else neurons.name
     info = store.create_run(
-        f"{card.title}, {name} frozen, {steps_in_words(settings.dpo.max_steps)}",
+        f"{card.title}, {trained_in_words(name, settings.dpo.max_steps)}",
         KIND,
         _parameters(source, name, settings),
         phases_of(settings.rounds),

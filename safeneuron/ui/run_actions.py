@@ -14,6 +14,9 @@ from safeneuron.ui.choice import short_name
 
 _SAID, _ANSWERED = "run_action_said", "run_question_answered"
 
+FILLED = "new_run_filled_in"
+"""Key of whether the form of a new run was filled in, so that it is to be seen."""
+
 
 def bar(info: RunInfo) -> None:
     """Draw the buttons for one run, and what the last of them had to say."""
@@ -81,6 +84,7 @@ def _try(action, *arguments) -> None:
 
 def _fill_in(run_id: str) -> None:
     """Put a run's model, set, settings and pairs into the form; as a callback, before any of its widgets is drawn."""
+    st.session_state[FILLED] = True
     try:
         asked = asked_of(run_id)
     except UserError as error:
