@@ -57,7 +57,7 @@ with page("Neurons") as choice:
     )
     neuron_figures.show(choice, wanted, shown, second)
     neuron_controls.show()
-    above = neuron_results.above(choice, shown)
+    above = neuron_results.above(choice, wanted, shown)
     neuron_controls.start_again(above, above and top_expression(wanted.request, len(above)))
     survivors.show(choice, wanted)
 

@@ -54,8 +54,19 @@ def methods(json: Json = False) -> None:
     lines = []
     for score in found:
         lines.append("{name}: {title} ({unit}; {source})\n    {description}".format(**score))
-        lines += [f"    {score['name']}.{row['name']}={row['default']}  {row['help']}" for row in score["options"]]
+        lines.append(f"    selected above {score['threshold']:g}; --tau {score['name']}=VALUE changes that")
+        lines += [
+            f"    {score['name']}.{row['name']}={row['default']} ({_range(row)})  {row['help']}"
+            for row in score["options"]
+        ]
     terminal.show({"methods": found}, json, "\n".join(lines))
+
+
+def _range(option: Mapping[str, Any]) -> str:
+    """Return the values that an option may have."""
+    if option["choices"]:
+        return " or ".join(option["choices"])
+    return "{:g} to {:g}".format(*option["bounds"]) if option["bounds"] else "any number"
 
 
 def parsed(names: str | None, options: Sequence[str], taus: Sequence[str], second: str | None) -> list[Method]:
@@ -73,7 +84,8 @@ def parsed(names: str | None, options: Sequence[str], taus: Sequence[str], secon
         name, value = _split(text, "NAME.OPTION=VALUE, such as SNIP.prompts=16")
         score, dot, option = name.partition(".")
         if not dot or score not in chosen:
-            raise UserError(f"--option {text!r} belongs to none of the scores asked for; they are {', '.join(chosen)}.")
+            asked = f"they are {', '.join(chosen)}" if chosen else "name some with --methods"
+            raise UserError(f"--option {text!r} belongs to none of the scores asked for; {asked}.")
         given.setdefault(score, {})[option] = value
     thresholds = {name: known[name].default_threshold for name in chosen}
     for text in taus:

@@ -7,6 +7,9 @@ the neuron's activation is set to the baseline b: its mean on benign prompts, or
 ablation. Attribution patching: Nanda 2023; Kramár et al. 2024 (AtP*, arXiv 2403.00745). The score saturates
 at 18.4 nats, and where it does every gradient is 0.
 
+Takes activations and gradients ``[n_layers, tokens, d_mlp]`` of each harmful prompt and gives ``[n_layers, d_mlp]``, in
+nats. Its options are ``positions`` (the last token or all) and ``baseline`` (b: the benign mean or zero).
+
 Cost, measured on the default model with 32 prompts of each class: 1.6 times a bare forward pass over them, of which
 0.5 is the benign mean, which the paper's scores may have left already.
 """

@@ -13,6 +13,9 @@ S is in units of activation, so a threshold on it holds for one pair of models. 
 5 % of the embedded model against its base; move it for another pair. Large activations change most, and
 a change in one layer moves all later ones: a high S need not have to do with safety. Benign prompts and
 pooling are not used. A neuron that is the same in both models, constant or not, scores 0.
+
+Takes both models' activations ``[n_layers, tokens, d_mlp]`` of each answer and gives ``[n_layers, d_mlp]``. Its options
+are ``prompts`` (how many are answered) and ``new_tokens`` (where an answer is cut).
 """
 
 from collections.abc import Mapping

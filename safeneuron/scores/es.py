@@ -6,6 +6,8 @@
 Cohen's d with the pooled standard deviation (SafeNeuron, arXiv 2602.12158, Eq. 5-6), signed. A
 threshold on d is a choice, not a significance level: the paper's Theorem 3.1 holds for the
 t-statistic, not for d (paper.md 1.3).
+
+Takes both classes' means and variances ``[n_layers, d_mlp]`` and gives d of that shape. It has no options.
 """
 
 import numpy as np

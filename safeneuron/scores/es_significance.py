@@ -9,6 +9,9 @@ many of the highest neurons share one value. A few neurons among very many need 
 reach any q below 0.05: k of N with the lowest p have q = N / (k (permutations + 1)).
 
 A neuron whose mean does not differ beyond rounding has p = 1 and so scores 0.
+
+Takes every prompt's activations ``[n_layers, prompts, d_mlp]`` and gives ``[n_layers, d_mlp]``. Its option
+``permutations`` says how often the labels are handed out anew.
 """
 
 from collections.abc import Mapping

@@ -19,6 +19,9 @@ neurons that always fire together share one weight.
 
 A neuron that varies by no more than rounding has weight 0 and so no score above 0; in a layer of such
 neurons only, all scores are 0.
+
+Takes every prompt's activations ``[n_layers, prompts, d_mlp]`` and gives ``[n_layers, d_mlp]``. Its option
+``regularisation`` is lambda.
 """
 
 import warnings

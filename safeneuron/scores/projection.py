@@ -16,6 +16,10 @@ In Gemma 2 and 3 and OLMo 2 a norm follows the MLP before the stream is added to
 in, its dividing by a scale is not (:mod:`safeneuron.models.output_weights`). A neuron without output
 weight scores 0, and so do all where the means of the two classes differ by no more than rounding.
 Constant activations make only ``written`` 0.
+
+Takes the means of the residual stream ``[n_layers, d_model]`` and the output weights ``[d_mlp, d_model]`` of each
+layer, and gives ``[n_layers, d_mlp]``. Its options are ``measure`` (one of the three above), ``layer`` (``own`` or
+``one``) and ``depth``, per cent, where the one layer lies.
 """
 
 from collections.abc import Mapping

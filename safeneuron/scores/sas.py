@@ -5,6 +5,8 @@
 
 SafeNeuron, arXiv 2602.12158, Eq. 9-10; selected neurons also need delta > 0. The deviation over
 the layer is the population's, since the layer's neurons are all there are.
+
+Takes both classes' means ``[n_layers, d_mlp]`` and gives z of that shape. It has no options.
 """
 
 import numpy as np

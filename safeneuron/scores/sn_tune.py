@@ -9,6 +9,10 @@ never gives, so the top K of the original code stands for it; that code scores t
 alone and here h is the whole activation, gate included, as in the paper; attention neurons are
 left out; foundation neurons come from the benign class and not from Wikipedia.
 
+Takes each prompt's norms over its tokens ``[n_layers, d_mlp]`` and those of the down columns, and gives a share of
+harmful prompts, in per cent, ``[n_layers, d_mlp]``. Its options are ``variant``, ``top_share`` (K as per cent of the
+layer) and ``foundation_share`` (from which share of the benign prompts on a neuron is a foundation neuron).
+
 Cost, measured on the default model with 32 prompts of each class: 1.1 times a bare forward pass over them.
 """
 

@@ -50,9 +50,9 @@ def show_choice(choice: Choice, wanted: Wanted) -> tuple[Shown, Shown | None] | 
     return shown, shown_result(second, other.apart_from(wanted), _threshold(second))
 
 
-def above(choice: Choice, shown: Shown) -> NeuronSet | None:
-    """Return the neurons above the threshold of what is shown, where no set of that name exists already."""
-    if shown.threshold is None or shown.name in identifying_scores():
+def above(choice: Choice, wanted: Wanted, shown: Shown) -> NeuronSet | None:
+    """Return the neurons above the threshold of what is shown, where they are not the set of that name."""
+    if shown.threshold is None or (shown.name in identifying_scores() and not wanted.reads_others):
         return None
     return shown.selected(choice.card.fingerprint)
 

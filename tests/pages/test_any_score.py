@@ -103,6 +103,16 @@ def test_a_page_says_what_its_map_is_of_where_its_sets_are_of_the_built_in_promp
         for caption in at.caption
     )
     assert [metric(at, name) for name in ("ES", "SAS", "FULL")] == counts
+    # So the neurons that are above the threshold on these prompts are another set, to be taken in hand by itself.
+    at = visit(score="ES", prompts=twins, pooling="mean", tau_ES="0.1")
+    above = buttons(at)["start_above"]
+    count = int(above.label.removeprefix("ES above τ: "))
+    above.click().run()
+    assert (
+        count
+        and not at.exception
+        and metric(at, "Set in hand: own set") == ("1 neuron" if count == 1 else f"{count} neurons")
+    )
 
 
 def test_a_score_of_two_models_is_offered_only_beside_a_second_one(visit, second_model):
