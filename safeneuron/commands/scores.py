@@ -1,6 +1,6 @@
 """``score``: the numbers of the Neurons page, of one model or of the difference of two."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -28,12 +28,14 @@ from safeneuron.commands.options import (
     TauES,
     TauSAS,
     opened,
+    opener,
     prompts_from,
     thresholds,
 )
 from safeneuron.models.card import ModelCard
 from safeneuron.models.catalogue import DEFAULT_MODEL, model_card
 from safeneuron.models.fit import SCORING, require_fit
+from safeneuron.models.parity_report import refuse_if_red
 from safeneuron.progress import Progress
 from safeneuron.prompts.classes import PromptClasses
 from safeneuron.scores.result import ScoreRequest, ScoreResult
@@ -63,7 +65,7 @@ def score(
     """Score every neuron and select the safety neurons, of one model or of one against another."""
     from safeneuron.comparison import require_same_shape, write_difference
     from safeneuron.score_frames import check_target, write_scores
-    from safeneuron.scoring import classes_of, score_table
+    from safeneuron.scoring import classes_of
     from safeneuron.significance import LEVEL, significant
 
     with terminal.command() as progress:
@@ -81,8 +83,8 @@ def score(
                 require_same_shape(cards[model], card)
             require_fit(card, SCORING)
         # Each model goes as soon as it is scored, so that one at a time is in memory.
-        table, identified, found = _scored(opened(model, progress), both, pooling, wanted, cards.get(second), progress)
-        other = score_table(opened(compare, progress), *classes, pooling, progress) if compare else None
+        table, identified, found = _scored(cards[model], both, pooling, wanted, cards.get(second), progress)
+        other = _table(cards[compare], both, pooling, opener(cards[compare], progress), progress) if compare else None
         sets = table.select(chosen)
         sets |= {method.name: result.select(method.threshold) for method, result in zip(wanted, found, strict=True)}
         if out:
@@ -126,22 +128,43 @@ def score(
 
 
 def _scored(
-    loaded: "LoadedModel",
+    card: ModelCard,
     classes: PromptClasses,
     pooling: Pooling,
     wanted: Sequence[Method],
     second: ModelCard | None,
     progress: Progress,
 ) -> tuple[ScoreTable, list[ScoreResult], list[ScoreResult]]:
-    """Return the paper's scores of a model, as a table and as results, and the others asked for, from shared passes."""
-    from safeneuron.scoring import compute_scores, score_table
+    """Return the paper's scores of a model, as a table and as results, and the others asked for, from shared passes.
+
+    The model is opened only if something has to be computed.
+    """
+    from safeneuron.scoring import compute_scores
 
     other = second.fingerprint if second else None
-    own = [ScoreRequest(name, loaded.fingerprint, classes, pooling) for name in identifying_scores()]
-    more = [ScoreRequest(method.name, loaded.fingerprint, classes, pooling, method.options, other) for method in wanted]
-    found = compute_scores([*own, *more], lambda: loaded, lambda: opened(second, progress), progress)
-    table = score_table(loaded, classes.harmful, classes.benign, pooling, progress)
+    own = [ScoreRequest(name, card.fingerprint, classes, pooling) for name in identifying_scores()]
+    more = [ScoreRequest(method.name, card.fingerprint, classes, pooling, method.options, other) for method in wanted]
+    refuse_if_red(card)
+    loaded = opener(card, progress)
+    found = compute_scores([*own, *more], loaded, lambda: opened(second, progress), progress)
+    table = _table(card, classes, pooling, loaded, progress)
     return table, found[: len(own)], found[len(own) :]
+
+
+def _table(
+    card: ModelCard,
+    classes: PromptClasses,
+    pooling: Pooling,
+    loaded: "Callable[[], LoadedModel]",
+    progress: Progress,
+) -> ScoreTable:
+    """Return the paper's scores of a model, which is opened only if they have still to be computed."""
+    from safeneuron.scoring import kept_score_table, score_table
+
+    refuse_if_red(card)
+    asked = classes.harmful, classes.benign, pooling
+    kept = kept_score_table(card.fingerprint, *asked)
+    return score_table(loaded(), *asked, progress) if kept is None else kept
 
 
 def _difference_text(result: dict[str, Any]) -> str:

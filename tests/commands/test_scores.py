@@ -89,3 +89,13 @@ def test_a_mistake_is_refused_before_the_model_opens(mistake, home, model_folder
     said = refusal("score", "--model", model_folder, *arguments)
     assert said.endswith(sentence)
     assert mistake != "one prompt" or "taken has 1 prompt to score with" in said, "it names the file"
+
+
+def test_what_is_kept_is_told_again_without_opening_a_model(
+    home, model_folder, second_folder, prompts, call_json, monkeypatch
+):
+    arguments = ["score", "--model", model_folder, "--compare", second_folder, *prompts]
+    arguments += ["--methods", "Significance,SN-Tune"]
+    before = call_json(*arguments)
+    monkeypatch.setattr(options, "open_model", lambda *_: pytest.fail("a model was opened"))
+    assert call_json(*arguments) == before
