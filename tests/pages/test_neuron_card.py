@@ -48,7 +48,7 @@ def test_it_alone_can_be_taken_to_the_ablation_page(visit, metric):
     at = visit(neuron="1:5")
     at.button(key="card_alone").click().run()
     assert not at.exception and at.title[0].value == "Ablation"
-    assert metric(at, "Set in hand: own set") == "1 neurons"
+    assert metric(at, "Set in hand: own set") == "1 neuron"
     assert at.query_params["changes"] == "1:5" and at.query_params["set"] == "ORI"
 
 

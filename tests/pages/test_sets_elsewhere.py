@@ -20,7 +20,7 @@ def test_a_file_is_uploaded_kept_and_in_hand(visit, metric):
     assert not at.exception and not at.error
     assert kept_set("theirs", "tiny") == found
     assert at.selectbox(key="kept_set").value == "theirs"
-    assert metric(at, "Set in hand: theirs") == "1 neurons"
+    assert metric(at, "Set in hand: theirs") == "1 neuron"
 
 
 def test_a_file_of_another_model_is_kept_only_when_the_person_says_so(visit):
