@@ -131,6 +131,7 @@ with page("Training", monitor=False) as choice:
                     pairs_from=own_pairs.names(),
                     how=how,
                 )
+            st.session_state.pop(run_actions.FILLED, None)
             st.rerun()
 
     if not runs:

@@ -84,12 +84,12 @@ def _try(action, *arguments) -> None:
 
 def _fill_in(run_id: str) -> None:
     """Put a run's model, set, settings and pairs into the form; as a callback, before any of its widgets is drawn."""
-    st.session_state[FILLED] = True
     try:
         asked = asked_of(run_id)
     except UserError as error:
         st.session_state[_SAID] = str(error)
         return
+    st.session_state[FILLED] = True
     model = short_name(asked.source)
     st.session_state["model"] = model
     address.keep("model", model)
