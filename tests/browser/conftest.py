@@ -101,6 +101,21 @@ def visitor(dashboard: str):
 
 
 @pytest.fixture
+def settled(visitor):
+    """Return a function that waits until no script runs: until then a figure may be drawn anew under the pointer."""
+
+    def wait(quiet: float = 1.5, limit: float = 120.0) -> None:
+        end, since = time.monotonic() + limit, time.monotonic()
+        while time.monotonic() - since < quiet:
+            assert time.monotonic() < end, f"a script still runs after {limit:g} s"
+            if visitor.locator("[data-test-script-state=running]").count():
+                since = time.monotonic()
+            visitor.wait_for_timeout(100)
+
+    return wait
+
+
+@pytest.fixture
 def screenshot(visitor, tmp_path: Path):
     """Return a function that keeps a picture of the page, in CI where its output is kept."""
     folder = Path(os.environ.get("SAFENEURON_SCREENSHOTS", tmp_path))

@@ -8,17 +8,19 @@ from playwright.sync_api import Page, expect
 SECOND = 1000
 
 
-def test_a_clicked_layer_is_marked_and_leads_to_the_map(visitor: Page, dashboard: str, screenshot) -> None:
+def test_a_clicked_layer_is_marked_and_leads_to_the_map(visitor: Page, dashboard: str, settled, screenshot) -> None:
     visitor.goto(f"{dashboard}/overlap")
     plot = visitor.locator(".js-plotly-plot").nth(1)
     expect(plot.locator(".barlayer .point")).not_to_have_count(0, timeout=120 * SECOND)
     layer = visitor.get_by_role("combobox", name=re.compile("Layer"))
+    settled()
     # A cell of a heatmap, half way down the model.
     depth = visitor.locator(".js-plotly-plot").first.locator(".nsewdrag").first
     depth.scroll_into_view_if_needed()
     place = depth.bounding_box()
     visitor.mouse.click(place["x"] + place["width"] * 15.5 / 30, place["y"] + place["height"] / 2)
     expect(layer).to_have_value("15", timeout=60 * SECOND)
+    settled()
     bars = plot.locator(".nsewdrag").first
     bars.scroll_into_view_if_needed()
     place = bars.bounding_box()
