@@ -2,7 +2,7 @@
 
 import streamlit as st
 
-from safeneuron import pace
+from safeneuron import duration
 from safeneuron.costs import training_work
 from safeneuron.errors import UserError
 from safeneuron.runs import store
@@ -94,7 +94,7 @@ with page("Training", monitor=False) as choice:
         settings = settings.for_pairs(len(taken) if taken else None)
         steps = settings.dpo.max_steps
         work = work_of(choice.card.fingerprint, choice.sets, settings, taken)
-        training, whole = pace.of_training(work, choice.card)
+        training, whole = duration.of_training(work, choice.card)
         in_rounds = f", in {settings.rounds} rounds together" if settings.rounds > 1 else ""
         st.markdown(
             f":material/schedule: The {'step takes' if steps == 1 else f'{steps} steps take'} {training}{in_rounds}; "

@@ -34,6 +34,7 @@ def run_benchmarks(loaded: LoadedModel, progress: Progress = silent) -> list[dic
         panel_toggle,
         generation_under_ablation,
         masked_dpo_step,
+        masked_dpo_memory,
         panel_beside_a_run,
         figures,
         second_visit,
@@ -142,6 +143,18 @@ def masked_dpo_step(loaded: LoadedModel) -> list[dict[str, Any]]:
         _row("masked DPO step : plain TRL step, full weights", step_ratio(loaded, neurons), 1.05, "8 pairs a step"),
         _row("masked DPO step : plain TRL step, LoRA", adapter, 1.05, "8 pairs a step, rank 16, all linear modules"),
     ]
+
+
+def masked_dpo_memory(loaded: LoadedModel) -> list[dict[str, Any]]:
+    """Largest resident size of a masked DPO run against that of a plain TRL one, each in its own process."""
+    from safeneuron.training.memory_beside_plain import memory_ratio
+
+    rows = []
+    for what, rank in (("full weights", 0), ("LoRA", 16)):
+        plain, masked, ratio = memory_ratio(loaded.card.source, rank)
+        detail = f"{masked / 1e6:,.0f} MB against {plain / 1e6:,.0f} MB, medians of 3 processes each"
+        rows.append(_row(f"masked DPO memory : plain TRL memory, {what}", ratio, 1.02, detail))
+    return rows
 
 
 def panel_beside_a_run(loaded: LoadedModel) -> list[dict[str, Any]]:

@@ -3,7 +3,7 @@
 from dataclasses import replace
 from typing import Any
 
-from safeneuron import pace
+from safeneuron import duration
 from safeneuron.models.card import ModelCard
 from safeneuron.models.fit import CONVERTING, KEEPING, TRAINING, Work, estimates
 from safeneuron.models.parameters import conversion_of
@@ -28,9 +28,9 @@ def cost_rows(card: ModelCard, is_open: bool = False) -> list[dict[str, Any]]:
     times = {
         CONVERTING.name: f"about {unread.minutes} min, once" if unread else "",
         KEEPING.name: "—",
-        "Loading": pace.of_opening(card),
-        "Scoring": pace.of_scoring(card),
-        "Generating": f"{ANSWERS} answers: {pace.of_answers(ANSWERS, card, bulk=True)}",
+        "Loading": duration.of_opening(card),
+        "Scoring": duration.of_scoring(card),
+        "Generating": f"{ANSWERS} answers: {duration.of_answers(ANSWERS, card, bulk=True)}",
         "Training": _training(card),
     }
     return [
@@ -49,7 +49,7 @@ def cost_rows(card: ModelCard, is_open: bool = False) -> list[dict[str, Any]]:
 
 
 def _training(card: ModelCard) -> str:
-    steps, whole = pace.of_training(work_of(card.fingerprint, None, TrainingSettings()), card)
+    steps, whole = duration.of_training(work_of(card.fingerprint, None, TrainingSettings()), card)
     return f"{steps} for the steps, the whole run {whole}"
 
 

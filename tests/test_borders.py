@@ -131,7 +131,7 @@ def loaded_after(code):
         "import safeneuron.scoring, safeneuron.models.catalogue",
         "from safeneuron.models.catalogue import catalogue; catalogue()",
         "from safeneuron.scoring import kept_score_table; kept_score_table('unknown')",
-        "import safeneuron.robustness, safeneuron.prompts.answers, safeneuron.models.difference, safeneuron.pace",
+        "import safeneuron.robustness, safeneuron.prompts.answers, safeneuron.models.difference, safeneuron.duration",
         "from safeneuron.scores.score import scores; scores()",
         "import safeneuron.significance, safeneuron.agreement, safeneuron.plots.agreement",
         "import safeneuron.cli",

@@ -5,7 +5,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from safeneuron import costs, pace
+from safeneuron import costs, duration, pace
 from safeneuron.models.card import CARD
 from safeneuron.models.catalogue import model_card
 from safeneuron.models.checksums import write_sums
@@ -52,13 +52,13 @@ def clock(monkeypatch, seconds):
 
 
 def test_before_anything_was_timed_it_is_a_rough_guess_by_size(card):
-    assert pace.of_answers(60, card("same")) == "about 70 s, a guess: one idle core, from the default model"
+    assert duration.of_answers(60, card("same")) == "about 70 s, a guess: one idle core, from the default model"
     # Sixteen times the width is 256 times the layers' parameters, and 16 times the unembedding's.
     large = card("large", hidden_size=9216, intermediate_size=24576)
     factor = pace._parameters(large) / pace.ROUGHLY_PARAMETERS
     assert factor == pytest.approx(205, rel=0.05)
     assert (
-        pace.of_answers(60, large)
+        duration.of_answers(60, large)
         == f"about {round(60 * 1.2 * factor / 3600)} h, a guess: one idle core, from the default model"
     )
 
@@ -68,9 +68,9 @@ def test_a_timed_model_keeps_its_own_pace_and_others_are_reckoned_from_it(card, 
     clock(monkeypatch, 120.0)
     with pace.measured("answer", 10, timed):
         pass
-    assert pace.of_answers(5, timed) == "about 60 s, as measured here"
-    assert pace.of_answers(5, twice) == "about 2 min, reckoned from timed, measured here"
-    assert "a guess" in pace.of_answers(5, timed, bulk=True)
+    assert duration.of_answers(5, timed) == "about 60 s, as measured here"
+    assert duration.of_answers(5, twice) == "about 2 min, reckoned from timed, measured here"
+    assert "a guess" in duration.of_answers(5, timed, bulk=True)
 
 
 def test_of_several_timed_models_the_nearest_in_size_counts(card, monkeypatch):
@@ -78,8 +78,8 @@ def test_of_several_timed_models_the_nearest_in_size_counts(card, monkeypatch):
         clock(monkeypatch, seconds)
         with pace.measured("scoring", 1, card(name, num_hidden_layers=layers)):
             pass
-    assert "reckoned from small" in pace.of_scoring(card("little", num_hidden_layers=40))
-    assert "reckoned from large" in pace.of_scoring(card("much", num_hidden_layers=250))
+    assert "reckoned from small" in duration.of_scoring(card("little", num_hidden_layers=40))
+    assert "reckoned from large" in duration.of_scoring(card("much", num_hidden_layers=250))
 
 
 def test_a_pace_of_another_precision_is_not_taken(card, monkeypatch):
@@ -88,14 +88,14 @@ def test_a_pace_of_another_precision_is_not_taken(card, monkeypatch):
     with pace.measured("answer", 10, timed):
         pass
     monkeypatch.setenv("SAFENEURON_LOAD", "bfloat16")
-    assert "a guess" in pace.of_answers(5, timed)
+    assert "a guess" in duration.of_answers(5, timed)
 
 
 def test_interrupted_work_is_not_a_pace(card):
     timed = card("timed")
     with pytest.raises(KeyboardInterrupt), pace.measured("answer", 10, timed):
         raise KeyboardInterrupt
-    assert "a guess" in pace.of_answers(5, timed)
+    assert "a guess" in duration.of_answers(5, timed)
 
 
 WORK = RunWork(answers=5, pairs=3, trained_pairs=2, scorings=1)
@@ -103,20 +103,20 @@ WORK = RunWork(answers=5, pairs=3, trained_pairs=2, scorings=1)
 
 def test_every_phase_of_a_run_counts(card, monkeypatch):
     timed, twice = card("timed"), card("twice", num_hidden_layers=60, vocab_size=2 * 49152)
-    assert "a guess" in pace.of_training(WORK, timed)[1]
+    assert "a guess" in duration.of_training(WORK, timed)[1]
     for kind in pace.ROUGHLY:
         clock(monkeypatch, 60.0)
         with pace.measured(kind, 1, timed):
             pass
-    assert pace.of_training(WORK, timed) == ("about 2 min", "about 12 min, as measured here")
-    assert pace.of_training(WORK, twice) == ("about 4 min", "about 24 min, reckoned from timed, measured here")
+    assert duration.of_training(WORK, timed) == ("about 2 min", "about 12 min, as measured here")
+    assert duration.of_training(WORK, twice) == ("about 4 min", "about 24 min, reckoned from timed, measured here")
 
 
 def test_a_model_of_the_same_size_has_the_same_pace(card, monkeypatch):
     clock(monkeypatch, 60.0)
     with pace.measured("scoring", 1, card("timed")):
         pass
-    assert pace.of_scoring(card("its run")) == "about 60 s, as measured here"
+    assert duration.of_scoring(card("its run")) == "about 60 s, as measured here"
 
 
 def test_a_step_is_timed_from_its_first_report_to_its_last(card, monkeypatch):
@@ -130,10 +130,10 @@ def test_a_step_is_timed_from_its_first_report_to_its_last(card, monkeypatch):
         report("Training", fraction)
     assert seen == [(name, fraction) for fraction in (0.0, 0.5, 1.0) for name in ("Other", "Training")]
     # 480 s for 4 pairs; and the work has 2.
-    assert pace.of_training(WORK, timed)[0] == "about 4 min"
+    assert duration.of_training(WORK, timed)[0] == "about 4 min"
     unfinished = pace.timing(silent, "Reference", "run reference", 4, timed)
     unfinished("Reference", 0.0)
-    assert "a guess" in pace.of_training(WORK, timed)[1]
+    assert "a guess" in duration.of_training(WORK, timed)[1]
 
 
 def test_the_table_of_costs_has_every_kind_of_work(card):
@@ -152,15 +152,15 @@ def test_what_opening_a_model_takes_is_reckoned_in_where_it_is_not_open(card, mo
         with pace.measured(kind, 1, timed):
             pass
     monkeypatch.setattr(pace, "sys", SimpleNamespace(modules={"torch": ...}))
-    assert pace.of_scoring(timed) == "about 2 min, as measured here"
-    assert pace.of_scoring(timed, is_open=False) == "about 12 min, as measured here"
+    assert duration.of_scoring(timed) == "about 2 min, as measured here"
+    assert duration.of_scoring(timed, is_open=False) == "about 12 min, as measured here"
     monkeypatch.setattr(pace, "kept_parity", lambda model: "a report")
-    assert pace.of_scoring(timed, is_open=False) == "about 5 min, as measured here", "it was checked before"
+    assert duration.of_scoring(timed, is_open=False) == "about 5 min, as measured here", "it was checked before"
     clock(monkeypatch, 1800.0)
     with pace.measured_start():
         pass
     monkeypatch.setattr(pace, "sys", SimpleNamespace(modules={}))
-    assert pace.of_scoring(timed, is_open=False) == "about 35 min, as measured here", "PyTorch is not started yet"
+    assert duration.of_scoring(timed, is_open=False) == "about 35 min, as measured here", "PyTorch is not started yet"
 
 
 def test_the_answers_that_a_score_learns_from_are_reckoned_in_until_they_are_kept(card, home, monkeypatch):
@@ -170,8 +170,8 @@ def test_the_answers_that_a_score_learns_from_are_reckoned_in_until_they_are_kep
         with pace.measured(kind, 1, timed):
             pass
     assert request.answers_missing() == 8
-    assert pace.of_score(request, timed) == "about 20 min, as measured here"
+    assert duration.of_score(request, timed) == "about 20 min, as measured here"
     asked = calibration_order(classes_of().benign.prompts)[:6]
     KeptAnswers("timed", None).keep([KeptAnswer(prompt, "Yes.", True) for prompt in asked])
     assert request.answers_missing() == 2
-    assert pace.of_score(request, timed) == "about 5 min, as measured here"
+    assert duration.of_score(request, timed) == "about 5 min, as measured here"

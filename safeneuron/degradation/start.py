@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from safeneuron import pace
+from safeneuron import duration
 from safeneuron.degradation.kept import kept_curves
 from safeneuron.degradation.plan import Plan, kept_plan
 from safeneuron.degradation.settings import DegradationSettings
@@ -54,4 +54,4 @@ def cost(card: ModelCard, settings: DegradationSettings, among: NeuronSet | None
     done = kept_rounds(plan)
     points, answers = len(plan.rounds) - len(done), plan.answers_to_give(done)
     told = f"{points} of {len(plan.rounds)} points to measure" if done else f"{points} points"
-    return f"{told}, {answers:,} answers to generate: {pace.of_curve(points * len(plan.prompts), answers, card)}"
+    return f"{told}, {answers:,} answers to generate: {duration.of_curve(points * len(plan.prompts), answers, card)}"

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
-from safeneuron import pace
+from safeneuron import duration
 from safeneuron.models.card import ModelCard
 from safeneuron.models.names import absolute
 from safeneuron.models.parameters import architecture_of
@@ -54,7 +54,7 @@ def cost(models: Models, parts: Sequence[str]) -> str:
     """Say how many prompts are still to read, how long that takes and what is kept; needs no model in memory."""
     left = [prompts_left(card, material, parts, first=place == 0) for place, (card, material) in enumerate(models)]
     if not sum(left):
-        return f"all prompts are read; {pace.of_analysis(0, models[0][0])}"
+        return f"all prompts are read; {duration.of_analysis(0, models[0][0])}"
     size = sum(
         bytes_to_keep(card, material, observed(parts, first=place == 0))
         for place, (card, material) in enumerate(models)
@@ -62,7 +62,7 @@ def cost(models: Models, parts: Sequence[str]) -> str:
     times = f" with {len(models)} models" if len(models) > 1 else ""
     return (
         f"{sum(left):,} prompts to read{times}, {size_words(size)} to keep in the workspace: "
-        f"{pace.of_analysis(sum(left), models[0][0])}"
+        f"{duration.of_analysis(sum(left), models[0][0])}"
     )
 
 

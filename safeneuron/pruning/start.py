@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 
-from safeneuron import pace
+from safeneuron import duration
 from safeneuron.errors import UserError
 from safeneuron.models.card import ModelCard
 from safeneuron.models.names import absolute
@@ -54,7 +54,7 @@ def cost(card: ModelCard, neurons: NeuronSet, settings: PruningSettings = Prunin
     already = f", {tried} tried before" if tried else ""
     return (
         f"up to {effects} ablations to try{already}, and {answers} answers to generate: "
-        f"{pace.of_pruning(effects, answers, card)}"
+        f"{duration.of_pruning(effects, answers, card)}"
     )
 
 

@@ -56,6 +56,15 @@ class AlternatingCallback(TrainerCallback):
                 handle.remove()
 
 
+def made_up_pairs(count: int) -> list[PreferencePair]:
+    """Return pairs to measure with, of benign prompts and built-in refusals."""
+    wordings = builtin.refusals()
+    return [
+        PreferencePair(prompt, wordings[number % len(wordings)], wordings[(number + 1) % len(wordings)])
+        for number, prompt in enumerate(builtin.benign("train").prompts[:count])
+    ]
+
+
 def step_ratio(
     loaded: LoadedModel, neurons: NeuronSet, batch_size: int = 8, steps: int = 12, lora_rank: int = 0
 ) -> float:
@@ -74,11 +83,7 @@ def step_ratio(
         Of the adapter that is trained, on all linear modules; 0 trains the weights.
     """
     copied = replace(loaded, model=copy.deepcopy(loaded.model))
-    wordings = builtin.refusals()
-    pairs = [
-        PreferencePair(prompt, wordings[number % len(wordings)], wordings[(number + 1) % len(wordings)])
-        for number, prompt in enumerate(builtin.benign("train").prompts[:batch_size])
-    ]
+    pairs = made_up_pairs(batch_size)
     settings = MaskedDPOSettings(
         max_steps=WARM_UP_STEPS + steps, batch_size=batch_size, save_steps=0, lora_rank=lora_rank
     )

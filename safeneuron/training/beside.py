@@ -73,18 +73,13 @@ def main(source: str) -> None:
 
     from safeneuron.models.catalogue import open_model
     from safeneuron.models.device import in_float32_on_one_device
-    from safeneuron.prompts.pairs import PreferencePair
+    from safeneuron.training.bench import made_up_pairs
     from safeneuron.training.masked_dpo import train_masked_dpo
     from safeneuron.training.settings import MaskedDPOSettings
 
     torch.set_num_threads(TRAINING_THREADS)
     in_float32_on_one_device()
     loaded = open_model(source)
-    wordings = builtin.refusals()
-    pairs = [
-        PreferencePair(prompt, wordings[number % len(wordings)], wordings[(number + 1) % len(wordings)])
-        for number, prompt in enumerate(builtin.benign("train").prompts[:PAIRS])
-    ]
     said = False
 
     def say(step: str, fraction: float) -> None:
@@ -94,7 +89,9 @@ def main(source: str) -> None:
             print(AT_WORK, flush=True)
 
     nothing = NeuronSet("none", loaded.fingerprint, loaded.shape, frozenset())
-    train_masked_dpo(loaded, nothing, pairs, MaskedDPOSettings(max_steps=100_000, learning_rate=1e-9), say)
+    train_masked_dpo(
+        loaded, nothing, made_up_pairs(PAIRS), MaskedDPOSettings(max_steps=100_000, learning_rate=1e-9), say
+    )
 
 
 if __name__ == "__main__":

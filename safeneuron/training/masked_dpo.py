@@ -256,7 +256,7 @@ def dpo_trainer(
     return MaskedDPOTrainer(
         model=loaded.model,
         args=config,
-        train_dataset=Dataset.from_list([_row(pair) for pair in pairs]),
+        train_dataset=Dataset.from_list([conversation(pair) for pair in pairs]),
         processing_class=loaded.tokenizer,
         progress=progress,
         folder=folder,
@@ -275,7 +275,7 @@ def _forward_restored(loaded: LoadedModel):
         vars(loaded.model).pop("forward", None)
 
 
-def _row(pair: PreferencePair) -> dict[str, list[dict[str, str]]]:
+def conversation(pair: PreferencePair) -> dict[str, list[dict[str, str]]]:
     """Return the pair as a conversation, so that TRL applies the model's own chat template, once."""
     return {
         "prompt": [{"role": role, "content": text} for role, text in (*pair.earlier, ("user", pair.prompt))],

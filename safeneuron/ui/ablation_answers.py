@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import streamlit as st
 
-from safeneuron import pace
+from safeneuron import duration, pace
 from safeneuron.ablation.specification import Ablation
 from safeneuron.models.fit import GENERATING
 from safeneuron.prompts.answers import MAX_NEW_TOKENS, KeptAnswer
@@ -52,7 +52,7 @@ def show(choice: Choice, ablation: Ablation, name: str, place: "st.delta_generat
         on = _switch(shown)
         cost, rates, live = st.empty(), st.empty(), st.empty()
     if count:
-        cost.caption(f"{count} to {'go' if on else 'write'}: {pace.of_answers(count, choice.card)}")
+        cost.caption(f"{count} to {'go' if on else 'write'}: {duration.of_answers(count, choice.card)}")
 
     def draw_rates() -> Mapping[Condition, Mapping]:
         judged = {condition: judged_answers(condition, asked.all_prompts, asked.judges, records) for condition in shown}

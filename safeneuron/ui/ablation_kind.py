@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import streamlit as st
 
-from safeneuron import pace
+from safeneuron import duration, pace
 from safeneuron.ablation.benign_mean import benign_means, kept_benign_means
 from safeneuron.ablation.specification import FACTORS, Ablation
 from safeneuron.models.card import ModelCard
@@ -43,7 +43,7 @@ def _read_means(card: ModelCard, neurons: NeuronSet) -> bool:
     count = len(classes_of().benign)
     offer = st.empty()
     asked = offer.button(
-        f"Read the benign means ({pace.of_reading(count, card)})",
+        f"Read the benign means ({duration.of_reading(count, card)})",
         type="primary",
         key="read_means",
         icon=":material/play_arrow:",

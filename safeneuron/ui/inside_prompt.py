@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import streamlit as st
 
-from safeneuron import pace
+from safeneuron import duration, pace
 from safeneuron.models.card import ModelCard
 from safeneuron.models.parity_report import refuse_if_red
 from safeneuron.neurons import NeuronSet
@@ -56,7 +56,7 @@ def _inside(choice: Choice) -> None:
         missing = [neurons for neurons in sets.values() if kept.peek(_key(card, prompt, neurons)) is None]
         asked = st.form_submit_button(
             f"Look inside{f', and again with {name} off' if (name := _name_of(sets)) else ''} "
-            f"({pace.of_looks(len(sets), card, resources.shelf().holds(card))})",
+            f"({duration.of_looks(len(sets), card, resources.shelf().holds(card))})",
             type="primary" if missing else "secondary",
             key="look",
             icon=":material/troubleshoot:",

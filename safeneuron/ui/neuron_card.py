@@ -2,7 +2,7 @@
 
 import streamlit as st
 
-from safeneuron import pace
+from safeneuron import duration, pace
 from safeneuron.errors import UserError
 from safeneuron.models.card import ModelCard
 from safeneuron.models.fit import SCORING
@@ -178,7 +178,7 @@ def _alone(neuron: Neuron) -> None:
 def _offer_reading(card: ModelCard, wanted: Wanted, classes: PromptClasses | None) -> None:
     pooling = wanted.request.pooling
     count = prompts_to_read(card.fingerprint, pooling, classes)
-    time = pace.of_reading(count, card, resources.shelf().holds(card))
+    time = duration.of_reading(count, card, resources.shelf().holds(card))
     if not asked(
         f"read {card.fingerprint} {pooling} {wanted.prompts}",
         f"Read every neuron's activations on {count:,} prompts, once for all cards ({time})",
@@ -201,7 +201,7 @@ def _offer_reading(card: ModelCard, wanted: Wanted, classes: PromptClasses | Non
 
 def _offer_examination(card: ModelCard, neuron: Neuron, records: Records | None) -> None:
     name = name_of(neuron)
-    time = pace.of_examination(card, resources.shelf().holds(card))
+    time = duration.of_examination(card, resources.shelf().holds(card))
     if not asked(
         f"examine {card.fingerprint} {name}",
         f"Examine {name}: its weights, its tokens, and the model without it ({time})",

@@ -5,7 +5,7 @@ from typing import Any
 
 import streamlit as st
 
-from safeneuron import pace
+from safeneuron import duration, pace
 from safeneuron.cluster_orders import activations_kept, kept_cluster_order
 from safeneuron.ordering import Order, by_score
 from safeneuron.plots.figure import Figure
@@ -125,7 +125,7 @@ def _cluster_order(wanted: Wanted) -> Order | None:
         f"{'compared' if is_read else 'read and kept'}, once. Until then they stand by their index.",
         icon=":material/grain:",
     )
-    cost = pace.of_clusters(wanted.card, is_read, resources.shelf().holds(wanted.card))
+    cost = duration.of_clusters(wanted.card, is_read, resources.shelf().holds(wanted.card))
     if not asked(
         f"clusters {request.fingerprint}",
         f"Order by cluster ({cost})",

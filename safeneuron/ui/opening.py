@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import streamlit as st
 
-from safeneuron import pace
+from safeneuron import duration, pace
 from safeneuron.models.card import ModelCard
 from safeneuron.models.fit import LOADING, SCORING
 from safeneuron.models.parity_report import kept_parity, refuse_if_red
@@ -82,7 +82,7 @@ def offer_to_prepare(card: ModelCard) -> bool:
 def need_scores(card: ModelCard) -> None:
     """Offer to score the model's neurons, and end the page until they are there."""
     fitting.require(card, SCORING)
-    cost = pace.of_scoring(card, resources.shelf().holds(card))
+    cost = duration.of_scoring(card, resources.shelf().holds(card))
     st.info(
         f"The neurons of **{card.title}** have not been scored yet. Scoring reads their activations on the "
         f"built-in harmful and benign prompts, once ({cost}).",

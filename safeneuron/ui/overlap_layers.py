@@ -2,7 +2,7 @@
 
 import streamlit as st
 
-from safeneuron import pace
+from safeneuron import duration, pace
 from safeneuron.overlap.material import STREAM, Material
 from safeneuron.overlap.readings import read_layers, read_probes, read_transfer
 from safeneuron.overlap.representation import Representation, kept_representation, represent
@@ -31,7 +31,7 @@ def _representation(choice: Choice, material: Material) -> Representation | None
     key = ("representation", str(workspace()), material.fingerprint)
     found = kept.peek(key) or kept_representation(material)
     if found is None and overlap_material.asked(
-        " ".join(key), f"Compare the layers ({pace.of_representation(choice.card)})", "overlap_represent"
+        " ".join(key), f"Compare the layers ({duration.of_representation(choice.card)})", "overlap_represent"
     ):
         with (
             pace.measured("representation", 1, choice.card),

@@ -6,7 +6,7 @@ from typing import Any
 
 import streamlit as st
 
-from safeneuron import pace
+from safeneuron import duration, pace
 from safeneuron.errors import UserError
 from safeneuron.models.card import ModelCard
 from safeneuron.models.fit import SCORING
@@ -51,7 +51,7 @@ def read(card: ModelCard, material: Material, names: Collection[str] = (RECORD, 
     above = st.container()
     if not work.asked(
         name,
-        f"Read the prompts ({pace.of_reading(count, card, resources.shelf().holds(card))})",
+        f"Read the prompts ({duration.of_reading(count, card, resources.shelf().holds(card))})",
         f"overlap_read_{card.fingerprint}",
         type="primary",
         icon=":material/play_arrow:",

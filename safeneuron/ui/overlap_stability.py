@@ -2,7 +2,7 @@
 
 import streamlit as st
 
-from safeneuron import pace
+from safeneuron import duration, pace
 from safeneuron.overlap.chance import chance_of
 from safeneuron.overlap.material import RECORD, Material
 from safeneuron.overlap.readings_of_change import read_stability, read_variations
@@ -88,7 +88,7 @@ def _offer(choice: Choice, material: Material, waiting: list[Variation]) -> None
     wanted = [one for one in waiting if kind in (ALL, one.kind)]
     count = sum(one.left for one in wanted)
     name = f"variations {material.fingerprint} {kind}"
-    cost = pace.of_reading(count, choice.card, resources.shelf().holds(choice.card))
+    cost = duration.of_reading(count, choice.card, resources.shelf().holds(choice.card))
     if not work.asked(
         name, f"Read {count:,} prompts ({cost})", "overlap_vary", type="primary", icon=":material/play_arrow:"
     ):

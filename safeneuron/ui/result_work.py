@@ -5,7 +5,7 @@ from contextlib import ExitStack
 
 import streamlit as st
 
-from safeneuron import pace
+from safeneuron import duration
 from safeneuron.models.fit import SCORING
 from safeneuron.scores.result import ScoreResult
 from safeneuron.ui import fitting, opening, resources, work
@@ -64,7 +64,7 @@ def kept_or_asked(wanted: Wanted, words: str, key: str, primary: bool = False) -
     kept = resources.result_of(wanted.request)
     if kept is not None:
         return kept
-    cost = pace.of_score(wanted.request, wanted.card, resources.shelf().holds(wanted.card))
+    cost = duration.of_score(wanted.request, wanted.card, resources.shelf().holds(wanted.card))
     _offer([wanted], f"{words} ({cost})", key, "primary" if primary else "secondary")
     return None
 
@@ -72,7 +72,7 @@ def kept_or_asked(wanted: Wanted, words: str, key: str, primary: bool = False) -
 def offer_all(waiting: Sequence[Wanted], key: str) -> None:
     """Draw a button that computes several results of one model, sharing their passes."""
     card = waiting[0].card
-    cost = pace.of_scores([wanted.request for wanted in waiting], card, resources.shelf().holds(card))
+    cost = duration.of_scores([wanted.request for wanted in waiting], card, resources.shelf().holds(card))
     _offer(waiting, f"Compute the others: {_names(waiting)} ({cost})", key, "secondary")
 
 
@@ -108,7 +108,7 @@ def _compute(waiting: Sequence[Wanted], key: str) -> None:
     first = waiting[0]
     with ExitStack() as stack:
         if len(waiting) == 1:
-            stack.enter_context(pace.measured_score(first.request, first.card))
+            stack.enter_context(duration.measured_score(first.request, first.card))
         label = f"Computing {_names(waiting)} of {first.card.title}"
         progress = stack.enter_context(work.long_work(label, key))
         stack.enter_context(resources.alone(f"scores {_fingerprints(waiting)}", progress))

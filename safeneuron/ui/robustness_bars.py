@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 import streamlit as st
 
-from safeneuron import pace
+from safeneuron import duration, pace
 from safeneuron.models.card import ModelCard
 from safeneuron.models.fit import GENERATING
 from safeneuron.neurons import NeuronSet
@@ -74,7 +74,7 @@ def _offer(missing: list[tuple[ModelCard, Mapping[str, NeuronSet]]], prompts: Ev
     if not asked(
         " ".join(["bars", *(f"{card.fingerprint} {count}" for (card, _), count in zip(missing, counts, strict=True))]),
         f"Compute the bars of {' and '.join(label(card) for card, _ in missing)}: {sum(counts)} answers "
-        f"({pace.of_answers(sum(counts), missing[0][0], bulk=True)})",
+        f"({duration.of_answers(sum(counts), missing[0][0], bulk=True)})",
         "evaluate",
         type="primary",
         icon=":material/play_arrow:",
