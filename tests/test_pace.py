@@ -151,15 +151,15 @@ def test_what_opening_a_model_takes_is_reckoned_in_where_it_is_not_open(card, mo
         clock(monkeypatch, seconds)
         with pace.measured(kind, 1, timed):
             pass
-    monkeypatch.setattr(pace, "sys", SimpleNamespace(modules={"torch": ...}))
+    monkeypatch.setattr(duration, "sys", SimpleNamespace(modules={"torch": ...}))
     assert duration.of_scoring(timed) == "about 2 min, as measured here"
     assert duration.of_scoring(timed, is_open=False) == "about 12 min, as measured here"
-    monkeypatch.setattr(pace, "kept_parity", lambda model: "a report")
+    monkeypatch.setattr(duration, "kept_parity", lambda model: "a report")
     assert duration.of_scoring(timed, is_open=False) == "about 5 min, as measured here", "it was checked before"
     clock(monkeypatch, 1800.0)
     with pace.measured_start():
         pass
-    monkeypatch.setattr(pace, "sys", SimpleNamespace(modules={}))
+    monkeypatch.setattr(duration, "sys", SimpleNamespace(modules={}))
     assert duration.of_scoring(timed, is_open=False) == "about 35 min, as measured here", "PyTorch is not started yet"
 
 

@@ -15,7 +15,6 @@ from safeneuron.pruning.result import (
     keep_result,
     keep_subset,
     kept_result,
-    pruning_fingerprint,
     subset_of,
 )
 from safeneuron.pruning.search import prune
@@ -58,7 +57,7 @@ def prune_set(
     if before is not None:
         return before
     progress(SEARCHING, 0.0)
-    effects = KeptEffects(pruning_fingerprint(neurons, settings))
+    effects = KeptEffects(neurons, settings)
     panel = Panel(loaded, settings.measured_on().prompts)
     original = panel.scores(None)
 

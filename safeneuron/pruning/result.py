@@ -1,7 +1,8 @@
 """What pruning found, and how it is kept; reading it needs no torch.
 
-One folder per question, ``pruning/<fingerprint>/`` in the workspace: ``effects.jsonl`` has every ablation that was
-tried, written at once, so that a stopped job goes on where it was; ``result.json`` is there at the end.
+In ``pruning/<fingerprint>/`` in the workspace: ``effects.jsonl`` of a set and its prompts has every ablation that was
+tried, written at once, so that a stopped job goes on where it was, and one that keeps another share tries few anew;
+``result.json`` of the whole question is there at the end.
 """
 
 import json
@@ -139,12 +140,15 @@ class KeptEffects:
 
     Parameters
     ----------
-    name : str
-        Fingerprint of the question.
+    neurons : NeuronSet
+        The whole set, parts of which were tried.
+    settings : PruningSettings
+        Of which only the prompts matter, whatever share was to be kept.
     """
 
-    def __init__(self, name: str) -> None:
-        self._path = _folder(name) / EFFECTS
+    def __init__(self, neurons: NeuronSet, settings: PruningSettings) -> None:
+        of = fingerprint("effects", neurons.model, sorted(neurons.neurons), settings.measured_on().prompts)
+        self._path = _folder(of) / EFFECTS
         self._effects = dict(self._read())
 
     def __len__(self) -> int:

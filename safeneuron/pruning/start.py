@@ -8,7 +8,7 @@ from safeneuron.models.card import ModelCard
 from safeneuron.models.names import absolute
 from safeneuron.neurons import NeuronSet
 from safeneuron.prompts.answers import KeptAnswers
-from safeneuron.pruning.result import KeptEffects, pruning_fingerprint
+from safeneuron.pruning.result import KeptEffects
 from safeneuron.pruning.search import most_effects
 from safeneuron.pruning.settings import PruningSettings
 from safeneuron.runs.starting import start_job
@@ -48,7 +48,7 @@ def check_prunable(neurons: NeuronSet) -> None:
 def cost(card: ModelCard, neurons: NeuronSet, settings: PruningSettings = PruningSettings()) -> str:
     """Say how much is still to try and how long that takes at most; needs no model in memory."""
     neurons = replace(neurons, model=card.fingerprint)
-    tried = len(KeptEffects(pruning_fingerprint(neurons, settings)))
+    tried = len(KeptEffects(neurons, settings))
     effects = max(0, most_effects(len(neurons)) - tried)
     answers = answers_to_give(neurons, settings)
     already = f", {tried} tried before" if tried else ""

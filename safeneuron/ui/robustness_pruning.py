@@ -19,7 +19,7 @@ def show(choice: Choice, active: RunInfo | None, fits: bool) -> None:
     if active is not None and active.kind == KIND:
         run_monitor.job_in_page(active, lambda: len(kept_results(choice.card.fingerprint)))
     results = kept_results(choice.card.fingerprint)
-    _offer(choice, fits)
+    _offer(choice, results, fits)
     if results:
         st.selectbox(
             "Results",
@@ -30,7 +30,7 @@ def show(choice: Choice, active: RunInfo | None, fits: bool) -> None:
         _draw(results[st.session_state["pruning_result"]])
 
 
-def _offer(choice: Choice, possible: bool) -> None:
+def _offer(choice: Choice, results: list[PruningResult], possible: bool) -> None:
     name = hand.label(hand.name_in_hand())
     try:
         check_prunable(choice.hand)
@@ -46,6 +46,9 @@ def _offer(choice: Choice, possible: bool) -> None:
         f"The smallest part of **{name}** ({len(choice.hand):,} neurons) that still does {percent} % of what it does. "
         f"Searched on {settings.prompts} harmful prompts, checked with answers to {settings.held_out} others."
     )
+    if any(one.neurons.neurons == choice.hand.neurons and one.settings == settings for one in results):
+        second.markdown(":material/check: This was found before; it is among the results.")
+        return
     second.markdown(f":material/schedule: {cost(choice.card, choice.hand, settings)}.")
     if st.button(
         f"Find what matters in {name}",

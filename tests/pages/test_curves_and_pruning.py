@@ -137,9 +137,12 @@ def test_pruning_is_started_and_its_subset_taken_in_hand(visit, launched, metric
     no_model()
     at.run()
     assert metric(at, "Neurons that matter") == "2 of 5" and metric(at, "Effect kept") == "93%"
+    assert any("found before" in found.value for found in at.markdown)
+    assert not any(found.key == "start_pruning" for found in at.button)
     button(at, "take_pruned").click().run()
     assert not at.exception and not at.error
     assert metric(at, "Set in hand: FULL-pruned") == "2 neurons"
+    assert not any("found before" in found.value for found in at.markdown)
     button(at, "start_pruning").click().run()
     (run,) = launched
     assert len(store.get_json(run, "settings")["neurons"]["neurons"]) == 2

@@ -2,6 +2,7 @@
 
 import json
 import signal
+from dataclasses import replace
 from itertools import combinations
 
 import pytest
@@ -10,7 +11,7 @@ from safeneuron.errors import Cancelled, UserError
 from safeneuron.neurons import NeuronSet
 from safeneuron.pruning import job, pruning
 from safeneuron.pruning.pruning import prune_set
-from safeneuron.pruning.result import KeptEffects, PruningResult, kept_result, kept_results, pruning_fingerprint
+from safeneuron.pruning.result import KeptEffects, PruningResult, kept_result, kept_results
 from safeneuron.pruning.settings import PruningSettings
 from safeneuron.pruning.start import KIND, PHASES, check_prunable
 from safeneuron.refusal.panel import Panel
@@ -72,7 +73,7 @@ def test_stopped_it_goes_on_without_trying_again(home, llama, eight, monkeypatch
     with pytest.raises(Cancelled):
         prune_set(llama, eight, SMALL, stop)
     # The whole set, and each neuron left out.
-    assert len(KeptEffects(pruning_fingerprint(eight, SMALL))) == 9
+    assert len(KeptEffects(eight, SMALL)) == 9
     tried = []
     scores = Panel.scores
     monkeypatch.setattr(Panel, "scores", lambda self, off: tried.append(off) or scores(self, off))
@@ -81,6 +82,16 @@ def test_stopped_it_goes_on_without_trying_again(home, llama, eight, monkeypatch
     assert not any(len(neurons) in (7, 8) and neurons != frozenset(again.found.subset) for neurons in everything)
     monkeypatch.setattr(pruning, "Panel", None)
     assert prune_set(llama, eight, SMALL) == again
+
+
+def test_another_share_of_the_same_effect_tries_little_again(home, llama, eight, monkeypatch):
+    prune_set(llama, eight, SMALL)
+    tried = []
+    scores = Panel.scores
+    monkeypatch.setattr(Panel, "scores", lambda self, off: tried.append(off) or scores(self, off))
+    prune_set(llama, eight, replace(SMALL, keep=0.6))
+    # Neither the whole set nor any of it without one neuron.
+    assert all(off is None or len(off) < 7 for off in tried)
 
 
 def test_the_job_carries_it_out_in_its_process(home, model_folder, monkeypatch):
