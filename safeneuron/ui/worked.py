@@ -44,10 +44,11 @@ WORKED = {
     "all prompts is 0.81 (0.76 to 0.87).",
     "variations": "read at the maximum over the tokens instead of the last one, only 9 of the 105 safety neurons are "
     "found again: much hangs on where one reads.",
-    "kept-by-layer": "a masked-DPO run with the standard settings keeps 86 of the 105 safety neurons (Jaccard index "
-    "0.71).",
-    "drift": "after a masked-DPO run with the standard settings the layers moved more on harmful prompts than on "
-    "benign ones: mean CKA 0.975 and 0.987.",
+    "kept-by-layer": "a masked-DPO run with the laptop settings keeps 58 of the 105 safety neurons and has 101 others "
+    "(Jaccard index 0.28), plain DPO on the same pairs keeps 58 and has 88 others: it is not by moving more of them that "
+    "masked DPO helps.",
+    "drift": "after a masked-DPO run with the laptop settings the layers moved more on harmful prompts than on benign "
+    "ones (mean CKA 0.865 and 0.916), most behind layer 26; plain DPO moved them as much (0.875 and 0.910).",
 }
 """What is seen, by the figure's name (:attr:`safeneuron.plots.figure.Figure.name`)."""
 
