@@ -48,7 +48,7 @@ def show(choice: Choice, layer: int | None) -> None:
     ready = [card for card in cards if not theirs[card.fingerprint].prompts_to_read(NEEDED)]
     with overlap_material.said():
         if ready:
-            _draw(choice, material, {short_name(card.source): theirs[card.fingerprint] for card in ready}, layer)
+            _draw(choice, material, ready, theirs, layer)
     for card in cards:
         if card not in ready:
             # One at a time: the next is offered when this one is read.
@@ -72,14 +72,18 @@ def _key(choice: Choice) -> str:
     return f"{_KEY}_{choice.card.fingerprint}_{choice.other.fingerprint if choice.other else ''}"
 
 
-def _draw(choice: Choice, material: Material, others: dict[str, Material], layer: int | None) -> None:
+def _draw(
+    choice: Choice, material: Material, cards: list[ModelCard], theirs: dict[str, Material], layer: int | None
+) -> None:
+    others = {short_name(card.source): theirs[card.fingerprint] for card in cards}
+    titles = {short_name(card.source): card.title for card in cards}
     thresholds = hand.thresholds()
     key = ("moved", str(workspace()), material.fingerprint, *thresholds.items())
     key = (*key, *(found.fingerprint for found in others.values()))
     found = overlap_material.results().get(key, lambda: moved(material, others, thresholds))
     st.markdown(read_moved(found))
     st.dataframe(
-        [_row(one) for one in found],
+        [_row(one, titles[one.title]) for one in found],
         hide_index=True,
         column_config={
             "Jaccard index": st.column_config.NumberColumn(format="%.2f"),
@@ -96,11 +100,12 @@ def _draw(choice: Choice, material: Material, others: dict[str, Material], layer
     overlap_layer.clickable(drift_by_layer(found, label(choice.card), layer), key="overlap_drift")
 
 
-def _row(one: Moved) -> dict[str, str | float | None]:
+def _row(one: Moved, title: str) -> dict[str, str | float | None]:
     overlap = one.overlap
     means = zip(("CKA, harmful", "CKA, benign", "direction's cosine"), one.means, strict=True)
     return {
         "model": one.title,
+        "which is": title,
         "safety neurons": one.own.total,
         "kept": None if overlap is None else f"{overlap.total_shared:,} of {one.base.total:,}",
         "Jaccard index": None if overlap is None else overlap.whole_jaccard,
