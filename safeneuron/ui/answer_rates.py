@@ -25,8 +25,10 @@ def show(judged: Mapping[str, Verdicts], prompts: Mapping[str, Sequence[str]], j
         for condition, found in judged.items():
             if found in begun and common:
                 _show_rate(columns[condition], kind, rate_of_verdicts([found[prompt] for prompt in common], judge.name))
+    # Also when there is nothing to say: what an earlier drawing of this run said there would stay.
+    note = st.empty()
     if left_out:
-        st.caption(
+        note.caption(
             f"{left_out} prompts are answered under some conditions only; the rates leave them out, so that all are of "
             "the same prompts."
         )

@@ -4,6 +4,7 @@ from collections import Counter
 
 import pytest
 import streamlit as st
+from streamlit.testing.v1 import AppTest
 
 from safeneuron.generation import Answer
 from safeneuron.neurons import NeuronSet
@@ -242,3 +243,27 @@ def test_a_conversation_calls_a_loop_incoherent(visit, few):
         turn.answers[side] = name, Answer(turn.prompt, loop, (1,), True, (len(loop),))
     at.run()
     assert captions(at).count("Judge arditi: incoherent: it repeats itself") == 2
+
+
+def test_what_is_left_out_is_said_only_as_long_as_something_is():
+    """Both drawings are of one run, as while answers are written."""
+
+    def script() -> None:
+        import streamlit as st
+
+        from safeneuron.refusal.judge import Verdict, judge_named
+        from safeneuron.ui import answer_rates
+
+        refused = Verdict("refused", 1.0)
+        place = st.empty()
+        for second in ({"a": refused}, {"a": refused, "b": refused}):
+            with place.container():
+                judged = {"ORI": {"a": refused, "b": refused}, "FULL off": second}
+                answer_rates.show(judged, {"harmful": ["a", "b"]}, judge_named("arditi"))
+            st.text(f"drawn with {len(second)}")
+
+    at = AppTest.from_function(script).run(timeout=60)
+    assert not at.exception
+    assert [found.value for found in at.text] == ["drawn with 1", "drawn with 2"]
+    assert not any("some conditions only" in found.value for found in at.caption)
+    assert sum("n = 2" in found.value for found in at.caption) == 2
