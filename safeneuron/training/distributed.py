@@ -17,10 +17,8 @@ from statistics import fmean
 from typing import Any
 
 import psutil
-import torch
 from peft import get_peft_model
 from safetensors.torch import load_file
-from torch import nn
 
 from safeneuron.compute import shared_threads
 from safeneuron.errors import Cancelled, UserError
@@ -39,7 +37,9 @@ from safeneuron.training.lora import lora_config, taken_off
 from safeneuron.training.masked_dpo import MaskedDPOResult, merge
 from safeneuron.training.reporting import OnMetrics
 from safeneuron.training.settings import MaskedDPOSettings
-from safeneuron.workspace import scratch_folder
+from safeneuron.training.watched import RefusalChecks
+from safeneuron.training.whole import fill
+from safeneuron.workspace import scratch_folder, write_json
 
 LOOK_SECONDS = 0.2
 END_SECONDS = 30
@@ -55,6 +55,7 @@ def train_distributed(
     on_metrics: OnMetrics | None = None,
     folder: Path | None = None,
     reference: Path | None = None,
+    checks: RefusalChecks | None = None,
     launch: Launch = Launch(processes=2),
     variables: Mapping[str, str] | None = None,
 ) -> MaskedDPOResult:
@@ -68,6 +69,8 @@ def train_distributed(
         Where checkpoints are kept; needed here, and reached by all processes.
     reference : Path, optional
         Log-probabilities that an earlier round of the run kept.
+    checks : RefusalChecks, optional
+        The refusals that are measured meanwhile.
     launch : Launch
         How many processes, and how they share the model.
     variables : mapping of str to str, optional
@@ -84,6 +87,8 @@ def train_distributed(
         save_folder(loaded.model, loaded.tokenizer, exchange.model, {"title": loaded.card.title, "origin": ""})
         neurons.save(exchange.neurons)
         save_pairs(exchange.pairs, pairs)
+        if checks:
+            write_json(exchange.checks, checks.to_json())
         device = "cuda" if loaded.device.type == "cuda" else "cpu"
         # Settled here: each process has a part of every batch, and would count more steps to an epoch.
         settled = replace(settings.with_steps(len(pairs)), epochs=None)
@@ -97,7 +102,7 @@ def train_distributed(
     with loaded.lock, taken_off(loaded.model):
         adapter = lora_config(loaded.model, settings)
         adapted = get_peft_model(loaded.model, adapter) if adapter else None
-        _fill(loaded.model, weights)
+        fill(loaded.model, weights)
         if adapted is not None:
             merge(adapted, start)
     return MaskedDPOResult(outcome["steps"], fmean(outcome["losses"]), verify(start))
@@ -180,11 +185,3 @@ def _command(exchange: Exchange, launch: Launch) -> list[str]:
     said = [kind, *(f"--{name}={value}" for name, value in options.items())]
     module = ["--module", "safeneuron.training.ranks", str(exchange.folder)]
     return [sys.executable, "-m", "accelerate.commands.launch", *said, *module]
-
-
-@torch.no_grad()
-def _fill(model: nn.Module, weights: Mapping[str, torch.Tensor]) -> None:
-    """Put what the processes trained into the model, the weights or the adapters that it has now."""
-    parameters = dict(model.named_parameters())
-    for name, values in weights.items():
-        parameters[name].copy_(values)

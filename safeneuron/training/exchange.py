@@ -17,7 +17,7 @@ from safeneuron.workspace import write_json
 
 @dataclass(frozen=True)
 class Task:
-    """What the processes are asked to do, beside the model, the set and the pairs in the folder.
+    """What the processes are asked to do, beside the model, the set, the pairs and the checks in the folder.
 
     Parameters
     ----------
@@ -49,6 +49,7 @@ class Exchange:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self.model, self.neurons, self.pairs = folder / "model", folder / "neurons.json", folder / "pairs.jsonl"
+        self.checks = folder / "checks.json"
         self.trained = folder / "trained.safetensors"
         self._task, self._log, self._stop = folder / "task.json", folder / "events.jsonl", folder / "stop"
         self._outcome = folder / "outcome.json"

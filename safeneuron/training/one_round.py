@@ -8,6 +8,7 @@ are the same ones in every round too, so its log-probabilities are computed once
 import shutil
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
+from functools import partial
 
 from transformers import TrainerCallback
 
@@ -43,7 +44,8 @@ from safeneuron.training.safety_sets import RoundSets, keep_safety_sets
 from safeneuron.training.settings import TrainingSettings, steps_in_words, trained_in_words
 from safeneuron.training.start import LEFT_OUT, PAIRS_FILE
 from safeneuron.training.trackers import point_trackers
-from safeneuron.training.watching import RefusalCallback, SpeedCallback
+from safeneuron.training.watched import RefusalChecks
+from safeneuron.training.watching import RefusalCallback, SpeedCallback, refusals_while_training
 
 
 @dataclass(frozen=True)
@@ -106,14 +108,15 @@ def train_round(plan: RoundPlan, number: int, loaded: LoadedModel, neurons: Neur
 
     timed = _timing(progress, len(pairs), settings, plan.parent)
     reference = checkpoints_folder(run_id) / REFERENCE_FILE if number > 1 else None
+    checks = RefusalChecks(plan.sets, settings.evaluate_every, number == 1) if settings.evaluate_every else None
     if plan.how.several:
         result = train_distributed(
-            loaded, neurons, pairs, settings.dpo, timed, log, folder, reference, plan.how, plan.variables
+            loaded, neurons, pairs, settings.dpo, timed, log, folder, reference, checks, plan.how, plan.variables
         )
     else:
         watchers: list[TrainerCallback] = [SpeedCallback(log)]
-        if settings.evaluate_every:
-            watchers.append(RefusalCallback(loaded, plan.sets, settings.evaluate_every, log, at_start=number == 1))
+        if checks:
+            watchers.append(RefusalCallback(checks, partial(refusals_while_training, loaded), log))
         result = train_masked_dpo(loaded, neurons, pairs, settings.dpo, timed, log, folder, reference, watchers)
     store.put_json(run_id, "frozen", asdict(result.frozen))
     if not result.frozen.identical:

@@ -4,6 +4,7 @@ Each opens the model from the exchange's folder and trains it with the others, w
 hands over what was trained, whole. Nothing here knows of runs.
 """
 
+import json
 import os
 import sys
 import threading
@@ -12,13 +13,10 @@ from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 
-import torch
 from accelerate import PartialState
 from accelerate.utils import DistributedType, broadcast_object_list
-from peft.tuners.tuners_utils import BaseTunerLayer
 from safetensors.torch import save_file
-from torch import nn
-from torch.distributed.tensor import DTensor
+from transformers import TrainerCallback
 
 from safeneuron.errors import Cancelled, UserError
 from safeneuron.models.catalogue import open_model
@@ -27,7 +25,9 @@ from safeneuron.prompts.pair_files import load_pairs
 from safeneuron.runs.processes import end_with
 from safeneuron.training.exchange import Exchange
 from safeneuron.training.masked_dpo import trained
-from safeneuron.training.watching import SpeedCallback
+from safeneuron.training.watched import RefusalChecks
+from safeneuron.training.watching import RefusalCallback, SpeedCallback
+from safeneuron.training.whole import WholeModel, gathered
 
 
 def main(folder: str) -> None:
@@ -68,6 +68,12 @@ def _train(exchange: Exchange) -> None:
         exchange.tell({"metrics": step, "values": dict(values)})
 
     settings = replace(task.settings, batch_size=task.settings.batch_size // processes)
+    watchers: list[TrainerCallback] = [SpeedCallback(on_metrics)] if main_process else []
+    if exchange.checks.exists():
+        checks = RefusalChecks.from_json(json.loads(exchange.checks.read_text(encoding="utf-8")))
+        whole = WholeModel(loaded, settings, main_process)
+        # In all processes, each of which has a part of the weights.
+        watchers.append(RefusalCallback(checks, whole.refusals, on_metrics if main_process else lambda *_: None))
     with trained(
         loaded,
         neurons,
@@ -77,7 +83,7 @@ def _train(exchange: Exchange) -> None:
         on_metrics if main_process else None,
         Path(task.checkpoints),
         Path(task.reference) if task.reference else None,
-        [SpeedCallback(on_metrics)] if main_process else [],
+        watchers,
         task.device,
     ) as (trainer, _):
         weights = gathered(loaded.model)
@@ -95,21 +101,6 @@ def _state(device: str, sharding: str) -> PartialState:
         # Accelerate shards between GPUs only, though gloo does so on CPUs as well.
         PartialState._shared_state["distributed_type"] = DistributedType.MULTI_GPU
     return state
-
-
-def gathered(model: nn.Module) -> dict[str, torch.Tensor]:
-    """Return what was trained, whole, on the CPU, by name; all processes have to ask at the same time.
-
-    Of a model with adapters those alone; parameters that are tied have one name.
-    """
-    adapted = any(isinstance(module, BaseTunerLayer) for module in model.modules())
-    found = {}
-    for name, parameter in model.named_parameters():
-        if parameter.requires_grad or not adapted:
-            whole = parameter.detach()
-            whole = whole.full_tensor() if isinstance(whole, DTensor) else whole
-            found[name] = whole.cpu().contiguous()
-    return found
 
 
 if __name__ == "__main__":

@@ -72,8 +72,6 @@ def start_training(
     require_trackers(settings.dpo.report_to)
     how.require_here()
     how.share(settings.dpo.batch_size)
-    if how.several and settings.evaluate_every:
-        raise UserError("Refusals are measured while one process trains; leave --evaluate-every or --processes out.")
     if placement().precision == "4bit":
         raise UserError("4-bit weights cannot be trained; unset SAFENEURON_LOAD for the run.")
     card = model_card(source)

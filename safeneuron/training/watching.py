@@ -6,7 +6,7 @@ open, not what they then say; the run's evaluation judges whole answers to other
 """
 
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import psutil
@@ -20,7 +20,7 @@ from safeneuron.prompts.builtin import panel
 from safeneuron.refusal.judges.log_odds import JUDGE
 from safeneuron.refusal.panel import Panel
 from safeneuron.training.reporting import OnMetrics
-from safeneuron.training.watched import MEMORY, PEAK, SPEED, benign_curve, refusal_curve
+from safeneuron.training.watched import MEMORY, PEAK, SPEED, RefusalChecks, benign_curve, refusal_curve
 
 MEGABYTE = 1e6
 
@@ -72,40 +72,31 @@ class RefusalCallback(TrainerCallback):
 
     Parameters
     ----------
-    loaded : LoadedModel
-        Whose model is trained.
-    sets : mapping of str to NeuronSet
-        ES, SAS and FULL, each ablated in its turn, and as many random neurons as FULL has (RANDOM).
-    every : int
-        Steps.
+    checks : RefusalChecks
+    measure : callable
+        Returns the rates of the model as it is now, by name of the curve, under the checks' sets.
     on_metrics : callable
-    at_start : bool
-        Whether the model is measured before the first step too.
     """
 
     def __init__(
         self,
-        loaded: LoadedModel,
-        sets: Mapping[str, NeuronSet],
-        every: int,
+        checks: RefusalChecks,
+        measure: Callable[[Mapping[str, NeuronSet]], Mapping[str, float]],
         on_metrics: OnMetrics,
-        at_start: bool = True,
     ) -> None:
-        self._loaded = loaded
-        self._sets = sets
-        self._every = every
+        self._checks = checks
+        self._measure = measure
         self._on_metrics = on_metrics
-        self._at_start = at_start
 
     def on_train_begin(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs) -> None:
         """Measure the model as it was, unless a checkpoint is gone on from."""
-        if self._at_start and state.global_step == 0:
-            self._on_metrics(0, refusals_while_training(self._loaded, self._sets))
+        if self._checks.at_start and state.global_step == 0:
+            self._on_metrics(0, self._measure(self._checks.sets))
 
     def on_step_end(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs) -> None:
         """Measure when it is time."""
-        if state.global_step % self._every == 0 or state.global_step == state.max_steps:
-            self._on_metrics(state.global_step, refusals_while_training(self._loaded, self._sets))
+        if state.global_step % self._checks.every == 0 or state.global_step == state.max_steps:
+            self._on_metrics(state.global_step, self._measure(self._checks.sets))
 
 
 def refusals_while_training(loaded: LoadedModel, sets: Mapping[str, NeuronSet]) -> dict[str, float]:

@@ -45,8 +45,8 @@ WORKED = {
     "variations": "read at the maximum over the tokens instead of the last one, only 9 of the 105 safety neurons are "
     "found again: much hangs on where one reads.",
     "kept-by-layer": "a masked-DPO run with the laptop settings keeps 58 of the 105 safety neurons and has 101 others "
-    "(Jaccard index 0.28), plain DPO on the same pairs keeps 58 and has 88 others: it is not by moving more of them that "
-    "masked DPO helps.",
+    "(Jaccard index 0.28), plain DPO on the same pairs keeps 58 and has 88 others: not by moving more of them does "
+    "masked DPO help.",
     "drift": "after a masked-DPO run with the laptop settings the layers moved more on harmful prompts than on benign "
     "ones (mean CKA 0.865 and 0.916), most behind layer 26; plain DPO moved them as much (0.875 and 0.910).",
 }

@@ -23,6 +23,8 @@ from safeneuron.training.frozen import FrozenNeurons, FrozenReport, FrozenSlice,
 from safeneuron.training.masked_dpo import train_masked_dpo
 from safeneuron.training.reporting import REFERENCE, TRAINING
 from safeneuron.training.settings import MaskedDPOSettings
+from safeneuron.training.watched import RefusalChecks, refusal_curve
+from safeneuron.training.watching import refusals_while_training
 
 STEPS = 6
 SETTINGS = MaskedDPOSettings(
@@ -60,6 +62,14 @@ def test_two_processes_train_as_one_and_resume(home, tied, some_neurons, tmp_pat
     expected = train_masked_dpo(
         alone, neurons, PAIRS, settings, on_metrics=lambda step, values: losses.append(values["loss"]), folder=tmp_path
     )
+    checks, measured = RefusalChecks(dict.fromkeys(("ES", "SAS", "FULL"), neurons), 4), {}
+
+    def log(step, values):
+        if "loss" in values:
+            logged.append((step, values["loss"]))
+        elif refusal_curve("FULL") in values:
+            measured[step] = values
+
     folder = tmp_path / "together"
     folder.mkdir()
 
@@ -80,8 +90,9 @@ def test_two_processes_train_as_one_and_resume(home, tied, some_neurons, tmp_pat
         PAIRS,
         settings,
         lambda *told: seen.append(told),
-        lambda step, values: logged.append((step, values["loss"])) if "loss" in values else None,
+        log,
         folder,
+        checks=checks,
         launch=launch,
     )
     # The resumed half is told, and the whole is as one process has it, but for the order of sums.
@@ -94,6 +105,8 @@ def test_two_processes_train_as_one_and_resume(home, tied, some_neurons, tmp_pat
     # The proof is of this process, which had the untrained weights.
     assert result.frozen == FrozenReport(3 * len(neurons), 0.0, True) == expected.frozen
     assert result.steps == STEPS
+    assert list(measured) == [step for step in (4, STEPS) if step > stopped]
+    assert measured[STEPS] == refusals_while_training(together, checks.sets)
     layer, members = next(iter(neurons.by_layer().items()))
     before, after = mlp_blocks(tied.model)[layer], mlp_blocks(together.model)[layer]
     assert torch.equal(before.gate.weight[members], after.gate.weight[members])

@@ -119,7 +119,6 @@ def test_how_it_is_launched_goes_with_the_run_and_mistakes_show_before(home, mod
     monkeypatch.setenv("PATH", "")
     for how, changes, message in [
         (together, {"dpo": MaskedDPOSettings(batch_size=5)}, "5 pairs cannot be shared equally"),
-        (together, {"evaluate_every": 4}, "while one process trains"),
         (Launch(cluster="slurm"), {}, "There is no Slurm here"),
     ]:
         with pytest.raises(UserError, match=message):

@@ -2,6 +2,7 @@
 
 import copy
 from dataclasses import replace
+from functools import partial
 from types import SimpleNamespace
 
 import pytest
@@ -16,7 +17,7 @@ from safeneuron.refusal.log_odds import refusal_scores
 from safeneuron.training import watching
 from safeneuron.training.masked_dpo import train_masked_dpo
 from safeneuron.training.settings import MaskedDPOSettings
-from safeneuron.training.watched import MEMORY, SPEED, refusal_curves
+from safeneuron.training.watched import MEMORY, SPEED, RefusalChecks, refusal_curves
 from safeneuron.training.watching import RefusalCallback, SpeedCallback, refusals_while_training
 
 SETTINGS = MaskedDPOSettings(learning_rate=1e-3, weight_decay=0.1, max_steps=5, batch_size=2, save_steps=2)
@@ -55,7 +56,11 @@ def test_a_training_that_is_watched_ends_with_the_same_bits(llama, sets, changes
     def watchers(copied):
         return [
             SpeedCallback(lambda step, values: heard.setdefault(("speed", step), values)),
-            RefusalCallback(copied, sets, 2, lambda step, values: heard.setdefault(("refusals", step), values)),
+            RefusalCallback(
+                RefusalChecks(sets, 2),
+                partial(refusals_while_training, copied),
+                lambda step, values: heard.setdefault(("refusals", step), values),
+            ),
         ]
 
     torch.manual_seed(3)
