@@ -123,3 +123,18 @@ def mine(tiny_model):
     """A kept set of the tiny model: one of its planted neurons, and another."""
     found = NeuronSet("x", "tiny", (3, 40), frozenset({(0, 1), (2, 39)}), {"typed": "0:1,2:39"})
     return keep_set(found, "my set", "tiny")
+
+
+@pytest.fixture
+def launched(monkeypatch):
+    """Start no process of a training run; return what would have been started."""
+    from safeneuron.training import start
+
+    calls = []
+    monkeypatch.setattr(start, "launch", lambda *arguments: calls.append(arguments))
+    return calls
+
+
+def pairs_file(*rows: dict) -> bytes:
+    """Return a file of preference pairs, as a person uploads it."""
+    return "".join(json.dumps(row) + "\n" for row in rows).encode()
