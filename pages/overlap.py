@@ -3,7 +3,7 @@
 import streamlit as st
 
 from safeneuron.overlap.start import KIND
-from safeneuron.ui import opening, overlap_parts, run_monitor, words
+from safeneuron.ui import opening, overlap_parts, overlap_words, run_monitor
 from safeneuron.ui.page import page
 
 active = run_monitor.active_run()
@@ -11,7 +11,7 @@ with page("Overlap", monitor=active is None or active.kind != KIND) as choice:
     st.markdown(
         "Does one small set of neurons carry safety whatever the harm, or has each harm its own? In which layers do "
         "they lie, and do the layers share one picture of harm?",
-        help=words.OVERLAP,
+        help=overlap_words.OVERLAP,
     )
     if choice.table is None:
         opening.need_scores(choice.card)

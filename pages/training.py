@@ -21,7 +21,7 @@ from safeneuron.ui import (
     run_monitor,
     run_results,
     training_settings,
-    words,
+    training_words,
 )
 from safeneuron.ui.page import page
 from safeneuron.ui.run_table import run_table
@@ -30,7 +30,7 @@ with page("Training", monitor=False) as choice:
     st.markdown(
         "Freeze the safety neurons, switch them off while it trains, and teach the model to refuse without them. A run "
         "is a process of its own: close this page and it goes on.",
-        help=words.MASKED_DPO,
+        help=training_words.MASKED_DPO,
     )
     active, runs = run_monitor.active_run(), store.list_runs(start.KIND)
     # Of earlier runs, their results are looked for first.
@@ -46,7 +46,7 @@ with page("Training", monitor=False) as choice:
             format_func=hand.label,
             required=True,
             key="freeze",
-            help=words.MASKED_DPO,
+            help=training_words.MASKED_DPO,
         )
         frozen = to_freeze[name]
         if control == "plain-dpo":
@@ -59,7 +59,7 @@ with page("Training", monitor=False) as choice:
         first.toggle(
             "Switch them off while training",
             key="zeroing",
-            help=words.FORWARD_ZEROING,
+            help=training_words.FORWARD_ZEROING,
             disabled=control == "plain-dpo",
         )
         second.number_input("Optimiser steps", 1, 10_000, key="steps", disabled=st.session_state["epochs"] is not None)
@@ -78,8 +78,10 @@ with page("Training", monitor=False) as choice:
         built = third.container()
         pairs, hindrance = own_pairs.choose()
         own = bool(pairs)
-        built.number_input("Pairs on harmful prompts", 0, 520, key="harmful_pairs", help=words.PAIRS, disabled=own)
-        built.number_input("Pairs on safe twins", 0, 520, key="twin_pairs", help=words.TWINS, disabled=own)
+        built.number_input(
+            "Pairs on harmful prompts", 0, 520, key="harmful_pairs", help=training_words.PAIRS, disabled=own
+        )
+        built.number_input("Pairs on safe twins", 0, 520, key="twin_pairs", help=training_words.TWINS, disabled=own)
         built.number_input("Pairs on benign prompts", 0, 280, key="benign_pairs", disabled=own)
         settings = training_settings.chosen(control)
         taken = pairs

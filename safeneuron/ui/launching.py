@@ -4,7 +4,7 @@ import streamlit as st
 
 from safeneuron.models.nvidia import visible_gpus
 from safeneuron.runs.cluster import Launch, has_slurm
-from safeneuron.ui import words
+from safeneuron.ui import training_words
 
 HERE, SLURM = "on this machine", "on the cluster (Slurm)"
 SHARING = {"ddp": "a whole model on each", "fsdp2": "a shard of one on each"}
@@ -19,9 +19,11 @@ def choose() -> Launch:
     if where == HERE:
         return Launch(processes=1) if gpus < 2 else _here(gpus)
     first, second, third = st.columns(3)
-    partition = first.text_input("Partition", key="slurm_partition", placeholder="the default", help=words.PARTITION)
+    partition = first.text_input(
+        "Partition", key="slurm_partition", placeholder="the default", help=training_words.PARTITION
+    )
     asked = second.number_input("GPUs", 0, 64, 1, key="slurm_gpus", help="On one node; 0 trains on its CPUs.")
-    hours = third.number_input("Hours at most", 0.1, 720.0, 24.0, key="slurm_hours", help=words.SLURM_HOURS)
+    hours = third.number_input("Hours at most", 0.1, 720.0, 24.0, key="slurm_hours", help=training_words.SLURM_HOURS)
     processes = max(asked, 1)
     return Launch(processes, _sharing(processes), "slurm", partition.strip(), asked, hours)
 
@@ -41,5 +43,5 @@ def _sharing(processes: int) -> str:
         default="ddp",
         required=True,
         key="launch_sharing",
-        help=words.SHARDING,
+        help=training_words.SHARDING,
     )

@@ -6,7 +6,7 @@ from safeneuron.models.card import ModelCard
 from safeneuron.models.difference import WeightDifference, kept_difference, weight_difference, weights_bytes
 from safeneuron.neurons import NeuronSet
 from safeneuron.sizes import size_words
-from safeneuron.ui import hand, resources, self_check, words
+from safeneuron.ui import hand, resources, self_check, training_words
 from safeneuron.ui.choice import Choice, label
 from safeneuron.ui.work import asked, begun, long_work
 
@@ -66,13 +66,16 @@ def _weights(choice: Choice, other: ModelCard) -> None:
 def _difference(found: WeightDifference, in_hand: NeuronSet | None, card: ModelCard) -> None:
     row = st.container(horizontal=True, gap="medium")
     row.metric(
-        "Neurons whose weights differ", f"{found.count:,} of {card.n_neurons:,}", help=words.CHANGED, width="content"
+        "Neurons whose weights differ",
+        f"{found.count:,} of {card.n_neurons:,}",
+        help=training_words.CHANGED,
+        width="content",
     )
     if in_hand:
         row.metric(
             f"of them in the set in hand, {hand.label(hand.name_in_hand())}",
             f"{found.count_in(in_hand):,} of {len(in_hand):,}",
-            help=words.CHANGED,
+            help=training_words.CHANGED,
             width="content",
         )
     row.metric("Largest difference of a weight", f"{found.largest:.2g}", width="content")

@@ -8,7 +8,7 @@ from safeneuron.overlap.analysis import prompts_left
 from safeneuron.overlap.material import material_of
 from safeneuron.overlap.start import KIND, Models, cost, start_analysis
 from safeneuron.runs.info import RunInfo
-from safeneuron.ui import hand, overlap_material, overlap_runs, run_monitor, words
+from safeneuron.ui import hand, overlap_material, overlap_runs, overlap_words, run_monitor
 from safeneuron.ui.choice import Choice
 
 PARTS = {
@@ -40,7 +40,7 @@ def show(choice: Choice, active: RunInfo | None) -> None:
             default=[name for name in offered if name != "variations"],
             format_func=PARTS.get,
             key="overlap_job_parts",
-            help=words.OVERLAP_JOB,
+            help=overlap_words.OVERLAP_JOB,
         )
         parts = [name for name in offered if name in chosen]
         if not parts:

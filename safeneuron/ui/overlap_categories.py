@@ -13,7 +13,7 @@ from safeneuron.plots.category_matrix import jaccard_heatmap
 from safeneuron.plots.composition import composition_by_layer
 from safeneuron.plots.intersections import upset
 from safeneuron.plots.overlap_ratio import overlap_ratio
-from safeneuron.ui import figure, hand, overlap_layer, overlap_material, words
+from safeneuron.ui import figure, hand, overlap_layer, overlap_material, overlap_words
 from safeneuron.ui.choice import Choice
 from safeneuron.ui.work import long_work
 from safeneuron.workspace import workspace
@@ -36,7 +36,12 @@ def _sets(material: Material, layer: int | None) -> None:
         st.caption(f":material/info: {note}")
     row = st.container(horizontal=True, vertical_alignment="bottom", gap="medium")
     which = row.segmented_control(
-        "Set", ["FULL", "ES", "SAS"], default="FULL", required=True, key="overlap_which", help=words.CATEGORY_SETS
+        "Set",
+        ["FULL", "ES", "SAS"],
+        default="FULL",
+        required=True,
+        key="overlap_which",
+        help=overlap_words.CATEGORY_SETS,
     )
     names = row.multiselect("Categories", list(found.harmful), default=list(found.harmful), key="overlap_categories")
     thresholds = hand.thresholds()
@@ -69,7 +74,7 @@ def _ratios(sets: CategorySets, random: CategorySets, key: tuple) -> None:
         format_func=FORMULA_NAMES.get,
         required=True,
         key="overlap_formula",
-        help=words.OVERLAP_FORMULA,
+        help=overlap_words.OVERLAP_FORMULA,
     )
     found, dealt = overlap_material.results().get(
         ("ratios", formula, *key), lambda: [overlap_ratios(each, formula) for each in (sets, random)]

@@ -11,7 +11,7 @@ import streamlit as st
 
 from safeneuron.overlap.depth import in_layer
 from safeneuron.score_frames import strongest_members
-from safeneuron.ui import chosen_neuron, figure, hand, words
+from safeneuron.ui import chosen_neuron, figure, hand, overlap_words
 from safeneuron.ui.choice import Choice
 
 KEY = "layer"
@@ -42,7 +42,7 @@ def show(row: st.delta_generator.DeltaGenerator, choice: Choice) -> None:
         key=KEY,
         index=None,
         placeholder="none",
-        help=words.OVERLAP_LAYER,
+        help=overlap_words.OVERLAP_LAYER,
         width=110,
     )
     if layer is None:

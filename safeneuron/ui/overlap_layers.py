@@ -9,7 +9,7 @@ from safeneuron.overlap.representation import Representation, kept_representatio
 from safeneuron.plots.category_matrix import transfer_heatmap
 from safeneuron.plots.layer_matrix import MEASURES, layer_matrix, measure_named
 from safeneuron.plots.probe_accuracy import probe_accuracy
-from safeneuron.ui import figure, overlap_layer, overlap_material, words
+from safeneuron.ui import figure, overlap_layer, overlap_material, overlap_words
 from safeneuron.ui.choice import Choice
 from safeneuron.ui.work import long_work
 from safeneuron.workspace import workspace
@@ -50,7 +50,7 @@ def _draw(found: Representation, layer: int | None) -> None:
         [measure.name for measure in MEASURES],
         format_func=lambda name: measure_named(name).title,
         key="overlap_measure",
-        help=words.LAYERS_ALIKE,
+        help=overlap_words.LAYERS_ALIKE,
         width=440,
     )
     measure = measure_named(name)

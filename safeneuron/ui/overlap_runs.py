@@ -9,7 +9,7 @@ from safeneuron.overlap.readings_of_change import read_moved
 from safeneuron.plots.drift import drift_by_layer
 from safeneuron.plots.kept_by_layer import kept_by_layer
 from safeneuron.scores.score import ACTIVATIONS
-from safeneuron.ui import hand, overlap_layer, overlap_material, words
+from safeneuron.ui import hand, overlap_layer, overlap_material, overlap_words
 from safeneuron.ui.choice import Choice, card_of, label, other_names, short_name
 from safeneuron.workspace import workspace
 
@@ -36,7 +36,7 @@ def show(choice: Choice, layer: int | None) -> None:
         key=_key(choice),
         max_selections=MOST,
         persist_state="session",
-        help=words.OVERLAP_RUNS,
+        help=overlap_words.OVERLAP_RUNS,
     )
     cards = compared(choice)
     if not cards:
@@ -87,11 +87,11 @@ def _draw(
         hide_index=True,
         column_config={
             "Jaccard index": st.column_config.NumberColumn(format="%.2f"),
-            "by chance": st.column_config.NumberColumn(format="%.4f", help=words.CHANCE),
-            "p": st.column_config.NumberColumn(format="%.1e", help=words.CHANCE),
+            "by chance": st.column_config.NumberColumn(format="%.4f", help=overlap_words.CHANCE),
+            "p": st.column_config.NumberColumn(format="%.1e", help=overlap_words.CHANCE),
             "mean depth": st.column_config.NumberColumn(format="%.2f"),
             **{
-                name: st.column_config.NumberColumn(format="%.3f", help=words.OVERLAP_RUNS)
+                name: st.column_config.NumberColumn(format="%.3f", help=overlap_words.OVERLAP_RUNS)
                 for name in ("CKA, harmful", "CKA, benign", "direction's cosine")
             },
         },

@@ -12,7 +12,7 @@ from safeneuron.plots.stability import membership, prompts_needed
 from safeneuron.plots.variations import agreement_of_variations
 from safeneuron.prompts.wordings import SYSTEM_PROMPTS, WORDINGS
 from safeneuron.scores.score import ACTIVATIONS
-from safeneuron.ui import figure, hand, opening, overlap_material, resources, words, work
+from safeneuron.ui import figure, hand, opening, overlap_material, overlap_words, resources, work
 from safeneuron.ui.choice import Choice
 from safeneuron.workspace import workspace
 
@@ -43,7 +43,7 @@ def _resampled(material: Material) -> None:
         st.caption("From what was read already: some seconds for the default model. Kept for these thresholds.")
         return
     full = material.table().select(thresholds)["FULL"]
-    st.markdown(read_stability(found, full), help=words.STABLE)
+    st.markdown(read_stability(found, full), help=overlap_words.STABLE)
     left, right = st.columns(2, gap="medium")
     with left:
         figure.show(prompts_needed(found, chance_of(full.mask(), full.mask()).jaccard), key="overlap_prompts_needed")
@@ -52,7 +52,7 @@ def _resampled(material: Material) -> None:
 
 
 def _variations(choice: Choice, material: Material) -> None:
-    st.markdown("**Read elsewhere, in other words, with another system prompt**", help=words.VARIATIONS)
+    st.markdown("**Read elsewhere, in other words, with another system prompt**", help=overlap_words.VARIATIONS)
     every = variations(choice.card, material)
     read = [one for one in every if not one.left]
     if read:

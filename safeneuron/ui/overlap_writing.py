@@ -7,7 +7,7 @@ import streamlit as st
 from safeneuron.overlap.readings import read_writing
 from safeneuron.overlap.writing import READINGS, kept_writing, write_out
 from safeneuron.plots.layer_writing import WORDS, layer_writing
-from safeneuron.ui import hand, opening, overlap_layer, overlap_material, words, work
+from safeneuron.ui import hand, opening, overlap_layer, overlap_material, overlap_words, work
 from safeneuron.ui.choice import Choice
 
 
@@ -37,7 +37,7 @@ def show(choice: Choice, layer: int | None) -> None:
             format_func=lambda name: WORDS[name][0],
             required=True,
             key="overlap_reading",
-            help=words.WRITTEN,
+            help=overlap_words.WRITTEN,
         )
         chosen = replace(choice.hand, name=hand.label(hand.name_in_hand()))
         sums = found.by_layer(chosen, reading)

@@ -11,7 +11,7 @@ from safeneuron.prompts.pairs import PreferencePair
 from safeneuron.prompts.sifting import SiftedPairs
 from safeneuron.training.settings import TrainingSettings
 from safeneuron.training.start import own_pairs
-from safeneuron.ui import words
+from safeneuron.ui import training_words
 
 _KEPT, _TAKEN = "own_pairs", "taken_pairs"
 KINDS = {"harmful": "harmful", "twin": "safe twins", "benign": "benign", "own": "without a kind"}
@@ -80,7 +80,7 @@ def _uploaded() -> tuple[str, tuple[PreferencePair, ...]] | None:
         "Your own preference pairs: one file or several",
         type=[suffix.removeprefix(".") for suffix in SUFFIXES],
         key=_uploader(),
-        help=words.OWN_PAIRS,
+        help=training_words.OWN_PAIRS,
         accept_multiple_files=True,
     )
     if not files:

@@ -10,7 +10,7 @@ from safeneuron.models.fit import GENERATING
 from safeneuron.neurons import NeuronSet
 from safeneuron.prompts.evaluated import EvaluationPrompts, built_in_prompts
 from safeneuron.robustness import CONDITIONS, EvaluationSettings, answers_to_give, kept_evaluation
-from safeneuron.ui import answer_texts, fitting, hand, opening, rate_figures, refusal_words, resources, words
+from safeneuron.ui import answer_texts, fitting, hand, opening, rate_figures, refusal_words, resources, training_words
 from safeneuron.ui.choice import Choice, label
 from safeneuron.ui.work import asked, begun, long_work
 
@@ -28,7 +28,7 @@ def show(choice: Choice, fits: bool) -> None:
         required=True,
         key="evaluation_size",
         persist_state="session",
-        help=words.TWINS,
+        help=training_words.TWINS,
     )
     prompts = built_in_prompts().head(SIZES[size])
     further = _further(choice)

@@ -7,7 +7,7 @@ import streamlit as st
 from safeneuron.errors import UserError
 from safeneuron.models.card import ModelCard
 from safeneuron.training.summary import run_summary, run_tables
-from safeneuron.ui import answer_texts, rate_figures, words
+from safeneuron.ui import answer_texts, rate_figures, training_words, words
 
 VIEWS = {"static": "the parent's sets", "adaptive": "sets found anew"}
 
@@ -45,7 +45,7 @@ def show(source: str) -> None:
         required=True,
         key="after_sets",
         persist_state="session",
-        help=f"{words.STATIC}\n\n{words.ADAPTIVE}",
+        help=f"{training_words.STATIC}\n\n{training_words.ADAPTIVE}",
     )
     shown = {"before": tables["before"], "after": tables.get(view)}
     shown = {name: found for name, found in shown.items() if found}
@@ -64,7 +64,7 @@ def _facts(summary: dict[str, Any]) -> None:
     frozen, counts = summary["frozen"], summary["counts"]
     columns = st.columns(4)
     if frozen:
-        columns[0].metric("Frozen slices", f"{frozen['slices']:,}", help=words.FROZEN)
+        columns[0].metric("Frozen slices", f"{frozen['slices']:,}", help=training_words.FROZEN)
         columns[1].metric(
             "Largest change in them", f"{frozen['max_abs_diff']:g}", help="0 means: bit for bit what they were."
         )

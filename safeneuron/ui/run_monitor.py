@@ -16,7 +16,7 @@ from safeneuron.runs.sending import unsent
 from safeneuron.standing import log_tail, remaining
 from safeneuron.training.checkpoints import progress_kept
 from safeneuron.training.stages import stages_stamp
-from safeneuron.ui import run_curves, words
+from safeneuron.ui import run_curves, training_words, words
 
 POLL_SECONDS = 2
 
@@ -181,7 +181,7 @@ def _state(info: RunInfo) -> None:
         detail = f" · {info.step}" if info.phase and info.step else ""
         st.progress(info.progress, f"{_doing(info)}{detail} · {info.progress:.0%} of the whole run")
         if left := remaining(info):
-            st.caption(f":material/schedule: {left}", help=words.REMAINING)
+            st.caption(f":material/schedule: {left}", help=training_words.REMAINING)
 
 
 def _doing(info: RunInfo) -> str:

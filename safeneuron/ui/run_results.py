@@ -12,7 +12,7 @@ from safeneuron.plots.set_flow import set_flow_figure
 from safeneuron.runs.info import RunInfo
 from safeneuron.sets.flow import set_flow
 from safeneuron.training.stages import Stage, stages
-from safeneuron.ui import figure, run_degradation, run_maps, words
+from safeneuron.ui import figure, run_degradation, run_maps, training_words
 from safeneuron.ui.choice import card_of, short_name
 
 PAGES = {
@@ -37,7 +37,7 @@ def show(info: RunInfo, active: RunInfo | None) -> None:
     except UserError as error:
         st.caption("What it changes is drawn here once it has found the safety neurons." if info.active else str(error))
         return
-    st.subheader("What the run changed", anchor=False, help=words.MOVED)
+    st.subheader("What the run changed", anchor=False, help=training_words.MOVED)
     figure.show(moved(found, info.name), key="moved")
     if len(found) < 2:
         st.caption("The rows of the trained model, and everything below, come once its first round has ended.")

@@ -10,7 +10,7 @@ from safeneuron.neurons import NeuronSet, random_like
 from safeneuron.training.presets import CONTROLS, PRESETS, changed, preset_named, settings_of
 from safeneuron.training.settings import TrainingSettings
 from safeneuron.training.trackers import TRACKERS
-from safeneuron.ui import freezing, hand, words
+from safeneuron.ui import freezing, hand, training_words
 
 NO_CONTROL = "None"
 _PRESET, CONTROL = "training_preset", "training_control"
@@ -30,27 +30,29 @@ class NumberField:
 
 
 FURTHER: Mapping[str, NumberField] = {
-    "epochs": NumberField("Epochs", 1, 100, 1, words.EPOCHS, empty="by steps"),
+    "epochs": NumberField("Epochs", 1, 100, 1, training_words.EPOCHS, empty="by steps"),
     "batch_size": NumberField("Pairs in a batch", 1, 256, 1, "Computed together; fewer take less memory."),
     "gradient_accumulation_steps": NumberField("Batches in a step", 1, 1024, 1, "Their gradients are added up."),
-    "zeroing_share": NumberField("Share of steps zeroed", 0.05, 1.0, 0.05, words.ZEROING_SHARE),
-    "chosen_weight": NumberField("Likelihood's weight", 0.0, 10.0, 0.05, words.CHOSEN_WEIGHT),
-    "compared_tokens": NumberField("Tokens compared", 0, 4096, 4, words.COMPARED_TOKENS),
+    "zeroing_share": NumberField("Share of steps zeroed", 0.05, 1.0, 0.05, training_words.ZEROING_SHARE),
+    "chosen_weight": NumberField("Likelihood's weight", 0.0, 10.0, 0.05, training_words.CHOSEN_WEIGHT),
+    "compared_tokens": NumberField("Tokens compared", 0, 4096, 4, training_words.COMPARED_TOKENS),
     "answer_tokens": NumberField("Tokens of an answer", 1, 512, 8, "Of the model's own answers in built pairs."),
-    "beta": NumberField("Beta", 0.001, 10.0, 0.01, words.BETA, "%.3f"),
-    "weight_decay": NumberField("Weight decay", 0.0, 1.0, 0.01, words.WEIGHT_DECAY, "%.3f"),
+    "beta": NumberField("Beta", 0.001, 10.0, 0.01, training_words.BETA, "%.3f"),
+    "weight_decay": NumberField("Weight decay", 0.0, 1.0, 0.01, training_words.WEIGHT_DECAY, "%.3f"),
     "warmup": NumberField("Warm-up", 0.0, 0.9, 0.05, "Share of the steps in which the learning rate rises from 0."),
-    "max_grad_norm": NumberField("Largest gradient", 0.0, 100.0, 0.1, words.CLIPPING),
+    "max_grad_norm": NumberField("Largest gradient", 0.0, 100.0, 0.1, training_words.CLIPPING),
     "max_length": NumberField("Longest pair", 16, 32768, 64, "Tokens of prompt and answer; longer pairs are left out."),
-    "safety_share": NumberField("Share of safety pairs", 0.0, 0.95, 0.05, words.SAFETY_SHARE, empty="all"),
-    "pairs_limit": NumberField("Most own pairs", 1, 10**6, 1, words.PAIRS_LIMIT, empty="all"),
+    "safety_share": NumberField("Share of safety pairs", 0.0, 0.95, 0.05, training_words.SAFETY_SHARE, empty="all"),
+    "pairs_limit": NumberField("Most own pairs", 1, 10**6, 1, training_words.PAIRS_LIMIT, empty="all"),
     "seed": NumberField("Seed", 0, 10**6, 1, "Chooses prompts and wordings, and orders the pairs."),
-    "lora_rank": NumberField("LoRA rank", 0, 512, 4, words.LORA),
+    "lora_rank": NumberField("LoRA rank", 0, 512, 4, training_words.LORA),
     "lora_alpha": NumberField("LoRA alpha", 1.0, 1024.0, 4.0, "The adapter counts alpha divided by rank."),
-    "save_steps": NumberField("Steps per checkpoint", 0, 10_000, 4, words.CHECKPOINTS),
-    "evaluate_every": NumberField("Steps per refusal check", 0, 10_000, 1, words.EVALUATE_EVERY),
-    "threads": NumberField("Threads", 1, 512, 1, words.THREADS, empty="half of the cores"),
-    "evaluation_limit": NumberField("Evaluation prompts", 1, 512, 2, words.EVALUATION_PROMPTS, empty="64 or 10"),
+    "save_steps": NumberField("Steps per checkpoint", 0, 10_000, 4, training_words.CHECKPOINTS),
+    "evaluate_every": NumberField("Steps per refusal check", 0, 10_000, 1, training_words.EVALUATE_EVERY),
+    "threads": NumberField("Threads", 1, 512, 1, training_words.THREADS, empty="half of the cores"),
+    "evaluation_limit": NumberField(
+        "Evaluation prompts", 1, 512, 2, training_words.EVALUATION_PROMPTS, empty="64 or 10"
+    ),
 }
 """By field of the settings."""
 
@@ -96,7 +98,7 @@ def presets() -> str:
         [NO_CONTROL, *(preset.name for preset in CONTROLS)],
         format_func=lambda name: name if name == NO_CONTROL else preset_named(name).title,
         key=CONTROL,
-        help=words.CONTROL,
+        help=training_words.CONTROL,
     )
     if control != NO_CONTROL:
         second.caption(preset_named(control).about)
@@ -131,20 +133,24 @@ def further() -> None:
                 )
         for column, (name, (label, text)) in zip(st.columns(2), BY_DEVICE.items(), strict=True):
             column.segmented_control(label, list(SWITCH), key=name, required=True, help=text)
-        st.toggle("Freeze the down-projection's columns too", key="freeze_down_column", help=words.DOWN_COLUMN)
+        st.toggle("Freeze the down-projection's columns too", key="freeze_down_column", help=training_words.DOWN_COLUMN)
         st.text_input(
             "Modules that get a LoRA adapter",
             key="lora_modules",
             placeholder="all linear modules of the layers",
             help="Names such as q_proj v_proj, with spaces between them. Only with a LoRA rank above 0.",
         )
-        st.multiselect("Report to", list(TRACKERS), format_func=TRACKERS.get, key="report_to", help=words.REPORT_TO)
+        st.multiselect(
+            "Report to", list(TRACKERS), format_func=TRACKERS.get, key="report_to", help=training_words.REPORT_TO
+        )
 
 
 def rounds() -> None:
     """Draw how many rounds there are to be."""
-    count = st.number_input("Rounds", 1, 20, key="rounds", help=words.ROUNDS)
-    st.toggle("Stop when refusals rise no more", key="stop_when_flat", help=words.STOP_WHEN_FLAT, disabled=count == 1)
+    count = st.number_input("Rounds", 1, 20, key="rounds", help=training_words.ROUNDS)
+    st.toggle(
+        "Stop when refusals rise no more", key="stop_when_flat", help=training_words.STOP_WHEN_FLAT, disabled=count == 1
+    )
 
 
 def chosen(control: str) -> TrainingSettings:
