@@ -15,9 +15,9 @@ from safeneuron.neurons import NeuronSet
 from safeneuron.prompts import builtin
 from safeneuron.prompts.pairs import PreferencePair
 from safeneuron.training.config import dpo_config
+from safeneuron.training.dpo_trainer import dpo_trainer
 from safeneuron.training.frozen import FrozenNeurons, FrozenSlice, weight_slices
 from safeneuron.training.lora import lora_config, lora_slices
-from safeneuron.training.masked_dpo import dpo_trainer
 from safeneuron.training.settings import MaskedDPOSettings
 
 WARM_UP_STEPS = 2

@@ -27,6 +27,7 @@ from safeneuron.progress import Progress, silent
 from safeneuron.prompts.pairs import PreferencePair
 from safeneuron.training.checkpoints import last_checkpoint
 from safeneuron.training.config import dpo_config
+from safeneuron.training.dpo_trainer import dpo_trainer
 from safeneuron.training.dropout import without_dropout
 from safeneuron.training.forward_zeroing import ForwardZeroing
 from safeneuron.training.frozen import (
@@ -43,8 +44,7 @@ from safeneuron.training.reporting import TRAINING, MetricsCallback, OnMetrics, 
 from safeneuron.training.settings import MaskedDPOSettings
 
 if TYPE_CHECKING:
-    from peft import LoraConfig, PeftModel
-    from trl import DPOConfig
+    from peft import PeftModel
 
     from safeneuron.training.trainer import MaskedDPOTrainer
 
@@ -237,35 +237,6 @@ def _train(trainer: "MaskedDPOTrainer", progress: Progress, checkpoint: Path | N
         trainer.state = state
 
 
-def dpo_trainer(
-    loaded: LoadedModel,
-    pairs: Sequence[PreferencePair],
-    config: "DPOConfig",
-    progress: Progress = silent,
-    folder: Path | None = None,
-    adapter: "LoraConfig | None" = None,
-    compared_tokens: int = 0,
-    reference: Path | None = None,
-) -> "MaskedDPOTrainer":
-    """Build the trainer, which puts the adapter on and computes the reference log-probabilities of every pair."""
-    from datasets import Dataset, disable_progress_bars
-
-    from safeneuron.training.trainer import MaskedDPOTrainer
-
-    disable_progress_bars()
-    return MaskedDPOTrainer(
-        model=loaded.model,
-        args=config,
-        train_dataset=Dataset.from_list([conversation(pair) for pair in pairs]),
-        processing_class=loaded.tokenizer,
-        progress=progress,
-        folder=folder,
-        compared_tokens=compared_tokens,
-        reference=reference,
-        peft_config=adapter,
-    )
-
-
 @contextmanager
 def _forward_restored(loaded: LoadedModel):
     """Take TRL's replacement of ``model.forward`` off again; it would stay for good."""
@@ -273,12 +244,3 @@ def _forward_restored(loaded: LoadedModel):
         yield
     finally:
         vars(loaded.model).pop("forward", None)
-
-
-def conversation(pair: PreferencePair) -> dict[str, list[dict[str, str]]]:
-    """Return the pair as a conversation, so that TRL applies the model's own chat template, once."""
-    return {
-        "prompt": [{"role": role, "content": text} for role, text in (*pair.earlier, ("user", pair.prompt))],
-        "chosen": [{"role": "assistant", "content": pair.chosen}],
-        "rejected": [{"role": "assistant", "content": pair.rejected}],
-    }

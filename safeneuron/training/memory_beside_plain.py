@@ -67,8 +67,9 @@ def main(source: str, kind: str, lora_rank: str) -> None:
     from safeneuron.scoring import score_table
     from safeneuron.training.bench import made_up_pairs
     from safeneuron.training.config import dpo_config
+    from safeneuron.training.dpo_trainer import conversation
     from safeneuron.training.lora import lora_config
-    from safeneuron.training.masked_dpo import conversation, train_masked_dpo
+    from safeneuron.training.masked_dpo import train_masked_dpo
     from safeneuron.training.settings import MaskedDPOSettings
 
     in_float32_on_one_device()

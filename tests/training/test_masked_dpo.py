@@ -11,8 +11,8 @@ from safeneuron.models.chat_format import FALLBACKS, ChatFormat, speaking
 from safeneuron.models.layout import mlp_blocks
 from safeneuron.neurons import NeuronSet, from_mask
 from safeneuron.prompts.pairs import PreferencePair
-from safeneuron.training import masked_dpo
 from safeneuron.training.config import dpo_config
+from safeneuron.training.dpo_trainer import dpo_trainer
 from safeneuron.training.frozen import FrozenNeurons, FrozenReport
 from safeneuron.training.masked_dpo import train_masked_dpo
 from safeneuron.training.reporting import REFERENCE, TRAINING
@@ -234,7 +234,7 @@ def test_the_trainer_reads_what_the_passes_read(llama, tmp_path):
     spoken = replace(llama, tokenizer=speaking(llama.tokenizer, ChatFormat(FALLBACKS[1], "You are a pirate.")))
     config = dpo_config(replace(SETTINGS, max_steps=1), str(tmp_path), "cpu")
     copied = replace(spoken, model=copy.deepcopy(llama.model))
-    rows = masked_dpo.dpo_trainer(copied, PAIRS, config).train_dataset
+    rows = dpo_trainer(copied, PAIRS, config).train_dataset
     for row, pair in zip(rows, PAIRS, strict=True):
         assert row["prompt_ids"] == prompt_ids(spoken, pair.prompt)
         answer = llama.tokenizer(f" {pair.chosen}</s>", add_special_tokens=False)["input_ids"]
