@@ -71,6 +71,8 @@ def overlap(
         # Files and names first: a wrong one should not take seconds to be refused.
         parts = checked_parts(part, bool(compare))
         check_pooling(pooling)
+        if model in (compare or []):
+            raise UserError(f"{model} would be compared with itself; give another model, such as run:ID.")
         cards = {source: model_card(source) for source in dict.fromkeys([model, *(compare or [])])}
         chosen = thresholds(tau_es, tau_sas, cards[model])
         make = _material(harmful, benign, column, category_column, pooling)

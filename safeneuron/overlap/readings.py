@@ -17,6 +17,9 @@ from safeneuron.overlap.probes import ProbeAccuracies
 from safeneuron.overlap.two_sets import LayerOverlap
 from safeneuron.overlap.writing import LayerWriting
 
+FEWEST_TO_JUDGE = 4
+"""Categories, below which their overlaps are not judged against random groups."""
+
 
 def read_composition(found: Composition) -> str:
     """Say how the safety neurons of all categories divide, and in how many layers most are not task-specific."""
@@ -24,9 +27,11 @@ def read_composition(found: Composition) -> str:
     core, shared, specific = (f"{count:,} ({count / whole:.0%})" for count in found.totals.values())
     layers = found.counts.sum(axis=1) > 0
     most = found.shares[layers, 2] < 0.5
+    # Of two categories, what both have is the core.
+    between = f", {shared} in two or more but not in all" if found.categories > 2 else ""
     return (
-        f"Of the {whole:,} neurons in any of {found.categories} categories' sets, {core} are in all of them, {shared} "
-        f"in two or more and {specific} in one only. Core and shared ones are the majority in {most.sum()} of the "
+        f"Of the {whole:,} neurons in any of {found.categories} categories' sets, {core} are in all of them{between} "
+        f"and {specific} in one only. Core and shared ones are the majority in {most.sum()} of the "
         f"{layers.sum()} layers that have any."
     )
 
@@ -53,11 +58,13 @@ def read_ratios(found: Sequence[OverlapRatio], formula: str, dealt: Sequence[Ove
         text += f"; random groups of the same prompts {dealt[0].mean:.0%}"
         text += f" and {dealt[-1].mean:.0%}" if len(found) > 1 else ""
         gap = dealt[0].mean - first.mean
-        text += (
-            ". So categories matter beyond the draw of prompts"
-            if gap > max(first.deviation, dealt[0].deviation)
-            else ". So the categories differ little more than random groups of these prompts do"
-        )
+        if last.k < FEWEST_TO_JUDGE:
+            # Their pairs, and those of one deal, scatter too much to say.
+            text += f". Of fewer than {FEWEST_TO_JUDGE} categories that does not tell whether the categories matter"
+        elif gap > 2 * max(first.deviation, dealt[0].deviation):
+            text += ". So categories matter beyond the draw of prompts"
+        else:
+            text += ". So the categories differ little more than random groups of these prompts do"
     sampled = [one.k for one in found if one.sampled]
     if sampled:
         text += f". For K from {sampled[0]} to {sampled[-1]} these are {MOST:,} combinations at random, not all"
@@ -72,8 +79,11 @@ def read_matrix(found: JaccardMatrix) -> str:
     if not known.any():
         return "No two categories have neurons to compare."
     most, least = int(np.nanargmax(values)), int(np.nanargmin(values))
-    name = [f"{found.names[row]} and {found.names[column]}" for row, column in zip(*upper, strict=True)]
+    name = [f"{_words(found.names[row])} and {_words(found.names[column])}" for row, column in zip(*upper, strict=True)]
     beyond = int((found.p[upper][known] < 0.001).sum())
+    if known.sum() == 1:
+        more = "more than" if beyond else "no more than"
+        return f"{name[most]} have a Jaccard index of {values[most]:.2f}, {more} random sets would (p < 0.001)."
     return (
         f"Most alike: {name[most]} ({values[most]:.2f}). Least: {name[least]} ({values[least]:.2f}). {beyond} of the "
         f"{known.sum()} pairs share more than random sets would (p < 0.001)."
@@ -87,7 +97,8 @@ def read_overlap(found: LayerOverlap) -> str:
     beyond = int((found.q[tested] < 0.05).sum())
     return (
         f"{found.names[0]} and {found.names[1]} share {shared:,} neurons of {first:,} and {second:,} (Jaccard index "
-        f"{found.whole_jaccard:.2f}; {found.whole.shared:.1f} by chance, {p_words(found.whole.p)}). More than by "
+        f"{found.whole_jaccard:.2f}; by chance {found.whole.shared:.2g} neurons and {found.whole.jaccard:.2g}, "
+        f"{p_words(found.whole.p)}). More than by "
         f"chance in {beyond} of the {int(tested.sum())} layers where both have neurons (q < 0.05)."
     )
 

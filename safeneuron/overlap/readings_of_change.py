@@ -14,11 +14,13 @@ _OF = {READ_AT: "Read elsewhere", WORDED: "In other words", TOLD: "With another 
 
 def read_stability(found: Stability, full: NeuronSet) -> str:
     """Say how sure the set is, and whether more prompts would help."""
+    # First, since it refuses an empty set.
+    sure = found.sure(full)
     known = np.flatnonzero(~np.isnan(found.with_each_other).any(axis=1))
     low, high = found.spread
     text = (
         f"Drawing the prompts anew leaves FULL at a Jaccard index of {np.nanmean(found.bootstrap):.2f} (95 % of draws "
-        f"between {low:.2f} and {high:.2f}); {found.sure(full):,} of its {len(full):,} neurons are found in at least "
+        f"between {low:.2f} and {high:.2f}); {sure:,} of its {len(full):,} neurons are found in at least "
         f"{SURE:.0%} of the draws."
     )
     if len(known) > 1:

@@ -9,7 +9,7 @@ from safeneuron.plots.figure import Figure, layout
 from safeneuron.plots.layer_mark import band
 
 COLOURS = {"core": "#997700", "shared": "#33bbee", "task-specific": "#bcbcbc"}
-MEANINGS = {"core": "in all categories", "shared": "in two or more", "task-specific": "in one only"}
+MEANINGS = {"core": "in all categories", "shared": "in two or more, not all", "task-specific": "in one only"}
 
 
 def composition_by_layer(found: Composition, marked: int | None = None) -> Figure:

@@ -7,6 +7,7 @@ from safeneuron.models.parity_report import refuse_if_red
 from safeneuron.overlap.analysis import prompts_left
 from safeneuron.overlap.material import material_of
 from safeneuron.overlap.start import KIND, Models, cost, start_analysis
+from safeneuron.runs import store
 from safeneuron.runs.info import RunInfo
 from safeneuron.ui import hand, overlap_material, overlap_runs, overlap_words, run_monitor
 from safeneuron.ui.choice import Choice
@@ -49,6 +50,9 @@ def show(choice: Choice, active: RunInfo | None) -> None:
         cards = others if "runs" in parts else []
         models = [own, *((card, material_of(card.fingerprint, pooling, prompts)) for card in cards)]
         st.markdown(f":material/schedule: {prompts}, read at {pooling}: {cost(models, parts)}.")
+        last = next(iter(store.list_runs(KIND)), None)
+        if last and last.status not in ("finished", "queued", "running"):
+            st.caption(f"The last one is {last.status}. What it read is kept, and starting again goes on from there.")
         if st.button("Start in the background", key="overlap_start", icon=":material/play_arrow:"):
             _start(models, parts)
 

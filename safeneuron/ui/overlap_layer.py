@@ -11,7 +11,7 @@ import streamlit as st
 
 from safeneuron.overlap.depth import in_layer
 from safeneuron.score_frames import strongest_members
-from safeneuron.ui import chosen_neuron, figure, hand, overlap_words
+from safeneuron.ui import address, chosen_neuron, figure, hand, overlap_words
 from safeneuron.ui.choice import Choice
 
 KEY = "layer"
@@ -91,3 +91,5 @@ def _hear(n_layers: int) -> None:
             seen[key] = layer
             if layer is not None and 0 <= int(layer) < n_layers:
                 st.session_state[KEY] = int(layer)
+                # The page wrote it before, of the layer until now.
+                address.write()

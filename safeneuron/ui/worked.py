@@ -8,8 +8,8 @@ from safeneuron.models.catalogue import DEFAULT_MODEL
 WORKED = {
     "share-by-depth": "32 of the 105 safety neurons lie in the last three layers, 11 in the ten layers from 10 to 19.",
     "overlap-by-layer": "ES and SAS, made of the same means, share 8 of their 55 and 58 neurons; 0.1 would by chance.",
-    "core-shared-specific": "of 306 neurons in any of ten categories' sets 37 are in all ten, 157 in two or more, 112 "
-    "in one alone: a common core, and neurons of each harm's own.",
+    "core-shared-specific": "of 306 neurons in any of ten categories' sets 37 are in all ten, 157 in two or more but "
+    "not in all, 112 in one alone: a common core, and neurons of each harm's own.",
     "overlap-ratio-union": "two categories share 44 % of their neurons, all ten 12 %; random groups of the same "
     "prompts 69 % and 37 %, random sets of neurons 0.2 % and none.",
     "overlap-ratio-mean": "two categories share 61 % of their mean size, all ten 32 %; random groups of the same "

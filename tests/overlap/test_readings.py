@@ -32,12 +32,28 @@ def test_categories_matter_only_where_they_overlap_less_than_random_groups():
     def ratios(*means):
         return [OverlapRatio(k, 3, np.full(3, mean), 0.01) for k, mean in enumerate(means, start=2)]
 
-    text = readings.read_ratios(ratios(0.4, 0.1), "union", ratios(0.8, 0.6))
+    text = readings.read_ratios(ratios(0.4, 0.2, 0.1), "union", ratios(0.8, 0.7, 0.6))
     assert text == (
-        "Of the neurons in any of them, two categories share 40% on average (by chance 1.0%), all 3 share 10%; random "
+        "Of the neurons in any of them, two categories share 40% on average (by chance 1.0%), all 4 share 10%; random "
         "groups of the same prompts 80% and 60%. So categories matter beyond the draw of prompts."
     )
-    assert "differ little more" in readings.read_ratios(ratios(0.8), "mean", ratios(0.8))
+    assert "differ little more" in readings.read_ratios(ratios(0.8, 0.8, 0.8), "mean", ratios(0.8, 0.8, 0.8))
+
+
+def test_few_categories_are_not_judged_against_one_draw_of_random_groups(make_sets):
+    """One pair has no spread, so that half of all random labels would look like a finding."""
+    one, other = (
+        overlap_ratios(make_sets({(0, 1), (0, 2)}, second), "union") for second in ({(0, 1)}, {(0, 1), (0, 2)})
+    )
+    assert one[0].mean < other[0].mean
+    assert readings.read_ratios(one, "union", other).endswith("does not tell whether the categories matter.")
+
+
+def test_of_two_categories_none_is_shared_but_not_core(make_sets):
+    text = readings.read_composition(composition(make_sets({(0, 1), (0, 2)}, {(0, 1)})))
+    assert text.startswith(
+        "Of the 2 neurons in any of 2 categories' sets, 1 (50%) are in all of them and 1 (50%) in one"
+    )
 
 
 def test_two_categories_are_read_without_all_of_them(make_sets):
@@ -59,7 +75,9 @@ def test_shared_neurons_of_two_sets():
     one = NeuronSet("ES", "m", (2, 1000), frozenset({(0, 1), (0, 2), (1, 5)}))
     two = NeuronSet("SAS", "m", (2, 1000), frozenset({(0, 1), (0, 2)}))
     text = readings.read_overlap(layer_overlap(one, two))
-    assert text.startswith("ES and SAS share 2 neurons of 3 and 2 (Jaccard index 0.67; 0.0 by chance")
+    assert text.startswith(
+        "ES and SAS share 2 neurons of 3 and 2 (Jaccard index 0.67; by chance 0.004 neurons and 0.0008"
+    )
     assert text.endswith("in 1 of the 1 layers where both have neurons (q < 0.05).")
 
 
