@@ -141,6 +141,7 @@ def _write(
         status = st.empty()
         with st.expander("The answers as they are written", key="answers_written"):
             text = st.empty()
+        st.caption("The list below follows when all are written.")
     drawn = 0.0
 
     def on_tokens(answers: Sequence) -> None:

@@ -29,8 +29,8 @@ def show(judged: Mapping[str, Verdicts], prompts: Mapping[str, Sequence[str]], j
     note = st.empty()
     if left_out:
         note.caption(
-            f"{left_out} prompts are answered under some conditions only; the rates leave them out, so that all are of "
-            "the same prompts."
+            f"{left_out} more prompts are answered under some of these conditions only. Rates side by side are of the "
+            "same prompts, and leave them out."
         )
 
 

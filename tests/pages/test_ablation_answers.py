@@ -97,7 +97,7 @@ def test_rates_are_over_the_same_prompts_only(visit, few):
     at.segmented_control(key="preset").set_value("FULL").run()
     # FULL has answered the first alone, so ORI's rate is of that one too.
     assert [value for label, value in rates(at) if label == "Harmful refused"] == ["100%", "100%"]
-    assert "1 prompts are answered under some conditions only" in captions(at)
+    assert "1 more prompts are answered under some of these conditions only" in captions(at)
 
 
 def test_a_persons_word_counts_in_the_rate_and_can_be_taken_back(visit, few):
@@ -265,5 +265,5 @@ def test_what_is_left_out_is_said_only_as_long_as_something_is():
     at = AppTest.from_function(script).run(timeout=60)
     assert not at.exception
     assert [found.value for found in at.text] == ["drawn with 1", "drawn with 2"]
-    assert not any("some conditions only" in found.value for found in at.caption)
+    assert not any("some of these conditions only" in found.value for found in at.caption)
     assert sum("n = 2" in found.value for found in at.caption) == 2
