@@ -138,6 +138,16 @@ def model_folder(llama: "LoadedModel", tmp_path: Path) -> Path:
     return folder
 
 
+@pytest.fixture
+def second_folder(make_tiny: Callable[..., "LoadedModel"], tmp_path: Path) -> Path:
+    """Another tiny Llama of the same shape as the one in ``model_folder``."""
+    loaded = make_tiny("llama", seed=1)
+    folder = tmp_path / "second"
+    loaded.model.save_pretrained(folder)
+    loaded.tokenizer.save_pretrained(folder)
+    return folder
+
+
 @pytest.fixture(scope="session")
 def default_model(session_home: Path) -> "LoadedModel":
     """The embedded default model in the session's workspace; prepared, and downloaded, if it is not there."""

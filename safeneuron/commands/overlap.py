@@ -66,6 +66,7 @@ def overlap(
     from safeneuron.comparison import require_same_shape
     from safeneuron.overlap.analysis import checked_parts, computed, read_parts
     from safeneuron.overlap.start import cost, start_analysis
+    from safeneuron.overlap.summary import READING
 
     with terminal.command() as progress:
         # Files and names first: a wrong one should not take seconds to be refused.
@@ -98,8 +99,11 @@ def overlap(
             for card, material in models:
                 # Each model is let go of before the next is opened.
                 read_parts(card, material, parts, card is cards[model], _opened(card, progress), progress)
-            # Of all parts, those that these prompts allow.
-            result |= computed(materials, parts, chosen, bool(part), progress)
+            found, refused = computed(materials, parts, chosen, progress)
+            if part and refused:
+                # What was asked for by name is an error; of all parts, those that these prompts allow are given.
+                raise UserError(" ".join(dict.fromkeys(refused.values())))
+            result |= {name: found.get(name) or {READING: refused[name]} for name in parts}
     if background:
         terminal.show({"run": run}, json, f"Run {run} has started; `python -m safeneuron runs show {run[:8]}` watches.")
     else:

@@ -196,8 +196,9 @@ def _run_text(result: dict[str, Any]) -> str:
         "pairs left out",
         "frozen",
         "counts",
+        "curve",
+        "not compared",
     )
-    keys += ("curve",)
     parts = ["\n".join(f"{key}: {result[key]}" for key in keys if result[key])]
     if result["log"]:
         parts.append("last lines of its log:\n" + "\n".join(f"  {line}" for line in result["log"]))

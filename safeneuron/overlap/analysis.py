@@ -11,7 +11,6 @@ from safeneuron.errors import UserError
 from safeneuron.models.card import ModelCard
 from safeneuron.overlap.material import RECORD, STREAM, Material, read_material
 from safeneuron.overlap.parts import PARTS, Materials, Thresholds, part_named
-from safeneuron.overlap.summary import READING
 from safeneuron.overlap.variations import Variation, read_varied, variations
 from safeneuron.overlap.writing import kept_writing, write_out
 from safeneuron.progress import Progress, silent
@@ -49,11 +48,16 @@ def checked_parts(given: Sequence[str] | None, compared: bool) -> list[str]:
 def observed(parts: Collection[str], first: bool) -> set[str]:
     """Return the observations that parts need of the model itself (``first``), or of one compared with it."""
     names = {ACTIVATIONS}
-    if first and {"categories", "stability", "writing"} & set(parts):
+    if "runs" in parts or (first and {"categories", "stability", "writing"} & set(parts)):
         names.add(RECORD)
     if "runs" in parts or (first and {"layers", "writing"} & set(parts)):
         names.add(STREAM)
     return names
+
+
+def _writes(parts: Collection[str], first: bool) -> bool:
+    """Return whether parts need what the neurons of the model itself (``first``), or of one beside it, write."""
+    return "runs" in parts or (first and "writing" in parts)
 
 
 def prompts_left(card: ModelCard, material: Material, parts: Collection[str], first: bool) -> int:
@@ -64,7 +68,7 @@ def prompts_left(card: ModelCard, material: Material, parts: Collection[str], fi
 def passes_left(card: ModelCard, material: Material, parts: Collection[str], first: bool) -> list[int]:
     """Return how many prompts each pass over both classes has that is still to be made for the parts."""
     passes = [material.prompts_to_read(observed(parts, first))]
-    if first and "writing" in parts and material.pooling != "last":
+    if _writes(parts, first) and material.pooling != "last":
         passes.append(replace(material, pooling="last").prompts_to_read([RECORD, STREAM]))
     return [left for left in (*passes, *(one.left for one in _varied(card, material, parts, first))) if left]
 
@@ -89,7 +93,7 @@ def read_parts(
     names = observed(parts, first)
     if material.prompts_to_read(names):
         read_material(models()[1], material, names, progress)
-    if first and "writing" in parts and kept_writing(material) is None:
+    if _writes(parts, first) and kept_writing(material) is None:
         at_last = replace(material, pooling="last")
         if at_last.prompts_to_read([RECORD, STREAM]):
             read_material(models()[1], at_last, [RECORD, STREAM], progress)
@@ -100,24 +104,24 @@ def read_parts(
 
 
 def computed(
-    materials: Materials, parts: Sequence[str], thresholds: Thresholds, strict: bool, progress: Progress = silent
-) -> dict[str, Any]:
-    """Return the numbers of parts whose prompts were read; what takes time is kept.
+    materials: Materials, parts: Sequence[str], thresholds: Thresholds, progress: Progress = silent
+) -> tuple[dict[str, Any], dict[str, str]]:
+    """Return the numbers of parts whose prompts were read, and why the other parts have none; slow ones are kept.
 
-    Parameters
-    ----------
-    strict : bool
-        Whether a part that these prompts do not allow is an error; else its sentence stands in its place.
+    Returns
+    -------
+    dict of str to dict
+        By part, of those that these prompts allow.
+    dict of str to str
+        By part, a sentence for each of the others.
     """
-    result = {}
+    found, refused = {}, {}
     for name in parts:
         try:
-            result[name] = part_named(name, materials, thresholds, progress)
+            found[name] = part_named(name, materials, thresholds, progress)
         except UserError as error:
-            if strict:
-                raise
-            result[name] = {READING: str(error)}
-    return result
+            refused[name] = str(error)
+    return found, refused
 
 
 def _varied(card: ModelCard, material: Material, parts: Collection[str], first: bool) -> tuple[Variation, ...]:

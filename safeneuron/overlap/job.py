@@ -6,22 +6,21 @@ import torch
 
 from safeneuron import pace
 from safeneuron.compute import shared_threads
+from safeneuron.errors import UserError
 from safeneuron.models.card import ModelCard
 from safeneuron.models.catalogue import model_card, open_card
 from safeneuron.models.chat_names import spoken_as
 from safeneuron.models.loaded import LoadedModel
 from safeneuron.models.parity import require_parity
 from safeneuron.overlap.analysis import computed, passes_left, read_parts
-from safeneuron.overlap.start import COMPARING, READING, material_from
+from safeneuron.overlap.start import COMPARING, NOT_COMPARED, READING, material_from
 from safeneuron.progress import Progress
 from safeneuron.runs import store
 from safeneuron.runs.starting import SETTINGS
 from safeneuron.runs.worker import Reporter, part
 
-KEPT = ("layers", "stability")
-"""Parts whose comparing takes long and is kept; the page computes the others from what was read."""
-COMPARISONS = 5
-"""Steps of comparing: similarity of layers, directions, probes, their transfer, stability."""
+COMPARISONS = 8
+"""Steps of comparing: categories, similarity of layers, directions, probes, their transfer, stability; the runs'."""
 
 
 def run(report: Reporter) -> None:
@@ -41,13 +40,11 @@ def run(report: Reporter) -> None:
         with pace.measured("run reading", sum(passes), card) if passes else nullcontext():
             read_parts(card, material, parts, first, _Opened(card, share), share)
     report(COMPARING, 0.0)
-    computed(
-        materials,
-        [name for name in parts if name in KEPT],
-        facts["thresholds"],
-        strict=False,
-        progress=_Along(report, COMPARISONS),
-    )
+    found, refused = computed(materials, parts, facts["thresholds"], _Along(report, COMPARISONS))
+    if refused and not found:
+        raise UserError(" ".join(dict.fromkeys(refused.values())))
+    if refused:
+        store.put_json(report.run_id, NOT_COMPARED, refused)
 
 
 class _Along:

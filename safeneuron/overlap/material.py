@@ -6,7 +6,7 @@ last prompt token. What is kept is stated before the pass, in bytes.
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from safeneuron.errors import UserError
 from safeneuron.observations.observation import Target, observations
@@ -22,6 +22,7 @@ from safeneuron.workspace import fingerprint
 if TYPE_CHECKING:
     from safeneuron.models.loaded import LoadedModel
 
+T = TypeVar("T")
 RECORD, STREAM = "record", "residual-record"
 """Names of the two observations: neurons' activations, and the residual stream, on every prompt."""
 BYTES = 4
@@ -115,6 +116,33 @@ def material_of(model: str, pooling: Pooling = "last", prompts: str = BUILT_IN) 
     """
     classes = chosen_classes(prompts)
     return Material(model, classes, categories_of(prompts, classes), pooling)
+
+
+def scored(material: Material) -> ScoreTable:
+    """Return the paper's scores on the material's prompts.
+
+    Raises
+    ------
+    UserError
+        When they were not read yet.
+    """
+    return _read(material, material.table())
+
+
+def recorded(material: Material) -> tuple[ActivationRecord, ActivationRecord]:
+    """Return every neuron's activation on each prompt, harmful and benign; raises as :func:`scored` does."""
+    return _read(material, material.records(RECORD))
+
+
+def streamed(material: Material) -> tuple[ActivationRecord, ActivationRecord]:
+    """Return the residual stream on each prompt, harmful and benign; raises as :func:`scored` does."""
+    return _read(material, material.records(STREAM))
+
+
+def _read(material: Material, found: T | None) -> T:
+    if found is None:
+        raise material.unread()
+    return found
 
 
 def read_material(

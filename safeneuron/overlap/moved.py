@@ -10,13 +10,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from safeneuron.errors import UserError
-from safeneuron.neurons import NeuronSet
 from safeneuron.overlap.depth import DepthProfile, depth_profiles
 from safeneuron.overlap.directions import mean_differences
-from safeneuron.overlap.material import STREAM, Material
+from safeneuron.overlap.material import Material, scored, streamed
 from safeneuron.overlap.similarity import drift
-from safeneuron.overlap.two_sets import LayerOverlap, layer_overlap, require_neurons
+from safeneuron.overlap.two_sets import LayerOverlap, layer_overlap, require_neurons, require_one_shape
 
 
 @dataclass(frozen=True)
@@ -65,19 +63,15 @@ def moved(base: Material, others: Mapping[str, Material], thresholds: Mapping[st
     UserError
         When a model has not read the prompts yet, the models differ in shape, or the base has no safety neuron.
     """
-    full = _set(base, thresholds)
+    full = scored(base).select(thresholds)["FULL"]
     require_neurons(full, "FULL of the base")
-    streams = _streams(base)
+    streams = streamed(base)
     directions = mean_differences(*streams)
     found = []
     for title, material in others.items():
-        theirs = _set(material, thresholds)
-        if theirs.shape != full.shape:
-            raise UserError(
-                f"{title} has {theirs.shape[0]} x {theirs.shape[1]} neurons and the base {full.shape[0]} x "
-                f"{full.shape[1]}, so nothing in one is in the same place in the other; choose models of one shape."
-            )
-        their_streams = _streams(material)
+        theirs = scored(material).select(thresholds)["FULL"]
+        require_one_shape(title, theirs.shape, full.shape)
+        their_streams = streamed(material)
         harmful, benign = (drift(*pair) for pair in zip(streams, their_streams, strict=True))
         found.append(
             Moved(
@@ -93,20 +87,6 @@ def moved(base: Material, others: Mapping[str, Material], thresholds: Mapping[st
             )
         )
     return tuple(found)
-
-
-def _set(material: Material, thresholds: Mapping[str, float]) -> NeuronSet:
-    table = material.table()
-    if table is None:
-        raise material.unread()
-    return table.select(thresholds)["FULL"]
-
-
-def _streams(material: Material):
-    found = material.records(STREAM)
-    if found is None:
-        raise material.unread()
-    return found
 
 
 def _cosines(first: np.ndarray, second: np.ndarray) -> np.ndarray:

@@ -1,19 +1,23 @@
 """The parts of the analysis, each from what was read of the models to its numbers; no model in memory is needed."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any
 
 from safeneuron.errors import UserError
 from safeneuron.models.catalogue import model_card
-from safeneuron.overlap import summary
+from safeneuron.overlap import summary, summary_of_runs
 from safeneuron.overlap.categories import category_activations, dealt_out
-from safeneuron.overlap.material import RECORD, Material
+from safeneuron.overlap.material import Material, recorded, scored
 from safeneuron.overlap.moved import moved
+from safeneuron.overlap.moved_categories import moved_categories
+from safeneuron.overlap.moved_probes import moved_probes
+from safeneuron.overlap.moved_writing import moved_writing
 from safeneuron.overlap.representation import represent
 from safeneuron.overlap.stability import stability
 from safeneuron.overlap.summary import READING
 from safeneuron.overlap.variations import found_again, variations
-from safeneuron.overlap.writing import kept_writing
+from safeneuron.overlap.writing import READINGS, kept_writing
 from safeneuron.progress import Progress, silent
 
 Materials = Mapping[str, Material]
@@ -34,27 +38,29 @@ def part_named(name: str, materials: Materials, thresholds: Thresholds, progress
 
 
 def _depth(materials: Materials, thresholds: Thresholds, progress: Progress) -> dict[str, Any]:
-    sets = {source: _table(material).select(thresholds) for source, material in materials.items()}
+    sets = {source: scored(material).select(thresholds) for source, material in materials.items()}
     (first, own), *others = sets.items()
     pairs = [(own["ES"], own["SAS"], ("ES", "SAS"))]
     pairs += [(own["FULL"], theirs["FULL"], (f"FULL of {first}", f"FULL of {other}")) for other, theirs in others]
     return summary.of_depth({source: found["FULL"] for source, found in sets.items()}) | {
-        "two_sets": [_two_sets(*pair) for pair in pairs]
+        "two_sets": [
+            {"sets": list(names)} | _or_sentence(partial(summary.of_two_sets, *two, names)) for *two, names in pairs
+        ]
     }
 
 
-def _two_sets(first: Any, second: Any, names: tuple[str, str]) -> dict[str, Any]:
-    # One of the scores may select no neuron, which is no reason to keep the rest back.
+def _or_sentence(make: Callable[[], dict[str, Any]]) -> dict[str, Any]:
+    """Return what is made, or why these prompts or sets do not allow it, which is no reason to keep the rest back."""
     try:
-        return summary.of_two_sets(first, second, names)
+        return make()
     except UserError as error:
-        return {READING: str(error), "sets": list(names)}
+        return {READING: str(error)}
 
 
 def _categories(materials: Materials, thresholds: Thresholds, progress: Progress) -> dict[str, Any]:
     material = _first(materials)
     found, dealt = (
-        category_activations(material.model, *_records(material, RECORD), categories, progress)
+        category_activations(material.model, *recorded(material), categories, progress)
         for categories in (material.categories, dealt_out(material.categories))
     )
     return summary.of_categories(found.sets(thresholds), dealt.sets(thresholds)) | {"notes": list(found.notes)}
@@ -69,12 +75,12 @@ def _writing(materials: Materials, thresholds: Thresholds, progress: Progress) -
     found = kept_writing(material)
     if found is None:
         raise UserError("What the neurons write has not been added up yet; let it be added up first.")
-    return summary.of_writing(found, _table(material).select(thresholds)["FULL"])
+    return summary.of_writing(found, scored(material).select(thresholds)["FULL"])
 
 
 def _stability(materials: Materials, thresholds: Thresholds, progress: Progress) -> dict[str, Any]:
     material = _first(materials)
-    full = _table(material).select(thresholds)["FULL"]
+    full = scored(material).select(thresholds)["FULL"]
     return summary.of_stability(stability(material, thresholds, progress), full)
 
 
@@ -84,8 +90,20 @@ def _variations(materials: Materials, thresholds: Thresholds, progress: Progress
 
 
 def _runs(materials: Materials, thresholds: Thresholds, progress: Progress) -> dict[str, Any]:
-    (_, base), *others = materials.items()
-    return summary.of_moved(moved(base, dict(others), thresholds))
+    (title, base), *rest = materials.items()
+    others = dict(rest)
+    found = summary_of_runs.of_moved(moved(base, others, thresholds))
+    made = {
+        "categories": lambda: summary_of_runs.of_moved_categories(
+            moved_categories((title, base), others, thresholds, progress)
+        ),
+        "probes": lambda: summary_of_runs.of_moved_probes(moved_probes(base, others, progress)),
+        "writing": lambda: {
+            reading: summary_of_runs.of_moved_writing(moved_writing((title, base), others, thresholds, reading))
+            for reading in READINGS
+        },
+    }
+    return found | {name: _or_sentence(make) for name, make in made.items()}
 
 
 PARTS = {
@@ -101,17 +119,3 @@ PARTS = {
 
 def _first(materials: Materials) -> Material:
     return next(iter(materials.values()))
-
-
-def _table(material: Material) -> Any:
-    found = material.table()
-    if found is None:
-        raise material.unread()
-    return found
-
-
-def _records(material: Material, name: str) -> Any:
-    found = material.records(name)
-    if found is None:
-        raise material.unread()
-    return found

@@ -8,7 +8,7 @@ share of harmful and the share of benign prompts told rightly; 0.5 is chance.
 Every layer is standardised by the mean and deviation of its own training prompts. Across layers, a probe so asks
 whether the same direction separates the classes, not whether the stream is as long there. Across categories, a
 probe is fitted on one category's harmful prompts against the benign ones, and tested on another's, against benign
-prompts that it has not seen.
+prompts that it has not seen. Across models, a probe fitted on one is tested on the same layer of another.
 """
 
 import warnings
@@ -89,6 +89,46 @@ def layer_probes(harmful: ActivationRecord, benign: ActivationRecord, progress: 
             told = weights[number] @ _standardised(stream, train)[test].T + biases[number][:, None] > 0
             found[number, :, layer] = _balanced(told, labels[test])
     return ProbeAccuracies(found)
+
+
+def carried_probes(
+    base: tuple[ActivationRecord, ActivationRecord],
+    other: tuple[ActivationRecord, ActivationRecord],
+    progress: Progress = silent,
+) -> np.ndarray:
+    """Return how well each layer's probe, fitted on one model, tells the classes in the same layer of another.
+
+    Parameters
+    ----------
+    base, other : (ActivationRecord, ActivationRecord)
+        The residual streams of the same harmful and benign prompts.
+
+    Returns
+    -------
+    numpy.ndarray
+        ``[n_folds, n_layers]``, balanced accuracies on prompts that the probe has not seen. As across layers, each
+        model's stream is standardised by its own training prompts.
+
+    Raises
+    ------
+    UserError
+        When a class has fewer prompts than there are folds.
+    """
+    counts = [len(record.prompts) for record in base]
+    _check(*counts)
+    labels = np.repeat([1, 0], counts)
+    folds = list(_folds(labels))
+    layers = base[0].shape[1]
+    found = np.empty((len(folds), layers))
+    for layer in range(layers):
+        progress("Trying the base's probes on another model", layer / layers)
+        own, theirs = (both_classes(*records, layer) for records in (base, other))
+        for number, (train, test) in enumerate(folds):
+            weights, bias = _fitted(_standardised(own, train)[train], labels[train])
+            told = _standardised(theirs, train)[test] @ weights + bias > 0
+            found[number, layer] = _balanced(told, labels[test])
+    progress("Trying the base's probes on another model", 1.0)
+    return found
 
 
 def category_probes(

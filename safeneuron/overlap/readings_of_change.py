@@ -1,11 +1,13 @@
-"""One sentence for each result on what changes with the prompts, and from model to model."""
+"""One sentence for each result on what changes with the prompts.
+
+Those on what changes from model to model are in ``readings_of_runs.py``.
+"""
 
 from collections.abc import Sequence
 
 import numpy as np
 
 from safeneuron.neurons import NeuronSet
-from safeneuron.overlap.moved import Moved
 from safeneuron.overlap.stability import SURE, Stability
 from safeneuron.overlap.variations import KINDS, READ_AT, TOLD, WORDED, FoundAgain
 
@@ -51,24 +53,3 @@ def read_variations(found: Sequence[FoundAgain]) -> str:
         if none:
             parts.append(f"{_OF[kind]} ({', '.join(none)}), no neuron is above the thresholds.")
     return " ".join(parts)
-
-
-def read_moved(found: Sequence[Moved]) -> str:
-    """Say of each model how many of the base's safety neurons it keeps, and where its layers moved most."""
-    return " ".join(_one(one) for one in found)
-
-
-def _one(found: Moved) -> str:
-    layer = int(np.nanargmin(found.harmful))
-    harmful, benign, _ = found.means
-    text = (
-        f"least alike behind layer {layer} on harmful prompts (CKA {found.harmful[layer]:.3f}, benign "
-        f"{found.benign[layer]:.3f}), on average {harmful:.3f} and {benign:.3f}."
-    )
-    if found.overlap is None:
-        return f"{found.title} has no safety neuron under these thresholds; {text}"
-    return (
-        f"{found.title} keeps {found.overlap.total_shared:,} of {found.base.total:,} safety neurons and has "
-        f"{found.own.total:,} (Jaccard index {found.overlap.whole_jaccard:.2f}, by chance "
-        f"{found.overlap.whole.jaccard:.2g}); {text}"
-    )

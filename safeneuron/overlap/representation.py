@@ -10,7 +10,7 @@ import numpy as np
 
 from safeneuron.overlap import directions
 from safeneuron.overlap.keeping import keep_arrays, kept_arrays
-from safeneuron.overlap.material import STREAM, Material
+from safeneuron.overlap.material import Material, streamed
 from safeneuron.overlap.probes import ProbeAccuracies, category_probes, layer_probes, probed_categories
 from safeneuron.overlap.similarity import layer_similarity
 from safeneuron.progress import Progress, silent
@@ -67,13 +67,22 @@ def represent(material: Material, progress: Progress = silent) -> Representation
     UserError
         When the prompts were not read yet, or are too few.
     """
-    streams = material.records(STREAM)
-    if streams is None:
-        raise material.unread()
-    for name, make in _parts(material, progress).items():
-        if kept_arrays(*_depends(material, name)) is None:
-            keep_arrays(make(), *_depends(material, name))
+    streamed(material)
+    for name in _parts(material, silent):
+        _made(material, name, progress)
     return kept_representation(material)
+
+
+def probes_of(material: Material, progress: Progress = silent) -> ProbeAccuracies:
+    """Return the part of :func:`represent` on each layer's probe alone; raises as that does."""
+    streamed(material)
+    return ProbeAccuracies(_made(material, "probes", progress)["folds"])
+
+
+def kept_probes(material: Material) -> ProbeAccuracies | None:
+    """Return what :func:`probes_of` computed before, or None."""
+    found = kept_arrays(*_depends(material, "probes"))
+    return found and ProbeAccuracies(found["folds"])
 
 
 def kept_representation(material: Material) -> Representation | None:
@@ -101,9 +110,18 @@ def _parts(material: Material, progress: Progress) -> dict[str, Callable[[], Par
     return {
         "similarity": lambda: _similarity(material, progress),
         "directions": lambda: _directions(material, progress),
-        "probes": lambda: {"folds": layer_probes(*material.records(STREAM), progress).folds},
+        "probes": lambda: {"folds": layer_probes(*streamed(material), progress).folds},
         "transfer": lambda: {"transfer": _transfer(material, progress)},
     }
+
+
+def _made(material: Material, name: str, progress: Progress) -> Part:
+    """Return a part, computed unless it is kept."""
+    found = kept_arrays(*_depends(material, name))
+    if found is None:
+        found = _parts(material, progress)[name]()
+        keep_arrays(found, *_depends(material, name))
+    return found
 
 
 def _depends(material: Material, name: str) -> tuple[str, ...]:
@@ -111,12 +129,12 @@ def _depends(material: Material, name: str) -> tuple[str, ...]:
 
 
 def _similarity(material: Material, progress: Progress) -> Part:
-    harmful, benign = material.records(STREAM)
+    harmful, benign = streamed(material)
     return {"harmful": layer_similarity(harmful, progress=progress), "benign": layer_similarity(benign)}
 
 
 def _directions(material: Material, progress: Progress) -> Part:
-    harmful, benign = material.records(STREAM)
+    harmful, benign = streamed(material)
     subspaces = directions.difference_subspaces(harmful, benign, progress=progress)
     _, k, width = subspaces.shape
     return {
@@ -127,7 +145,7 @@ def _directions(material: Material, progress: Progress) -> Part:
 
 
 def _transfer(material: Material, progress: Progress) -> np.ndarray:
-    harmful, benign = material.records(STREAM)
+    harmful, benign = streamed(material)
     if not _categories(material):
         return np.empty((harmful.shape[1], 0, 0))
     return category_probes(harmful, benign, material.categories, progress)

@@ -15,7 +15,7 @@ from safeneuron.errors import UserError
 from safeneuron.neurons import NeuronSet
 from safeneuron.observations.record import ActivationRecord
 from safeneuron.overlap.keeping import keep_arrays, kept_arrays
-from safeneuron.overlap.material import RECORD, Material
+from safeneuron.overlap.material import Material, recorded
 from safeneuron.overlap.two_sets import require_neurons
 from safeneuron.progress import Progress, silent
 from safeneuron.scores.score import ScoreTable, identifying_scores
@@ -93,10 +93,7 @@ def stability(material: Material, thresholds: Mapping[str, float], progress: Pro
     kept = kept_stability(material, thresholds)
     if kept is not None:
         return kept
-    records = material.records(RECORD)
-    if records is None:
-        raise material.unread()
-    found = resampled(*records, thresholds, progress)
+    found = resampled(*recorded(material), thresholds, progress)
     keep_arrays(vars(found), *_depends(material, thresholds))
     return found
 

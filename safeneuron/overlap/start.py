@@ -18,6 +18,8 @@ from safeneuron.sizes import size_words
 KIND = "overlap"
 JOB = "safeneuron.overlap.job:run"
 READING, COMPARING = "Reading the prompts", "Comparing"
+NOT_COMPARED = "not_compared"
+"""Under this name a run keeps, by part, why its prompts do not allow it."""
 PHASES = {READING: 20.0, COMPARING: 5.0}
 
 Models = Sequence[tuple[ModelCard, Material]]
@@ -59,7 +61,7 @@ def cost(models: Models, parts: Sequence[str]) -> str:
         bytes_to_keep(card, material, observed(parts, first=place == 0))
         for place, (card, material) in enumerate(models)
     )
-    times = f" with {len(models)} models" if len(models) > 1 else ""
+    times = f" by {len(models)} models together" if len(models) > 1 else ""
     return (
         f"{sum(left):,} prompts to read{times}, {size_words(size)} to keep in the workspace: "
         f"{duration.of_analysis(sum(left), models[0][0])}"

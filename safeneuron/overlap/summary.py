@@ -1,4 +1,7 @@
-"""Every number of the Overlap page as plain values, with the sentence that reads it."""
+"""Every number of the Overlap page as plain values, with the sentence that reads it.
+
+Those on what training moved are in ``summary_of_runs.py``.
+"""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -12,7 +15,6 @@ from safeneuron.overlap.composition import KINDS, composition
 from safeneuron.overlap.depth import depth_profiles
 from safeneuron.overlap.intersections import intersections
 from safeneuron.overlap.matrix import jaccard_matrix
-from safeneuron.overlap.moved import Moved
 from safeneuron.overlap.representation import Representation
 from safeneuron.overlap.stability import Stability
 from safeneuron.overlap.two_sets import layer_overlap
@@ -173,27 +175,4 @@ def of_variations(found: Sequence[FoundAgain]) -> dict[str, Any]:
             }
             for one in found
         ],
-    }
-
-
-def of_moved(found: Sequence[Moved]) -> dict[str, Any]:
-    """Return what moved from the base to each model, by its title."""
-    return {
-        READING: readings_of_change.read_moved(found),
-        "models": {
-            one.title: {
-                "base_count": int(one.base.counts.sum()),
-                "count": int(one.own.counts.sum()),
-                "shared": None if one.overlap is None else int(one.overlap.shared.sum()),
-                "jaccard": None if one.overlap is None else one.overlap.whole_jaccard,
-                "expected_shared": None if one.overlap is None else one.overlap.whole.shared,
-                "p": None if one.overlap is None else one.overlap.whole.p,
-                "mean_depth": one.own.centre,
-                "kept_share_per_layer": one.kept.tolist(),
-                "cka_harmful": one.harmful.tolist(),
-                "cka_benign": one.benign.tolist(),
-                "direction_cosine": one.turned.tolist(),
-            }
-            for one in found
-        },
     }

@@ -93,6 +93,21 @@ def layer_overlap(first: NeuronSet, second: NeuronSet, names: tuple[str, str] | 
     return LayerOverlap(names, *sizes, shared, expected, p, q, chance_of(one, two))
 
 
+def require_one_shape(title: str, shape: tuple[int, ...], base: tuple[int, ...], what: str = "neurons") -> None:
+    """Refuse a model of another shape than the base's, whose places mean something else.
+
+    Raises
+    ------
+    UserError
+        Naming the model and both shapes.
+    """
+    if shape != base:
+        raise UserError(
+            f"{title} has {shape[0]} x {shape[1]} {what} and the base {base[0]} x {base[1]}, so nothing in one is in "
+            "the same place in the other; choose models of one shape."
+        )
+
+
 def require_neurons(found: NeuronSet, name: str | None = None) -> None:
     """Refuse an empty set, of which nothing can be said.
 

@@ -15,7 +15,7 @@ from safeneuron.models.card import ModelCard
 from safeneuron.models.chat_format import ChatFormat
 from safeneuron.models.chat_names import in_format, in_named_chats, split, spoken_as
 from safeneuron.overlap.chance import Chance, chance_of
-from safeneuron.overlap.material import Material
+from safeneuron.overlap.material import Material, scored
 from safeneuron.overlap.two_sets import require_neurons
 from safeneuron.progress import Progress, silent
 from safeneuron.prompts.wordings import SYSTEM_PROMPTS, WORDINGS, reworded
@@ -121,10 +121,7 @@ def found_again(
     UserError
         When the prompts were not read yet, or no neuron is above the thresholds.
     """
-    table = material.table()
-    if table is None:
-        raise material.unread()
-    full = table.select(thresholds)["FULL"]
+    full = scored(material).select(thresholds)["FULL"]
     require_neurons(full)
     found = []
     for one in varied:

@@ -22,7 +22,7 @@ import numpy as np
 from safeneuron.neurons import NeuronSet
 from safeneuron.overlap.directions import mean_differences
 from safeneuron.overlap.keeping import keep_arrays, kept_arrays
-from safeneuron.overlap.material import RECORD, STREAM, Material
+from safeneuron.overlap.material import Material, recorded, streamed
 from safeneuron.overlap.two_sets import require_neurons
 from safeneuron.progress import Progress, silent
 
@@ -129,9 +129,7 @@ def write_out(loaded: "LoadedModel", material: Material, progress: Progress = si
     if kept is not None:
         return kept
     material = _at_last_token(material)
-    activations, streams = material.records(RECORD), material.records(STREAM)
-    if activations is None or streams is None:
-        raise material.unread()
+    activations, streams = recorded(material), streamed(material)
     from safeneuron.overlap.writing_weights import effects_of_neurons, stream_scales
 
     directions = mean_differences(*streams)

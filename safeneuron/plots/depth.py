@@ -23,7 +23,7 @@ def depth_rows(profiles: Sequence[DepthProfile], marked: int | None = None) -> F
     Parameters
     ----------
     marked : int, optional
-        A layer of the first model.
+        A layer of the first model, framed in the rows of all models with as many layers.
     """
     highest = max(float(100 * profile.shares.max()) for profile in profiles) or 1.0
     figure = go.Figure(
@@ -50,7 +50,7 @@ def depth_rows(profiles: Sequence[DepthProfile], marked: int | None = None) -> F
         layout=layout(
             150 + ROW * len(profiles),
             **ANYWHERE,
-            shapes=_framed(profiles[0], marked),
+            shapes=_framed(profiles, marked),
             coloraxis={
                 "colorscale": palette.SCORE_SCALE,
                 "cmin": 0,
@@ -97,11 +97,14 @@ def _middles(profile: DepthProfile) -> np.ndarray:
     return (profile.edges[:-1] + profile.edges[1:]) / 2
 
 
-def _framed(profile: DepthProfile, layer: int | None) -> list[dict[str, Any]]:
+def _framed(profiles: Sequence[DepthProfile], layer: int | None) -> list[dict[str, Any]]:
     if layer is None:
         return []
-    ends = profile.edges[layer : layer + 2]
-    return [{"type": "rect", "x0": ends[0], "x1": ends[1], "y0": -0.45, "y1": 0.45, "line": {"color": palette.CHOSEN}}]
+    edges = profiles[0].edges
+    frame = {"type": "rect", "x0": edges[layer], "x1": edges[layer + 1], "line": {"color": palette.CHOSEN}}
+    # A layer of a model of another depth is another one.
+    same = (place for place, profile in enumerate(profiles) if len(profile.edges) == len(edges))
+    return [frame | {"y0": place - 0.45, "y1": place + 0.45} for place in same]
 
 
 def short(title: str) -> str:

@@ -7,11 +7,11 @@ import pandas as pd
 import plotly.graph_objects as go
 
 from safeneuron.overlap.moved import Moved
-from safeneuron.plots import palette
 from safeneuron.plots.figure import Figure, layout
+from safeneuron.plots.layer_line import layer_line
 from safeneuron.plots.layer_mark import band
 
-LINES = (("harmful", "solid", "circle"), ("benign", "dash", "square"))
+STYLES = {"harmful": "own", "benign": "other"}
 
 
 def drift_by_layer(found: Sequence[Moved], base: str, marked: int | None = None) -> Figure:
@@ -24,17 +24,9 @@ def drift_by_layer(found: Sequence[Moved], base: str, marked: int | None = None)
     """
     layers = np.arange(len(found[0].harmful))
     lines = [
-        go.Scatter(
-            x=layers,
-            y=getattr(one, kind),
-            mode="lines+markers",
-            name=f"{one.title}, {kind}",
-            line={"color": palette.run_colour(place), "width": 2, "dash": dash},
-            marker={"size": 7, "symbol": symbol},
-            hovertemplate="layer %{x}: %{y:.3f}",
-        )
-        for place, one in enumerate(found)
-        for kind, dash, symbol in LINES
+        layer_line(f"{one.title}, {kind}", getattr(one, kind), place, style, "%{y:.3f}")
+        for place, one in enumerate(found, start=1)
+        for kind, style in STYLES.items()
     ]
     lowest = min(float(np.nanmin([one.harmful, one.benign])) for one in found)
     figure = go.Figure(

@@ -61,7 +61,7 @@ def progress_kept(info: RunInfo) -> str:
         return f"Resuming goes on from step {checkpoint_step(last):,} of {info.parameters['max_steps']:,}{which}."
     if number > 1:
         return f"Resuming goes on with the beginning of round {number}."
-    return "Resuming begins again, with the answers that it kept."
+    return "Resuming begins again, with all that it kept."
 
 
 def disk_need(card: ModelCard, settings: TrainingSettings) -> int | None:

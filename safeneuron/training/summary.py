@@ -3,6 +3,7 @@
 from dataclasses import asdict
 from typing import Any
 
+from safeneuron.overlap.start import NOT_COMPARED
 from safeneuron.refusal.corrections import Corrections
 from safeneuron.robustness import ConditionResult, RobustnessTable
 from safeneuron.runs import curves, store
@@ -30,10 +31,11 @@ def run_summary(run_id: str) -> dict[str, Any]:
         ``set`` (name, count and origin of the frozen set, or None until the run has found it); ``pairs left
         out`` (how many, by reason, or None); ``frozen`` (slices, max_abs_diff, or None); ``counts`` of the sets
         on the parent and the trained model; ``curve``: the fingerprint of the degradation curve that a job
-        measures; ``tables``: the rows of the evaluations ``before`` (parent, its own sets), ``static`` (trained
-        model, the parent's sets) and ``adaptive`` (trained model, sets found on it anew), as far as they were
-        made; ``rounds``: :func:`safeneuron.training.rounds.round_rows`; ``parameters`` it was started with;
-        ``events`` (time in seconds since the epoch, text), oldest first.
+        measures; ``not compared``: by part of a job for the Overlap page, why its prompts do not allow it; ``tables``:
+        the rows of the evaluations ``before`` (parent, its own sets), ``static`` (trained model, the parent's sets)
+        and ``adaptive`` (trained model, sets found on it anew), as far as they were made; ``rounds``:
+        :func:`safeneuron.training.rounds.round_rows`; ``parameters`` it was started with; ``events`` (time in
+        seconds since the epoch, text), oldest first.
     """
     info = store.get_run(run_id)
 
@@ -57,6 +59,7 @@ def run_summary(run_id: str) -> dict[str, Any]:
         "frozen": kept("frozen"),
         "counts": kept("counts"),
         "curve": kept("curve"),
+        "not compared": kept(NOT_COMPARED),
         "tables": {name: table["rows"] for name, table in found.items() if table},
         "rounds": round_rows(info.id),
         "parameters": dict(info.parameters),

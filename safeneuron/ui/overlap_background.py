@@ -6,7 +6,7 @@ from safeneuron.models.fit import SCORING, require_fit
 from safeneuron.models.parity_report import refuse_if_red
 from safeneuron.overlap.analysis import prompts_left
 from safeneuron.overlap.material import material_of
-from safeneuron.overlap.start import KIND, Models, cost, start_analysis
+from safeneuron.overlap.start import KIND, NOT_COMPARED, Models, cost, start_analysis
 from safeneuron.runs import store
 from safeneuron.runs.info import RunInfo
 from safeneuron.ui import hand, overlap_material, overlap_runs, overlap_words, run_monitor
@@ -50,11 +50,22 @@ def show(choice: Choice, active: RunInfo | None) -> None:
         cards = others if "runs" in parts else []
         models = [own, *((card, material_of(card.fingerprint, pooling, prompts)) for card in cards)]
         st.markdown(f":material/schedule: {prompts}, read at {pooling}: {cost(models, parts)}.")
-        last = next(iter(store.list_runs(KIND)), None)
-        if last and last.status not in ("finished", "queued", "running"):
-            st.caption(f"The last one is {last.status}. What it read is kept, and starting again goes on from there.")
+        _last()
         if st.button("Start in the background", key="overlap_start", icon=":material/play_arrow:"):
             _start(models, parts)
+
+
+def _last() -> None:
+    """Say how the last analysis ended where that matters: it stopped, or its prompts did not allow some parts."""
+    last = next(iter(store.list_runs(KIND)), None)
+    if last is None or last.active:
+        return
+    if last.status != "finished":
+        words = f"failed: {last.message}" if last.status == "failed" else f"was {last.status}."
+        st.caption(f"The last one {words} What it read is kept, and starting again goes on from there.")
+    elif store.has_artifact(last.id, f"{NOT_COMPARED}.json"):
+        for name, sentence in store.get_json(last.id, NOT_COMPARED).items():
+            st.caption(f":material/info: The last one could not compare {PARTS[name]}: {sentence}")
 
 
 def _start(models: Models, parts: list[str]) -> None:

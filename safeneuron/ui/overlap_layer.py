@@ -33,9 +33,10 @@ def marked(n_layers: int) -> int | None:
 def show(row: st.delta_generator.DeltaGenerator, choice: Choice) -> None:
     """Draw the menu of layers and, where one is chosen, the ways to its neurons."""
     _hear(choice.card.n_layers)
-    if marked(choice.card.n_layers) is None:
+    if st.session_state[KEY] is not None and marked(choice.card.n_layers) is None:
         # Of a model with more layers.
         st.session_state[KEY] = None
+        address.write()
     layer = row.selectbox(
         "Layer",
         range(choice.card.n_layers),

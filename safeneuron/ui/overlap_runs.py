@@ -1,26 +1,20 @@
-"""What moved from the chosen model to others of its shape: which safety neurons stay, and how far the layers drift."""
+"""The models of its shape that the chosen one is compared with, and what of it moved in them."""
 
 import streamlit as st
 
 from safeneuron.models.card import ModelCard
-from safeneuron.overlap.material import STREAM, Material, material_of
-from safeneuron.overlap.moved import Moved, moved
-from safeneuron.overlap.readings_of_change import read_moved
-from safeneuron.plots.drift import drift_by_layer
-from safeneuron.plots.kept_by_layer import kept_by_layer
-from safeneuron.scores.score import ACTIVATIONS
-from safeneuron.ui import hand, overlap_layer, overlap_material, overlap_words
-from safeneuron.ui.choice import Choice, card_of, label, other_names, short_name
-from safeneuron.workspace import workspace
+from safeneuron.overlap.material import material_of
+from safeneuron.ui import overlap_material, overlap_words
+from safeneuron.ui.choice import Choice, card_of, other_names, short_name
+from safeneuron.ui.overlap_moved import KINDS, Beside
 
-NEEDED = (ACTIVATIONS, STREAM)
 MOST = 5
 """Models compared at a time; there are as many colours."""
 _KEY = "overlap_others"
 
 
 def show(choice: Choice, layer: int | None) -> None:
-    """Draw what each of several models keeps of the chosen one's safety neurons, and how far its layers drifted."""
+    """Draw which models are compared and what may have moved, and what did."""
     material = overlap_material.chosen(choice.card, pooled=False)
     cards = compared(choice)
     if not other_names(choice.card):
@@ -42,17 +36,21 @@ def show(choice: Choice, layer: int | None) -> None:
     if not cards:
         st.caption("Choose at least one model.")
         return
-    if not overlap_material.read(choice.card, material, NEEDED):
+    kind = KINDS[
+        st.segmented_control("What moved", list(KINDS), default=next(iter(KINDS)), required=True, key="overlap_moved")
+    ]
+    if not overlap_material.read(choice.card, material, kind.needs):
         return
-    theirs = {card.fingerprint: material_of(card.fingerprint, prompts=st.session_state["prompts"]) for card in cards}
-    ready = [card for card in cards if not theirs[card.fingerprint].prompts_to_read(NEEDED)]
+    theirs = {card: material_of(card.fingerprint, prompts=st.session_state["prompts"]) for card in cards}
+    ready = {card: found for card, found in theirs.items() if not found.prompts_to_read(kind.needs)}
     with overlap_material.said():
         if ready:
-            _draw(choice, material, ready, theirs, layer)
-    for card in cards:
+            others = {short_name(card.source): found for card, found in ready.items()}
+            kind.draw(Beside(choice.card, material, tuple(ready), others, layer))
+    for card, found in theirs.items():
         if card not in ready:
             # One at a time: the next is offered when this one is read.
-            overlap_material.read(card, theirs[card.fingerprint], NEEDED)
+            overlap_material.read(card, found, kind.needs)
             break
 
 
@@ -70,46 +68,3 @@ def compared(choice: Choice) -> list[ModelCard]:
 def _key(choice: Choice) -> str:
     # A menu of its own for each model, since the others are offered by its shape.
     return f"{_KEY}_{choice.card.fingerprint}_{choice.other.fingerprint if choice.other else ''}"
-
-
-def _draw(
-    choice: Choice, material: Material, cards: list[ModelCard], theirs: dict[str, Material], layer: int | None
-) -> None:
-    others = {short_name(card.source): theirs[card.fingerprint] for card in cards}
-    titles = {short_name(card.source): card.title for card in cards}
-    thresholds = hand.thresholds()
-    key = ("moved", str(workspace()), material.fingerprint, *thresholds.items())
-    key = (*key, *(found.fingerprint for found in others.values()))
-    found = overlap_material.results().get(key, lambda: moved(material, others, thresholds))
-    st.markdown(read_moved(found))
-    st.dataframe(
-        [_row(one, titles[one.title]) for one in found],
-        hide_index=True,
-        column_config={
-            "Jaccard index": st.column_config.NumberColumn(format="%.2f"),
-            "by chance": st.column_config.NumberColumn(format="%.4f", help=overlap_words.CHANCE),
-            "p": st.column_config.NumberColumn(format="%.1e", help=overlap_words.CHANCE),
-            "mean depth": st.column_config.NumberColumn(format="%.2f"),
-            **{
-                name: st.column_config.NumberColumn(format="%.3f", help=overlap_words.OVERLAP_RUNS)
-                for name in ("CKA, harmful", "CKA, benign", "direction's cosine")
-            },
-        },
-    )
-    overlap_layer.clickable(kept_by_layer(found, layer), key="overlap_kept")
-    overlap_layer.clickable(drift_by_layer(found, label(choice.card), layer), key="overlap_drift")
-
-
-def _row(one: Moved, title: str) -> dict[str, str | float | None]:
-    overlap = one.overlap
-    means = zip(("CKA, harmful", "CKA, benign", "direction's cosine"), one.means, strict=True)
-    return {
-        "model": one.title,
-        "which is": title,
-        "safety neurons": one.own.total,
-        "kept": None if overlap is None else f"{overlap.total_shared:,} of {one.base.total:,}",
-        "Jaccard index": None if overlap is None else overlap.whole_jaccard,
-        "by chance": None if overlap is None else overlap.whole.jaccard,
-        "p": None if overlap is None else overlap.whole.p,
-        "mean depth": one.own.centre,
-    } | dict(means)

@@ -49,6 +49,19 @@ WORKED = {
     "masked DPO help.",
     "drift": "after a masked-DPO run with the laptop settings the layers moved more on harmful prompts than on benign "
     "ones (mean CKA 0.865 and 0.916), most behind layer 26; plain DPO moved them as much (0.875 and 0.910).",
+    "kept-by-category": "no category's neurons are spared: with a masked-DPO run (laptop settings) each category's set "
+    "has a Jaccard index of 0.23 (theft) to 0.30 (drugs) with the base's, with plain DPO on these pairs 0.21 to 0.29.",
+    "moved-overlap-ratio-union": "the sets are larger after training and overlap as before: two categories share 46 % "
+    "after masked DPO and 44 % after plain DPO (base 44 %), all ten 11 % and 9 % (12 %).",
+    "moved-overlap-ratio-mean": "two categories share 62 % of their mean size after masked DPO and 61 % after plain "
+    "DPO (base 61 %), all ten 28 % and 24 % (32 %).",
+    "moved-probes": "harm is read as before: each layer's own probe is right in 97 % on average, and the base's still "
+    "in 96 %; they differ by at most 2 points after masked DPO and 3 after plain DPO, around layer 10.",
+    "moved-written-logits": "the base's 105 safety neurons write on, more than before: 4.6 logits after masked DPO and "
+    "6.3 after plain DPO (base 2.5), of 9.1 and 10.1 that all MLPs write (4.6). The share is smaller after masked DPO: "
+    "51 % beside 62 %.",
+    "moved-written-direction": "in layer 27 the base's safety neurons write 90 of the 117 units that all neurons write "
+    "after masked DPO, 129 of 161 after plain DPO (base: 47 of 64).",
 }
 """What is seen, by the figure's name (:attr:`safeneuron.plots.figure.Figure.name`)."""
 

@@ -2,13 +2,11 @@
 
 import json
 from collections.abc import Callable
-from pathlib import Path
 
 import pytest
 from typer.testing import CliRunner, Result
 
 from safeneuron.cli import app
-from safeneuron.models.loaded import LoadedModel
 
 
 @pytest.fixture
@@ -27,16 +25,6 @@ def call_json(call: Callable[..., Result]) -> Callable[..., dict]:
         return json.loads(result.stdout, parse_constant=lambda text: pytest.fail(f"{text} is not JSON"))
 
     return run
-
-
-@pytest.fixture
-def second_folder(make_tiny: Callable[..., LoadedModel], tmp_path: Path) -> Path:
-    """Another tiny Llama of the same shape as the one in ``model_folder``."""
-    loaded = make_tiny("llama", seed=1)
-    folder = tmp_path / "second"
-    loaded.model.save_pretrained(folder)
-    loaded.tokenizer.save_pretrained(folder)
-    return folder
 
 
 @pytest.fixture

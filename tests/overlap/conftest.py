@@ -1,9 +1,11 @@
 """Sets of made-up categories, small enough to count by hand."""
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import numpy as np
 import pytest
+import torch
 
 from safeneuron.overlap.categories import CategorySets
 
@@ -29,3 +31,13 @@ def random_sets(make_sets) -> CategorySets:
     common = {(layer, j) for layer in range(3) for j in range(4)}
     drawn = [{tuple(map(int, pair)) for pair in generator.integers(0, (3, 20), size=(12, 2))} for _ in range(5)]
     return make_sets(*(common | neurons for neurons in drawn))
+
+
+@pytest.fixture
+def trained(make_tiny):
+    """A model of the same shape with other weights."""
+    other = make_tiny("llama")
+    with torch.no_grad():
+        for weight in other.model.parameters():
+            weight.add_(0.3 * torch.randn(weight.shape, generator=torch.Generator().manual_seed(1)) * weight.std())
+    return replace(other, card=replace(other.card, fingerprint="trained"))

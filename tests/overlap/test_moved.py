@@ -4,28 +4,17 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-import torch
 
 from safeneuron.errors import UserError
 from safeneuron.overlap.material import STREAM, read_material
 from safeneuron.overlap.moved import moved
-from safeneuron.overlap.readings_of_change import read_moved
+from safeneuron.overlap.readings_of_runs import read_moved
 from safeneuron.overlap.similarity import cka
 from safeneuron.scores.score import ACTIVATIONS
 from tests.overlap.test_material import material
 
 THRESHOLDS = {"ES": 0.5, "SAS": 1.0}
 NEEDED = (ACTIVATIONS, STREAM)
-
-
-@pytest.fixture
-def trained(make_tiny):
-    """A model of the same shape with other weights."""
-    other = make_tiny("llama")
-    with torch.no_grad():
-        for weight in other.model.parameters():
-            weight.add_(0.3 * torch.randn(weight.shape, generator=torch.Generator().manual_seed(1)) * weight.std())
-    return replace(other, card=replace(other.card, fingerprint="trained"))
 
 
 def test_a_model_beside_itself_has_not_moved_and_another_has(llama, trained, home):

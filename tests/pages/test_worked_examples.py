@@ -6,7 +6,8 @@ from safeneuron.ui.worked import WORKED, worked
 from tests.pages.test_overlap_page import drawn, part, read, texts  # noqa: F401
 from tests.plots.test_overlap_figures import FIGURES
 
-NAMES = {draw(None).name for draw in FIGURES.values()} | {"overlap-ratio-mean"}
+CHOSEN_ON_THE_PAGE = {"overlap-ratio-mean", "moved-overlap-ratio-mean", "moved-written-direction"}
+NAMES = {draw(None).name for draw in FIGURES.values()} | CHOSEN_ON_THE_PAGE
 
 
 def test_every_plot_has_one():

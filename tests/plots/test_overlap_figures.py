@@ -16,6 +16,9 @@ from safeneuron.overlap.depth import depth_profiles
 from safeneuron.overlap.intersections import intersections
 from safeneuron.overlap.matrix import jaccard_matrix
 from safeneuron.overlap.moved import Moved
+from safeneuron.overlap.moved_categories import CategoriesOf, MovedCategories, SharedWithBase
+from safeneuron.overlap.moved_probes import MovedProbes, ProbesOf
+from safeneuron.overlap.moved_writing import WritingOf
 from safeneuron.overlap.probes import ProbeAccuracies
 from safeneuron.overlap.representation import Representation
 from safeneuron.overlap.stability import Stability
@@ -32,6 +35,9 @@ from safeneuron.plots.kept_by_layer import kept_by_layer
 from safeneuron.plots.layer_matrix import MEASURES, layer_matrix
 from safeneuron.plots.layer_overlap import overlap_by_layer
 from safeneuron.plots.layer_writing import layer_writing
+from safeneuron.plots.moved_categories import kept_by_category, ratios_by_model
+from safeneuron.plots.moved_probes import probes_by_model
+from safeneuron.plots.moved_writing import writing_by_model
 from safeneuron.plots.overlap_ratio import overlap_ratio
 from safeneuron.plots.probe_accuracy import probe_accuracy
 from safeneuron.plots.stability import membership, prompts_needed
@@ -71,6 +77,19 @@ VARIED = (
     FoundAgain("wording", "polite", 3, 3, 1.0, Chance(0.1, 0.01, 1e-9)),
     FoundAgain("wording", "curious", 0, 0, np.nan, Chance(0.0, 0.0, 1.0)),
 )
+WRITES = tuple(
+    WritingOf(title, own and WRITING.by_layer(own, "logits"), WRITING.by_layer(FULL, "logits"))
+    for title, own in (("base", FULL), ("run:aaaaaaaa", OTHER), ("run:bbbbbbbb", None))
+)
+PROBED = MovedProbes(FOUND.probes, (ProbesOf("run:aaaaaaaa", FOUND.probes, DRAW.random((5, 6))),))
+SHARED = {name: SharedWithBase(9, 8, 5, Chance(0.5, 0.03, 1e-4)) for name in SETS.names[:-1]}
+SHARED[SETS.names[-1]] = SharedWithBase(0, 0, 0, Chance(0.0, np.nan, 1.0))
+RATIOS = {"union": overlap_ratios(SETS)}
+CATEGORIES = MovedCategories(
+    CategoriesOf("base", composition(SETS), RATIOS, {}),
+    (CategoriesOf("run:aaaaaaaa", composition(SETS), RATIOS, SHARED),),
+    (),
+)
 BY_LAYER = {
     "composition": lambda marked: composition_by_layer(composition(SETS), marked),
     "two sets": lambda marked: overlap_by_layer(layer_overlap(FULL, OTHER), marked),
@@ -78,6 +97,8 @@ BY_LAYER = {
     "written": lambda marked: layer_writing(WRITING.by_layer(FULL, "direction"), marked),
     "drift": lambda marked: drift_by_layer(MOVED, "base", marked),
     "kept": lambda marked: kept_by_layer(MOVED, marked),
+    "moved probes": lambda marked: probes_by_model(PROBED, "base", marked),
+    "moved writing": lambda marked: writing_by_model(WRITES, "logits", marked),
 }
 MATRICES = {measure.name: lambda marked, measure=measure: layer_matrix(FOUND, measure, marked) for measure in MEASURES}
 OTHERS = {
@@ -89,6 +110,8 @@ OTHERS = {
     "logits": lambda marked: layer_writing(WRITING.by_layer(FULL, "logits")),
     "prompts": lambda marked: prompts_needed(STABLE, 0.01),
     "membership": lambda marked: membership(STABLE, FULL),
+    "moved ratios": lambda marked: ratios_by_model(CATEGORIES, "union"),
+    "kept categories": lambda marked: kept_by_category(CATEGORIES.others),
     "variations": lambda marked: agreement_of_variations(VARIED, 3, (0.6, 0.9)),
 }
 FIGURES = BY_LAYER | MATRICES | OTHERS
@@ -139,8 +162,16 @@ def test_a_point_of_a_matrix_tells_the_cell_it_lies_on():
 
 
 def test_its_cell_is_framed_on_the_axis_of_depth():
-    (cell,) = OTHERS["depth"](3).plotly.layout.shapes
-    assert (cell.x0, cell.x1) == (0.5, pytest.approx(4 / 6))
+    both = OTHERS["depth"](3).plotly.layout.shapes
+    assert [(cell.x0, cell.x1) for cell in both] == [(0.5, pytest.approx(4 / 6))] * 2
+    assert [(cell.y0 + cell.y1) / 2 for cell in both] == [0, 1], "a row for each model"
+
+
+def test_a_model_of_other_depth_has_no_such_layer():
+    shallow = NeuronSet("FULL", "n", (3, 30), frozenset({(0, 1)}))
+    profiles = depth_profiles({"base": FULL, "shallow": shallow})
+    (cell,) = depth_rows(profiles, 3).plotly.layout.shapes
+    assert (cell.y0 + cell.y1) / 2 == 0
 
 
 def test_a_layer_without_safety_neurons_is_a_gap_and_not_zero():
@@ -204,6 +235,26 @@ def test_each_run_has_its_colour_and_each_class_its_dash():
     assert lines[0].line.color == lines[1].line.color != lines[2].line.color
     assert [line.line.dash for line in lines] == ["solid", "dash"] * 2
     assert BY_LAYER["drift"](None).plotly.layout.yaxis.range[0] == pytest.approx(0.58)
+
+
+def test_the_base_is_grey_and_each_model_has_its_own_line_and_the_base_s_on_it():
+    lines = BY_LAYER["moved writing"](None).plotly.data
+    assert [(line.name, line.line.dash) for line in lines] == [
+        ("base, its own", "dot"),
+        ("run:aaaaaaaa, its own", "solid"),
+        ("run:aaaaaaaa, the base's", "dash"),
+        ("run:bbbbbbbb, the base's", "dash"),
+    ], "a model without safety neurons has no line of its own"
+    assert lines[0].line.color == palette.CONDITIONS["ORI"] and lines[1].line.color == lines[2].line.color
+    probes = BY_LAYER["moved probes"](None).plotly.data
+    np.testing.assert_allclose(probes[2].y, 100 * PROBED.others[0].carried.mean(axis=0))
+    assert [line.line.color for line in probes] == [line.line.color for line in lines[:3]]
+
+
+def test_a_category_without_neurons_is_a_gap_that_says_so():
+    (cells,) = OTHERS["kept categories"](None).plotly.data
+    assert cells.text[0][-1] == "–" and np.isnan(cells.z[0][-1])
+    assert cells.text[0][0] == f"{5 / 12:.2f}" and cells.zmax == pytest.approx(5 / 12)
 
 
 def test_a_layer_in_which_the_base_has_none_is_a_gap():
