@@ -146,7 +146,8 @@ def category_activations(
     rows = {name: found for name, found in every.items() if len(found) >= FEWEST}
     check_categories(rows)
     notes = [
-        f"{name} has {len(found)} {'prompt' if len(found) == 1 else 'prompts'} and is left out: a category needs at least {FEWEST}."
+        f"{name} has {len(found)} {'prompt' if len(found) == 1 else 'prompts'} and is left out: a category needs at "
+        f"least {FEWEST}."
         for name, found in every.items()
         if name not in rows
     ]

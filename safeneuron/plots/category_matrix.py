@@ -112,7 +112,9 @@ def _square(
     return go.Figure(
         heatmap,
         layout=layout(
-            170 + 32 * len(words),
+            206 + 32 * len(words),
+            # Room for the tool bar, which would cover the first row.
+            margin={"l": 56, "r": 12, "t": 48, "b": 48},
             xaxis={"title": axes[0], "tickangle": -40} | plain,
             yaxis={"title": axes[1], "autorange": "reversed"} | plain,
         ),

@@ -48,7 +48,9 @@ def depth_rows(profiles: Sequence[DepthProfile], marked: int | None = None) -> F
             for place, profile in enumerate(profiles)
         ],
         layout=layout(
-            150 + ROW * len(profiles),
+            182 + ROW * len(profiles),
+            # Room for the tool bar, which would cover the last layers.
+            margin={"l": 56, "r": 12, "t": 44, "b": 48},
             **ANYWHERE,
             shapes=_framed(profiles, marked),
             coloraxis={

@@ -42,7 +42,9 @@ def kept_by_layer(found: Sequence[Moved], marked: int | None = None) -> Figure:
     figure = go.Figure(
         [cells, *points],
         layout=layout(
-            150 + ROW * len(found),
+            182 + ROW * len(found),
+            # Room for the tool bar, which would cover the last layers.
+            margin={"l": 56, "r": 12, "t": 44, "b": 48},
             **ANYWHERE,
             shapes=band(marked),
             xaxis={"title": "layer", "range": [-0.6, len(layers) - 0.4], "showgrid": False},
