@@ -188,8 +188,8 @@ def check_categories(names: Collection[str]) -> None:
     """
     if len(names) < 2:
         raise UserError(
-            f"Categories of harm are compared, and these prompts have {len(names) or 'none'} with at least {FEWEST} "
-            "prompts; choose prompts of two or more categories."
+            f"Categories of harm are compared, and these prompts have {'only one' if names else 'none'} with at least "
+            f"{FEWEST} prompts; choose prompts of two or more categories."
         )
 
 

@@ -61,7 +61,7 @@ def test_a_category_of_three_prompts_is_left_out_and_one_alone_refused(make_reco
     labels = dict(zip(record.prompts, ["a"] * 14 + ["b"] * 13 + ["c"] * 3, strict=True))
     assert probed_categories(record.prompts, labels) == ("a", "b")
     assert category_probes(record, other, labels).shape == (1, 2, 2)
-    with pytest.raises(UserError, match="have 1 with at least 8"):
+    with pytest.raises(UserError, match="have only one with at least 8"):
         category_probes(record, other, dict.fromkeys(record.prompts[:14], "a"))
 
 
