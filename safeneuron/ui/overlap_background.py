@@ -1,5 +1,7 @@
 """The whole analysis as a background run: for models whose reading takes longer than one waits at a page."""
 
+import time
+
 import streamlit as st
 
 from safeneuron.models.fit import SCORING, require_fit
@@ -21,12 +23,15 @@ PARTS = {
     "runs": "Runs",
 }
 """What can be read and compared in the background, by name; depth needs the scores alone."""
+TOLD_SECONDS = 3600
+"""How long it is told how the last one ended."""
 
 
 def show(choice: Choice, active: RunInfo | None) -> None:
     """Show the analysis that is in progress, and offer to start one."""
     going = active is not None and active.kind == KIND
-    with st.expander("All parts in the background", expanded=going, icon=":material/manufacturing:"):
+    last = _how_the_last_ended()
+    with st.expander("All parts in the background", expanded=going or bool(last), icon=":material/manufacturing:"):
         prompts, pooling = st.session_state["prompts"], st.session_state["pooling"]
         own = (choice.card, material_of(choice.card.fingerprint, pooling, prompts))
         if going:
@@ -50,22 +55,24 @@ def show(choice: Choice, active: RunInfo | None) -> None:
         cards = others if "runs" in parts else []
         models = [own, *((card, material_of(card.fingerprint, pooling, prompts)) for card in cards)]
         st.markdown(f":material/schedule: {prompts}, read at {pooling}: {cost(models, parts)}.")
-        _last()
+        for sentence in last:
+            st.caption(f":material/info: {sentence}")
         if st.button("Start in the background", key="overlap_start", icon=":material/play_arrow:"):
             _start(models, parts)
 
 
-def _last() -> None:
-    """Say how the last analysis ended where that matters: it stopped, or its prompts did not allow some parts."""
+def _how_the_last_ended() -> list[str]:
+    """Return what should be known of the analysis that ended last: it stopped, or its prompts did not allow parts."""
     last = next(iter(store.list_runs(KIND)), None)
-    if last is None or last.active:
-        return
+    if last is None or last.active or time.time() - (last.ended or 0.0) > TOLD_SECONDS:
+        return []
     if last.status != "finished":
         words = f"failed: {last.message}" if last.status == "failed" else f"was {last.status}."
-        st.caption(f"The last one {words} What it read is kept, and starting again goes on from there.")
-    elif store.has_artifact(last.id, f"{NOT_COMPARED}.json"):
-        for name, sentence in store.get_json(last.id, NOT_COMPARED).items():
-            st.caption(f":material/info: The last one could not compare {PARTS[name]}: {sentence}")
+        return [f"The last one {words} What it read is kept, and starting again goes on from there."]
+    if not store.has_artifact(last.id, f"{NOT_COMPARED}.json"):
+        return []
+    refused = store.get_json(last.id, NOT_COMPARED)
+    return [f"The last one could not compare {PARTS[name]}: {sentence}" for name, sentence in refused.items()]
 
 
 def _start(models: Models, parts: list[str]) -> None:
