@@ -25,6 +25,8 @@ from safeneuron.ui.choice import card_of
 NAMED = SETS
 OWN = "own set"
 LONGEST_LABEL = 40
+_LEFT = "left_set"
+"""The session's set that cannot be made now, for which FULL is in hand meanwhile."""
 
 
 def thresholds() -> dict[str, float]:
@@ -52,6 +54,30 @@ def settle(card: ModelCard) -> str:
     except UserError as error:
         st.session_state.update({"set": "FULL", "changes": ""})
         return f"{error} The set in hand is FULL now."
+    return ""
+
+
+def meanwhile(table: ScoreTable) -> str:
+    """Take FULL in hand while the set that was chosen cannot be made, and that set again as soon as it can.
+
+    A threshold may leave fewer neurons than an expression asks for, or it may name a score that was not computed yet.
+
+    Returns
+    -------
+    str
+        Why it cannot; empty where all is well.
+    """
+    if _LEFT in st.session_state and name_in_hand() == "FULL":
+        st.session_state.update(st.session_state.pop(_LEFT))
+    st.session_state.pop(_LEFT, None)
+    if name_in_hand() in NAMED:
+        return ""
+    try:
+        in_hand(table)
+    except UserError as error:
+        st.session_state[_LEFT] = {key: st.session_state[key] for key in ("set", "changes")}
+        st.session_state.update({"set": "FULL", "changes": ""})
+        return f"{error} FULL is in hand until then."
     return ""
 
 
@@ -83,6 +109,7 @@ def label(text: str) -> str:
 
 def take(name: str) -> None:
     """Take the set that an expression stands for in hand, or the own set that was put aside for another."""
+    st.session_state.pop(_LEFT, None)
     present = {key: st.session_state[key] for key in ("set", "changes")}
     if present["changes"]:
         st.session_state["put_aside"] = present

@@ -58,6 +58,9 @@ def page(title: str, monitor: bool = True, checked: bool = True) -> Iterator[Cho
             st.warning(unknown, icon=":material/link_off:")
         table = resources.scores_of(card)
         if table is not None:
+            impossible = hand.meanwhile(table)
+            if impossible:
+                st.warning(impossible, icon=":material/hourglass_empty:")
             map_clicks.apply(table)
         address.write()
         choice = Choice(
@@ -76,8 +79,5 @@ def page(title: str, monitor: bool = True, checked: bool = True) -> Iterator[Cho
         # Or what cannot be done would be tried again at every run.
         work.begun()
         st.error(str(error), icon=":material/error:")
-        if hand.name_in_hand() != "FULL":
-            # A set that came with a link, or from another model, may be what cannot be shown.
-            st.button("Start again with FULL", key="start_again", on_click=hand.take, args=("FULL",))
         # Not a plain return: without a choice there is no page to go on with.
         st.stop()

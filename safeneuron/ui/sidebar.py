@@ -2,13 +2,17 @@
 
 import streamlit as st
 
+from safeneuron.comparison import require_same_shape
 from safeneuron.errors import UserError, shortened
+from safeneuron.models.card import ModelCard
 from safeneuron.models.catalogue import DEFAULT_MODEL
 from safeneuron.ui import address, hand, run_monitor, self_check, words
 from safeneuron.ui.address import NOTHING
 from safeneuron.ui.choice import Choice, card_of, model_names, other_names, short_name
 
 _USABLE, _REFUSED, _MENU = "usable_model", "refused_model", "set_menu"
+_LINKED = "linked_model"
+"""The session's model that a link compared with, so that it stays in the menu."""
 
 
 def model_menu() -> tuple[str, str | None]:
@@ -26,30 +30,43 @@ def model_menu() -> tuple[str, str | None]:
         )
         source = (source or DEFAULT_MODEL).strip()
         try:
-            others = other_names(card_of(source))
+            card = card_of(source)
+            others = _with_linked(card)
             st.session_state[_USABLE] = source
         except UserError:
             # The page says what is wrong with the name.
             others = []
         compared = NOTHING
         if others:
-            _settle_compared(others)
             compared = st.selectbox("Compare with", [NOTHING, *others], key="compare", help=words.COMPARE)
     return source, None if compared == NOTHING else compared
 
 
-def _settle_compared(others: list[str]) -> None:
-    """Take what a link says as the menu has it, such as a run's whole id, or say that it cannot be compared."""
-    wanted = st.session_state["compare"]
+def _with_linked(card: ModelCard) -> list[str]:
+    """Return the models that a model can be compared with, that which a link names among them, such as a folder.
+
+    A run's whole id in a link becomes what the menu has; what cannot be compared is said, with the reason.
+    """
+    others, wanted = other_names(card), st.session_state["compare"]
+    earlier = st.session_state.get(_LINKED)
+    if earlier and earlier.shape == card.shape and earlier.fingerprint != card.fingerprint:
+        others = list(dict.fromkeys([*others, short_name(earlier.source)]))
     if wanted in (NOTHING, *others):
-        return
+        return others
     try:
-        known = short_name(card_of(wanted).source)
-    except UserError:
-        known = ""
-    if known not in others:
-        st.caption(f":material/link_off: {shortened(wanted)} cannot be compared with this model.")
-    st.session_state["compare"] = known if known in others else NOTHING
+        linked = card_of(wanted)
+        require_same_shape(card, linked)
+        if linked.fingerprint == card.fingerprint:
+            raise UserError("It is the chosen model itself.")
+    except UserError as error:
+        st.caption(f":material/link_off: {shortened(wanted)} cannot be compared with this model. {error}")
+        st.session_state["compare"] = NOTHING
+        return others
+    st.session_state["compare"] = name = short_name(linked.source)
+    if name not in others:
+        st.session_state[_LINKED] = linked
+        others.append(name)
+    return others
 
 
 def refusal() -> None:

@@ -8,6 +8,7 @@ import pytest
 from safeneuron.models.card import CARD
 from safeneuron.models.checksums import write_sums
 from safeneuron.neurons import NeuronSet
+from safeneuron.scores.score import scores
 from safeneuron.sets.kept import kept_names, kept_set
 from safeneuron.ui import address
 from tests.pages.conftest import PLANTED, keep_statistics
@@ -89,9 +90,26 @@ def test_a_set_too_long_for_a_link_is_said(visit, metric, monkeypatch):
 
 def test_asking_for_more_than_there_are_can_be_undone(visit, metric):
     at = visit(set="top(999, SAS)")
-    assert "asks for 999 neurons and there are 120" in at.error[0].value
-    at.button(key="start_again").click().run()
+    assert "asks for 999 neurons and there are 120; ask for fewer. FULL is in hand until then." in at.warning[0].value
     assert metric(at, "Set in hand: FULL") == "5 neurons"
+    at.selectbox(key="set_menu").set_value("SAS").run()
+    assert not at.warning and at.sidebar.metric[0].label == "Set in hand: SAS"
+
+
+def test_a_set_that_a_threshold_makes_impossible_comes_back_with_it(visit):
+    text = "top(2, ES, in SAS)"
+    at = visit(set=text)
+    assert at.sidebar.metric[0].label == f"Set in hand: {text}"
+    start = at.session_state["tau_SAS"]
+    at.session_state["tau_SAS"] = scores()["SAS"].highest_threshold
+    at.run()
+    assert not at.error and text in at.warning[0].value
+    assert at.sidebar.metric[0].label == "Set in hand: FULL"
+    at.run()
+    assert text in at.warning[0].value, "said as long as it is so"
+    at.session_state["tau_SAS"] = start
+    at.run()
+    assert not at.warning and at.sidebar.metric[0].label == f"Set in hand: {text}"
 
 
 def test_another_set_of_the_name_is_replaced_only_after_a_question(visit, metric, mine):

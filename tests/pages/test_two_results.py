@@ -128,3 +128,20 @@ def test_the_same_score_has_the_same_options_and_a_chosen_one_its_own(visit):
     assert at.selectbox(key="Projection.measure2").label == "Second: measure"
     at.selectbox(key="Projection.measure2").set_value("written").run()
     assert at.query_params["Projection.measure2"] == "written" and not at.exception
+
+
+def test_a_folder_that_a_link_compares_with_is_in_the_menu(visit, second_model, home):
+    folder = home / "other"
+    shutil.copytree(home / "models" / ("a" * 32), folder)
+    at = visit(compare=str(folder))
+    menu = at.sidebar.selectbox(key="compare")
+    assert not at.error and menu.value == str(folder)
+    at = menu.set_value("nothing").run()
+    assert str(folder) in at.sidebar.selectbox(key="compare").options, "it can be taken again"
+
+
+def test_why_a_linked_model_cannot_be_compared_is_said(visit, second_model):
+    at = visit(compare="nowhere")
+    (said,) = [found.value for found in at.sidebar.caption if "cannot be compared" in found.value]
+    assert "nowhere cannot be compared with this model. There is no" in said
+    assert at.sidebar.selectbox(key="compare").value == "nothing"
