@@ -159,16 +159,20 @@ def train(
     ] = None,
     seed: Annotated[int | None, typer.Option("--seed", min=0, help="Orders the pairs.")] = None,
     processes: Annotated[
-        int | None, typer.Option("--processes", min=1, help="That train together; 1, or one for each of --gpus.")
+        int | None,
+        typer.Option("--processes", min=1, help="That train together; one for each of --gpus or --nodes."),
     ] = None,
     sharding: Annotated[
         str, typer.Option("--sharding", help="ddp: a whole model in each process; fsdp2: a shard of one in each.")
     ] = "ddp",
     cluster: Annotated[
-        str, typer.Option("--cluster", help="local: this machine; slurm: a node that Slurm gives.")
+        str, typer.Option("--cluster", help="local: this machine; slurm: nodes that Slurm gives.")
     ] = "local",
     partition: Annotated[str, typer.Option("--partition", help="Slurm's; its default where left out.")] = "",
-    gpus: Annotated[int, typer.Option("--gpus", min=0, help="That Slurm is asked for.")] = 0,
+    nodes: Annotated[
+        int, typer.Option("--nodes", min=1, help="That Slurm is asked for; they share the workspace.")
+    ] = 1,
+    gpus: Annotated[int, typer.Option("--gpus", min=0, help="That Slurm is asked for on each node.")] = 0,
     hours: Annotated[float, typer.Option("--hours", help="After which Slurm ends the run, with a checkpoint.")] = 24.0,
     wait: Wait = False,
     json: Json = False,
@@ -189,7 +193,7 @@ def train(
 
     with terminal.command() as progress:
         earlier = asked_of(like) if like else None
-        how = Launch(processes or gpus or 1, sharding, cluster, partition, gpus, hours)
+        how = Launch(processes or (gpus or 1) * nodes, sharding, cluster, partition, gpus, hours, nodes)
         own = [pair for path in pairs for pair in load_pairs(path)] if pairs else None
         pairs_from = [path.name for path in pairs or ()]
         neurons = set_name

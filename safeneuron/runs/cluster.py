@@ -31,7 +31,7 @@ class Launch:
     Parameters
     ----------
     processes : int or None
-        That train together; None for a job that opens models wherever the pages do.
+        That train together, on all nodes; None for a job that opens models wherever the pages do.
     sharding : {"ddp", "fsdp2"}
         One whole model in each process (DDP), or a shard of one in each (FSDP2).
     cluster : {"local", "slurm"}
@@ -39,9 +39,11 @@ class Launch:
     partition : str
         Of the cluster; empty takes its default.
     gpus : int
-        That Slurm is asked for; 0 trains on the node's CPUs.
+        That Slurm is asked for on each node; 0 trains on its CPUs.
     hours : float
         After which Slurm ends the run; it writes a checkpoint before.
+    nodes : int
+        That Slurm is asked for; all of them reach the workspace.
     """
 
     processes: int | None = None
@@ -50,6 +52,7 @@ class Launch:
     partition: str = ""
     gpus: int = 0
     hours: float = 24.0
+    nodes: int = 1
 
     def __post_init__(self) -> None:
         for name, value, known in (("sharding", self.sharding, Sharding), ("cluster", self.cluster, Cluster)):
@@ -57,9 +60,17 @@ class Launch:
                 raise UserError(f"--{name} is {value!r}; give one of {', '.join(get_args(known))}.")
         if (self.processes is not None and self.processes < 1) or self.gpus < 0 or self.hours <= 0:
             raise UserError("A run needs at least one process and some time; raise --processes, --gpus or --hours.")
-        if self.cluster == "slurm" and self.gpus and (self.processes or 1) > self.gpus:
+        if self.nodes < 1 or (self.nodes > 1 and self.cluster != "slurm"):
+            raise UserError("Several nodes are Slurm's to give, and one is the fewest; add --cluster slurm.")
+        if (self.processes or 1) % self.nodes:
             raise UserError(
-                f"{self.processes} processes need a GPU each, and Slurm is asked for {self.gpus}; raise --gpus."
+                f"{self.processes or 1} processes cannot be shared equally between {self.nodes} nodes; give "
+                "--processes that can be divided by --nodes."
+            )
+        if self.cluster == "slurm" and self.gpus and self.processes_of_a_node > self.gpus:
+            raise UserError(
+                f"{self.processes_of_a_node} processes of a node need a GPU each, and Slurm is asked for {self.gpus}; "
+                "raise --gpus."
             )
         if self.sharding == "fsdp2" and (self.processes or 1) == 1:
             raise UserError("FSDP2 shards a model between several processes; raise --processes.")
@@ -68,6 +79,11 @@ class Launch:
     def several(self) -> bool:
         """Whether more than one process trains."""
         return (self.processes or 1) > 1
+
+    @property
+    def processes_of_a_node(self) -> int:
+        """How many processes train on each node."""
+        return (self.processes or 1) // self.nodes
 
     def require_here(self) -> None:
         """Refuse a cluster that this machine cannot give a job to; its nodes, where the run works, need not be able to.

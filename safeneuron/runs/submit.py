@@ -41,15 +41,19 @@ def _slurm_parameters(folder: Path, how: Launch, threads: int | None) -> dict[st
     parameters = {
         "name": f"safeneuron {read_info(folder).name}",
         "timeout_min": round(how.hours * 60),
-        "nodes": 1,
+        "nodes": how.nodes,
         "tasks_per_node": 1,
     }
+    # The run itself is one process, on the first node; it starts those that train on the others.
+    parameters["slurm_srun_args"] = ["--nodes=1", "--ntasks=1"]
     if how.partition:
         parameters["slurm_partition"] = how.partition
     if how.gpus:
         parameters["gpus_per_node"] = how.gpus
     if threads:
         parameters["cpus_per_task"] = threads
+        # Said twice: srun does not take it over from sbatch since Slurm 22.05, and would bind the run to one core.
+        parameters["slurm_srun_args"].append(f"--cpus-per-task={threads}")
     known = environment(1) | {"SAFENEURON_THREADS": SLURM_THREADS, "OMP_NUM_THREADS": SLURM_THREADS}
     quoted = {key: value if value == SLURM_THREADS else shlex.quote(value) for key, value in known.items()}
     parameters["slurm_setup"] = [f"export {key}={value}" for key, value in quoted.items()]

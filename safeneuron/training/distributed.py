@@ -6,6 +6,8 @@ slices are what they were, whatever the processes did.
 """
 
 import os
+import shlex
+import socket
 import subprocess
 import sys
 import time
@@ -93,7 +95,8 @@ def train_distributed(
         # Settled here: each process has a part of every batch, and would count more steps to an epoch.
         settled = replace(settings.with_steps(len(pairs)), epochs=None)
         kept = str(reference) if reference else None
-        exchange.give(Task(settled, str(folder), device, launch.sharding, psutil.Process().pid, kept))
+        own = psutil.Process().pid
+        exchange.give(Task(settled, str(folder), device, launch.sharding, own, socket.gethostname(), kept))
         outcome = _carried_out(
             _command(exchange, launch), exchange, progress, on_metrics, variables or environment_of(launch)
         )
@@ -113,7 +116,10 @@ def environment_of(launch: Launch) -> dict[str, str]:
 
     To be asked before this process restricts itself to one GPU.
     """
-    found = os.environ | environment(max(1, shared_threads(busy=True) // launch.processes))
+    found = os.environ | environment(max(1, shared_threads(busy=True) // launch.processes_of_a_node))
+    if launch.nodes > 1:
+        # Slurm says on each node which GPUs it has given.
+        return found
     gpus = [name.removeprefix(GPU) for name in devices_here(launch.processes) if name.startswith(GPU)]
     return found | ({"CUDA_VISIBLE_DEVICES": ",".join(gpus)} if gpus else {})
 
@@ -165,8 +171,7 @@ def _command(exchange: Exchange, launch: Launch) -> list[str]:
     """Return the call of ``accelerate launch``; what is left out it would look up in the person's own file."""
     options = {
         "num_processes": launch.processes,
-        "num_machines": 1,
-        "machine_rank": 0,
+        "num_machines": launch.nodes,
         "main_process_port": 0,
         "gpu_ids": "all",
         "mixed_precision": "no",
@@ -181,7 +186,28 @@ def _command(exchange: Exchange, launch: Launch) -> list[str]:
             "fsdp_cpu_ram_efficient_loading": "false",
             "fsdp_offload_params": "false",
         }
+    if launch.nodes > 1:
+        options |= {"main_process_ip": socket.gethostname(), "main_process_port": _free_port()}
     kind = "--use_fsdp" if launch.sharding == "fsdp2" else "--multi_gpu"
     said = [kind, *(f"--{name}={value}" for name, value in options.items())]
+    start = [sys.executable, "-m", "accelerate.commands.launch", *said]
     module = ["--module", "safeneuron.training.ranks", str(exchange.folder)]
-    return [sys.executable, "-m", "accelerate.commands.launch", *said, *module]
+    if launch.nodes == 1:
+        return [*start, "--machine_rank=0", *module]
+    return _on_every_node(launch, f"exec {shlex.join(start)} --machine_rank=$SLURM_PROCID {shlex.join(module)}")
+
+
+def _on_every_node(launch: Launch, script: str) -> list[str]:
+    """Return the call of srun that runs a script once on each node of the job that this process is in."""
+    options = ["--overlap", f"--nodes={launch.nodes}", f"--ntasks={launch.nodes}", "--ntasks-per-node=1"]
+    options += ["--kill-on-bad-exit=1"]
+    if cores := os.environ.get("SLURM_CPUS_PER_TASK"):
+        options += [f"--cpus-per-task={cores}"]
+    return ["srun", *options, "sh", "-c", script]
+
+
+def _free_port() -> int:
+    """Return a port of this machine, on which the first process waits for the others."""
+    with socket.socket() as found:
+        found.bind(("", 0))
+        return found.getsockname()[1]

@@ -30,7 +30,9 @@ class Task:
     sharding : str
         ``ddp`` or ``fsdp2``.
     watched : int
-        The process of this machine that the processes serve; they end with it.
+        The process that the processes serve; those on its machine end with it, and then Slurm ends the others.
+    host : str
+        Its machine.
     reference : str or None
         The file of log-probabilities that an earlier round kept.
     """
@@ -40,6 +42,7 @@ class Task:
     device: str
     sharding: str
     watched: int
+    host: str
     reference: str | None = None
 
 

@@ -6,6 +6,7 @@ hands over what was trained, whole. Nothing here knows of runs.
 
 import json
 import os
+import socket
 import sys
 import threading
 import traceback
@@ -34,7 +35,8 @@ def main(folder: str) -> None:
     """Train as the exchange in a folder asks."""
     exchange = Exchange(Path(folder))
     task = exchange.task()
-    threading.Thread(target=end_with, args=(task.watched,), daemon=True).start()
+    if task.host == socket.gethostname():
+        threading.Thread(target=end_with, args=(task.watched,), daemon=True).start()
     try:
         _train(exchange)
     except Cancelled:

@@ -18,14 +18,15 @@ def choose() -> Launch:
     where = st.segmented_control("Run it", [HERE, SLURM], default=HERE, required=True, key="launch_where")
     if where == HERE:
         return Launch(processes=1) if gpus < 2 else _here(gpus)
-    first, second, third = st.columns(3)
+    first, second, third, fourth = st.columns(4)
     partition = first.text_input(
         "Partition", key="slurm_partition", placeholder="the default", help=training_words.PARTITION
     )
-    asked = second.number_input("GPUs", 0, 64, 1, key="slurm_gpus", help="On one node; 0 trains on its CPUs.")
-    hours = third.number_input("Hours at most", 0.1, 720.0, 24.0, key="slurm_hours", help=training_words.SLURM_HOURS)
-    processes = max(asked, 1)
-    return Launch(processes, _sharing(processes), "slurm", partition.strip(), asked, hours)
+    nodes = second.number_input("Nodes", 1, 64, 1, key="slurm_nodes", help=training_words.NODES)
+    asked = third.number_input("GPUs of a node", 0, 64, 1, key="slurm_gpus", help="0 trains on its CPUs.")
+    hours = fourth.number_input("Hours at most", 0.1, 720.0, 24.0, key="slurm_hours", help=training_words.SLURM_HOURS)
+    processes = max(asked, 1) * nodes
+    return Launch(processes, _sharing(processes), "slurm", partition.strip(), asked, hours, nodes)
 
 
 def _here(gpus: int) -> Launch:

@@ -96,6 +96,7 @@ ADAPTIVE = "The trained model with neurons switched off that were found on it an
 FROZEN = "Rows and columns of weights that belong to the frozen neurons, compared bit for bit with their start."
 PARTITION = "The group of machines that Slurm takes a node from; `sinfo` lists them."
 SLURM_HOURS = "Then Slurm ends the run. It writes a checkpoint before, and can be resumed."
+NODES = "Machines that train together, each with so many GPUs; all of them have to reach the workspace."
 SHARDING = (
     "Data-parallel training: every GPU has its share of each batch. With the whole model on each (DDP) it is fastest; "
     "with a shard of it on each (FSDP2) a model can be larger than one GPU's memory."

@@ -2,9 +2,7 @@
 
 import json
 import os
-import stat
 import subprocess
-import sys
 import time
 from dataclasses import replace
 
@@ -16,56 +14,9 @@ from safeneuron.runs import cluster, launcher, store
 from safeneuron.runs.cluster import Launch, ask, has_slurm, withdraw
 from safeneuron.runs.processes import PROCESS_FILE, is_alive, record_job
 from safeneuron.runs.resuming import resume
+from tests.runs.slurm import install
 
 JOBS = "tests.runs.jobs"
-
-SBATCH = """
-import os, subprocess, sys
-from pathlib import Path
-cluster = Path(os.environ["FAKE_SLURM"])
-number = str(len(list(cluster.glob("*.sh"))) + 1)
-script = cluster / f"{number}.sh"
-script.write_text(Path(sys.argv[1]).read_text())
-if not (cluster / "full").exists():
-    # A node has nothing of the environment but what the script exports.
-    kept = {name: os.environ[name] for name in ("PATH", "FAKE_SLURM")}
-    given = kept | {"SLURM_JOB_ID": number, "SLURM_NTASKS": "1", "SLURM_CPUS_PER_TASK": "3"}
-    log = (cluster / f"{number}.log").open("wb")
-    job = subprocess.Popen(["bash", script], env=given, stdout=log, stderr=log, stdin=log, start_new_session=True)
-    (cluster / f"{number}.pid").write_text(str(job.pid))
-print(f"Submitted batch job {number}")
-"""
-SRUN = """
-import os, sys
-arguments = sys.argv[1:]
-while arguments[0].startswith("-"):
-    arguments = arguments[1 if arguments[0] == "--unbuffered" else 2:]
-os.execvp(arguments[0], arguments)
-"""
-SQUEUE = """
-import os, sys
-from pathlib import Path
-import psutil
-cluster = Path(os.environ["FAKE_SLURM"])
-number = next(part.removeprefix("--jobs=") for part in sys.argv if part.startswith("--jobs="))
-(cluster / "asked").open("a").write(number + "\\n")
-if (cluster / "down").exists():
-    sys.exit("slurm_load_jobs error: Unable to contact slurm controller")
-if not (cluster / f"{number}.sh").exists():
-    sys.exit("slurm_load_jobs error: Invalid job id specified")
-pid = cluster / f"{number}.pid"
-alive = pid.exists() and psutil.pid_exists(int(pid.read_text()))
-alive = alive and psutil.Process(int(pid.read_text())).status() != psutil.STATUS_ZOMBIE
-print("RUNNING" if alive else "COMPLETED" if pid.exists() else "PENDING")
-"""
-SCANCEL = """
-import os, sys
-from pathlib import Path
-assert sys.argv[1] == "--state=PENDING", sys.argv
-cluster = Path(os.environ["FAKE_SLURM"])
-if not (cluster / f"{sys.argv[2]}.pid").exists():
-    (cluster / f"{sys.argv[2]}.sh").unlink()
-"""
 
 
 @pytest.fixture
@@ -73,12 +24,7 @@ def slurm(tmp_path, monkeypatch):
     """The folder of a cluster of one node, which is this machine; a file ``full`` in it lets jobs wait."""
     folder, programs = tmp_path / "slurm", tmp_path / "bin"
     folder.mkdir()
-    programs.mkdir()
-    for name, code in {"sbatch": SBATCH, "srun": SRUN, "squeue": SQUEUE, "scancel": SCANCEL}.items():
-        program = programs / name
-        program.write_text(f"#!{sys.executable}\n{code}")
-        program.chmod(program.stat().st_mode | stat.S_IXUSR)
-    monkeypatch.setenv("PATH", f"{programs}{os.pathsep}{os.environ['PATH']}")
+    install(programs, monkeypatch)
     monkeypatch.setenv("FAKE_SLURM", str(folder))
     monkeypatch.setattr(cluster, "ASK_SECONDS", 1)
     # On a machine under load the scripts take a while to begin.
@@ -154,6 +100,18 @@ def test_a_job_that_works_is_not_taken_back_but_asked_to_stop(slurm):
     assert (slurm / "7.sh").exists()
 
 
+def test_slurm_is_asked_for_nodes_of_which_the_first_has_the_run(home, slurm, monkeypatch, request):
+    monkeypatch.setenv("PYTHONPATH", str(request.config.rootpath))
+    run_id = make_run()
+    launcher.launch(run_id, f"{JOBS}:short", threads=2, how=Launch(4, "fsdp2", "slurm", gpus=2, nodes=2))
+    assert launcher.wait(run_id, interval=0.05).status == "finished"
+    script = (slurm / "1.sh").read_text()
+    for line in ("--nodes=2", "--ntasks-per-node=1", "--gpus-per-node=2", "--cpus-per-task=2"):
+        assert f"#SBATCH {line}\n" in script
+    (called,) = [line for line in script.splitlines() if line.startswith("srun ")]
+    assert "--nodes=1 --ntasks=1 --cpus-per-task=2" in called, "and srun takes no cores over from sbatch"
+
+
 def test_what_slurm_says_of_a_job(slurm, tmp_path):
     (slurm / "1.sh").touch()
     assert ask("1"), "it waits"
@@ -197,6 +155,9 @@ def test_without_slurm_its_runs_are_left_alone_and_none_is_started(tmp_path, mon
         ({"hours": 0.0}, "some time"),
         ({"sharding": "fsdp2"}, "raise --processes"),
         ({"cluster": "slurm", "processes": 3, "gpus": 2}, "raise --gpus"),
+        ({"cluster": "slurm", "processes": 6, "gpus": 2, "nodes": 2}, "3 processes of a node need a GPU each"),
+        ({"processes": 2, "nodes": 2}, "add --cluster slurm"),
+        ({"cluster": "slurm", "processes": 3, "nodes": 2}, "divided by --nodes"),
     ],
 )
 def test_what_cannot_be_launched_is_said_plainly(fields, message):

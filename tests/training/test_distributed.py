@@ -25,6 +25,7 @@ from safeneuron.training.reporting import REFERENCE, TRAINING
 from safeneuron.training.settings import MaskedDPOSettings
 from safeneuron.training.watched import RefusalChecks, refusal_curve
 from safeneuron.training.watching import refusals_while_training
+from tests.runs.slurm import install
 
 STEPS = 6
 SETTINGS = MaskedDPOSettings(
@@ -52,11 +53,15 @@ def _weights(loaded):
     return loaded.model.state_dict()
 
 
-@pytest.mark.parametrize(("sharding", "rank"), [("ddp", 0), ("fsdp2", 0), ("fsdp2", 4)])
-def test_two_processes_train_as_one_and_resume(home, tied, some_neurons, tmp_path, monkeypatch, sharding, rank):
+@pytest.mark.parametrize(
+    ("sharding", "rank", "nodes"), [("ddp", 0, 1), ("fsdp2", 0, 1), ("fsdp2", 4, 1), ("fsdp2", 0, 2)]
+)
+def test_two_processes_train_as_one_and_resume(home, tied, some_neurons, tmp_path, monkeypatch, sharding, rank, nodes):
     neurons = some_neurons(tied)
     settings = replace(SETTINGS, lora_rank=rank)
-    launch = Launch(2, sharding)
+    # Two nodes are twice this machine here: Slurm's program is a script that starts both.
+    launch = Launch(2, sharding, nodes=nodes, cluster="slurm" if nodes > 1 else "local")
+    install(tmp_path / "bin", monkeypatch)
     alone, together = _copied(tied), _copied(tied)
     losses, logged, seen = [], [], []
     expected = train_masked_dpo(
