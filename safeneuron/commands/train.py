@@ -170,7 +170,7 @@ def train(
     ] = "local",
     partition: Annotated[str, typer.Option("--partition", help="Slurm's; its default where left out.")] = "",
     nodes: Annotated[
-        int, typer.Option("--nodes", min=1, help="That Slurm is asked for; they share the workspace.")
+        int, typer.Option("--nodes", min=1, help="That Slurm is asked for; all of them reach the workspace.")
     ] = 1,
     gpus: Annotated[int, typer.Option("--gpus", min=0, help="That Slurm is asked for on each node.")] = 0,
     hours: Annotated[float, typer.Option("--hours", help="After which Slurm ends the run, with a checkpoint.")] = 24.0,

@@ -3,6 +3,7 @@
 from typing import TYPE_CHECKING
 
 from safeneuron.training.settings import MaskedDPOSettings
+from safeneuron.training.trackers import called_there
 
 if TYPE_CHECKING:
     from trl import DPOConfig
@@ -60,5 +61,6 @@ def dpo_config(settings: MaskedDPOSettings, output: str, device: str, joined: bo
         save_strategy="steps" if settings.save_steps else "no",
         save_steps=settings.save_steps or 1,
         report_to=list(settings.report_to),
+        **called_there(),
         disable_tqdm=True,
     )

@@ -10,6 +10,8 @@ from pathlib import Path
 
 from safeneuron.errors import UserError
 
+PROJECT, NAME = "WANDB_PROJECT", "WANDB_NAME"
+"""Variables in which a person, or :func:`point_trackers`, says what the run is called."""
 TRACKERS = {"tensorboard": "TensorBoard", "wandb": "Weights & Biases", "trackio": "trackio"}
 """By the name of their package, which is transformers' name for them too."""
 
@@ -51,8 +53,14 @@ def point_trackers(folder: Path, name: str) -> None:
     usual = {
         "TENSORBOARD_LOGGING_DIR": str(folder / "tensorboard"),
         "WANDB_DIR": str(folder),
-        "WANDB_PROJECT": "safeneuron",
-        "WANDB_NAME": name,
+        PROJECT: "safeneuron",
+        NAME: name,
     }
     for variable, value in usual.items():
         os.environ.setdefault(variable, value)
+
+
+def called_there() -> dict[str, str]:
+    """Return project and name of the run as the trainer's settings have them: trackio reads no variables."""
+    known = {"project": os.environ.get(PROJECT), "run_name": os.environ.get(NAME)}
+    return {field: value for field, value in known.items() if value}

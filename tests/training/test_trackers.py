@@ -10,6 +10,7 @@ import pytest
 from safeneuron.errors import UserError
 from safeneuron.neurons import NeuronSet
 from safeneuron.prompts.pairs import PreferencePair
+from safeneuron.training.config import dpo_config
 from safeneuron.training.masked_dpo import train_masked_dpo
 from safeneuron.training.settings import MaskedDPOSettings
 from safeneuron.training.trackers import point_trackers, require_trackers
@@ -36,6 +37,8 @@ def test_a_persons_own_places_are_left(tmp_path, monkeypatch):
     point_trackers(tmp_path, "a run")
     assert os.environ["WANDB_PROJECT"] == "the team's"
     assert os.environ["TENSORBOARD_LOGGING_DIR"] == str(tmp_path / "tensorboard")
+    config = dpo_config(MaskedDPOSettings(), str(tmp_path), "cpu")
+    assert (config.project, config.run_name) == ("the team's", "a run"), "trackio reads no variables"
 
 
 class FakeWriter:
