@@ -66,16 +66,21 @@ def _sets(material: Material, layer: int | None) -> None:
     figure.show(upset(largest), key="overlap_upset")
 
 
-def _ratios(sets: CategorySets, random: CategorySets, key: tuple) -> None:
-    formula = st.segmented_control(
+def formula_menu(key: str) -> str:
+    """Draw the choice between the two formulas of the overlap ratio."""
+    return st.segmented_control(
         "Overlap ratio",
         FORMULAS,
         default=FORMULAS[0],
         format_func=FORMULA_NAMES.get,
         required=True,
-        key="overlap_formula",
+        key=key,
         help=overlap_words.OVERLAP_FORMULA,
     )
+
+
+def _ratios(sets: CategorySets, random: CategorySets, key: tuple) -> None:
+    formula = formula_menu("overlap_formula")
     found, dealt = overlap_material.results().get(
         ("ratios", formula, *key), lambda: [overlap_ratios(each, formula) for each in (sets, random)]
     )

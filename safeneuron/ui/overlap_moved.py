@@ -10,7 +10,6 @@ from typing import Any
 import streamlit as st
 
 from safeneuron.models.card import ModelCard
-from safeneuron.overlap.combinations import FORMULAS
 from safeneuron.overlap.material import RECORD, STREAM, Material
 from safeneuron.overlap.moved import Moved, moved
 from safeneuron.overlap.moved_categories import moved_categories
@@ -22,17 +21,17 @@ from safeneuron.overlap.readings_of_runs import (
     read_moved_probes,
     read_moved_writing,
 )
-from safeneuron.overlap.writing import READINGS, kept_writing, write_out
+from safeneuron.overlap.writing import kept_writing, write_out
 from safeneuron.plots.drift import drift_by_layer
 from safeneuron.plots.kept_by_layer import kept_by_layer
-from safeneuron.plots.layer_writing import WORDS
 from safeneuron.plots.moved_categories import kept_by_category, ratios_by_model
 from safeneuron.plots.moved_probes import probes_by_model
 from safeneuron.plots.moved_writing import writing_by_model
 from safeneuron.scores.score import ACTIVATIONS
 from safeneuron.ui import figure, hand, opening, overlap_layer, overlap_material, overlap_words
 from safeneuron.ui.choice import label, short_name
-from safeneuron.ui.overlap_categories import FORMULA_NAMES
+from safeneuron.ui.overlap_categories import formula_menu
+from safeneuron.ui.overlap_writing import reading_menu
 from safeneuron.ui.work import long_work
 from safeneuron.workspace import workspace
 
@@ -110,15 +109,7 @@ def _categories(beside: Beside) -> None:
     found = beside.result("moved categories", made)
     for note in found.notes:
         st.caption(f":material/info: {note}")
-    formula = st.segmented_control(
-        "Overlap ratio",
-        FORMULAS,
-        default=FORMULAS[0],
-        format_func=FORMULA_NAMES.get,
-        required=True,
-        key="overlap_moved_formula",
-        help=overlap_words.OVERLAP_FORMULA,
-    )
+    formula = formula_menu("overlap_moved_formula")
     st.markdown(read_moved_categories(found, formula))
     totals = [{"model": one.title, **one.composition.totals} for one in (found.base, *found.others)]
     st.dataframe(totals, hide_index=True)
@@ -155,15 +146,7 @@ def _writing(beside: Beside) -> None:
             with long_work(f"Adding up what the neurons of {card.title} write", "overlap_write_all") as progress:
                 write_out(loaded, every[card], progress)
         st.rerun()
-    reading = st.segmented_control(
-        "Measured",
-        READINGS,
-        default=READINGS[1],
-        format_func=lambda name: WORDS[name][0],
-        required=True,
-        key="overlap_moved_reading",
-        help=overlap_words.WRITTEN,
-    )
+    reading = reading_menu("overlap_moved_reading")
     base = short_name(beside.card.source), beside.material
     found = beside.result(
         f"moved writing {reading}", lambda: moved_writing(base, beside.others, hand.thresholds(), reading)

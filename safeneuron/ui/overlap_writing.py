@@ -30,17 +30,22 @@ def show(choice: Choice, layer: int | None) -> None:
             with work.long_work("Adding up what the neurons write", "overlap_write") as progress:
                 write_out(loaded, material, progress)
             st.rerun()
-        reading = st.segmented_control(
-            "Measured",
-            READINGS,
-            default=READINGS[0],
-            format_func=lambda name: WORDS[name][0],
-            required=True,
-            key="overlap_reading",
-            help=overlap_words.WRITTEN,
-        )
+        reading = reading_menu("overlap_reading")
         chosen = replace(choice.hand, name=hand.label(hand.name_in_hand()))
         sums = found.by_layer(chosen, reading)
         st.markdown(read_writing(sums))
         overlap_layer.clickable(layer_writing(sums, layer), key=f"overlap_written_{reading}")
         st.caption("The neurons are those of the set in hand; take another one in the sidebar.")
+
+
+def reading_menu(key: str) -> str:
+    """Draw the choice of what is measured: along the refusal direction, or in log-odds."""
+    return st.segmented_control(
+        "Measured",
+        READINGS,
+        default=READINGS[0],
+        format_func=lambda name: WORDS[name][0],
+        required=True,
+        key=key,
+        help=overlap_words.WRITTEN,
+    )
