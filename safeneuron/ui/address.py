@@ -12,7 +12,7 @@ from typing import Any
 import streamlit as st
 
 from safeneuron.ablation.specification import FACTORS, KINDS, POSITIONS
-from safeneuron.errors import UserError
+from safeneuron.errors import UserError, shortened
 from safeneuron.models.catalogue import DEFAULT_MODEL
 from safeneuron.prompts.choices import BUILT_IN, choices
 from safeneuron.scores.option import Option
@@ -72,14 +72,20 @@ def defaults() -> dict[str, Any]:
     }
 
 
-def read(page: str) -> None:
+def read(page: str) -> str:
     """Take over what the address says, where it is not what this session wrote there itself.
 
     Parameters
     ----------
     page : str
         Its title.
+
+    Returns
+    -------
+    str
+        What of it means nothing and is left out, as ``tau_ES=high, part=Nope``; empty where all is well.
     """
+    left_out = []
     kept = st.session_state.get(_KEPT, {})
     before, drawn_before = st.session_state.get(_DRAWN, (page, frozenset()))
     moved = drawn_before if before == page else frozenset()
@@ -87,10 +93,15 @@ def read(page: str) -> None:
     for name, default in defaults().items():
         text = st.query_params.get(name)
         if text is not None and not _is_own(name, text):
-            st.session_state[name] = _parsed(name, text, default)
+            try:
+                st.session_state[name] = _parsed(name, text, default)
+            except ValueError:
+                left_out.append(f"{name}={shortened(text)}")
+                st.session_state[name] = default
         elif name not in moved or name not in st.session_state:
             # Said again, or Streamlit would drop it on pages that do not draw its widget.
             st.session_state[name] = st.session_state.get(name, kept.get(name, default))
+    return ", ".join(left_out)
 
 
 def drawn(name: str) -> None:
@@ -151,28 +162,32 @@ def _options(end: str) -> dict[str, Option]:
 
 
 def _parsed(name: str, text: str, default: Any) -> Any:
+    """Return what a text in the address stands for, or raise ValueError where it stands for nothing."""
     allowed = _allowed(name.removesuffix(SECOND))
     if allowed is not None:
-        return text if text in allowed or text == default else default
+        return _if(text in allowed or text == default, text)
     if name == "layer":
-        return int(text) if text.isdecimal() else default
+        return int(_if(text.isdecimal(), text))
     for end in ("", SECOND):
         option = _options(end).get(name)
         if option:
             try:
                 return option.checked(text)
-            except UserError:
-                return default
+            except UserError as error:
+                raise ValueError from error
     score = {threshold_name(score.name): score for score in scores().values()}.get(name)
     if score is None and name != "factor":
         return text
-    try:
-        value = float(text)
-    except ValueError:
-        return default
+    value = float(text)
     if name == "factor":
-        return value if FACTORS[0] <= value <= FACTORS[1] else default
-    return in_steps(score, value) if 0.0 <= value <= score.highest_threshold else default
+        return _if(FACTORS[0] <= value <= FACTORS[1], value)
+    return in_steps(score, _if(0.0 <= value <= score.highest_threshold, value))
+
+
+def _if(allowed: bool, value: Any) -> Any:
+    if not allowed:
+        raise ValueError
+    return value
 
 
 def _allowed(name: str) -> Collection[str] | None:

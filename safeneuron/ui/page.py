@@ -43,13 +43,17 @@ def page(title: str, monitor: bool = True, checked: bool = True) -> Iterator[Cho
     """
     quiet_libraries()
     navigation.ensure()
-    address.read(title)
+    left_out = address.read(title)
     st.html(STYLE)
     st.html(work.STYLE)
     try:
         source, compared = sidebar.model_menu()
         st.title(title, anchor=False)
         sidebar.refusal()
+        if left_out:
+            st.warning(
+                f"The link says {left_out}, which means nothing here and is left out.", icon=":material/link_off:"
+            )
         card = card_of(source)
         safety_thresholds.adopt(card)
         result_menu.settle(compared)

@@ -66,6 +66,24 @@ def test_a_link_restores_options_and_no_nonsense(visit, link, key, value):
     at = visit(score="Projection", **link)
     assert not at.exception
     assert at.session_state[key] == value
+    said = [found.value for found in at.warning if "The link says" in found.value]
+    assert said == (
+        []
+        if link[key] == str(value)
+        else [f"The link says {key}={link[key]}, which means nothing here and is left out."]
+    )
+
+
+@pytest.mark.parametrize(
+    "link", [{"score": "Nope"}, {"tau_ES": "1e99"}, {"layer": "-3"}, {"part": "Nope"}, {"factor": "x"}]
+)
+def test_what_a_link_says_in_vain_is_named(visit, link):
+    ((name, text),) = link.items()
+    at = visit(**link)
+    assert not at.exception and not at.error
+    assert at.warning[0].value == f"The link says {name}={text}, which means nothing here and is left out."
+    assert name not in at.query_params
+    assert not at.run().warning, "once"
 
 
 @pytest.mark.parametrize(("text", "value"), [("0.07", 0.07), ("0.071", 0.07), ("9", 0.03), ("x", 0.03)])
