@@ -88,7 +88,7 @@ def read(page: str) -> str:
     left_out = []
     kept = st.session_state.get(_KEPT, {})
     before, drawn_before = st.session_state.get(_DRAWN, (page, frozenset()))
-    moved = drawn_before if before == page else frozenset()
+    moved, left = (drawn_before, frozenset()) if before == page else (frozenset(), drawn_before)
     st.session_state[_DRAWN] = (page, frozenset())
     for name, default in defaults().items():
         text = st.query_params.get(name)
@@ -98,6 +98,9 @@ def read(page: str) -> str:
             except ValueError:
                 left_out.append(f"{name}={shortened(text)}")
                 st.session_state[name] = default
+        elif name in left and name in kept:
+            # The slider went with its page, and what the session said before it was moved would stand again.
+            st.session_state[name] = kept[name]
         elif name not in moved or name not in st.session_state:
             # Said again, or Streamlit would drop it on pages that do not draw its widget.
             st.session_state[name] = st.session_state.get(name, kept.get(name, default))

@@ -62,3 +62,11 @@ def test_what_a_link_says_is_not_overwritten(visit, qwen):
     at = visit(model=qwen, tau_ES="2.0", tau_SAS="6.0")
     assert thresholds(at) == dict(EMBEDDED.thresholds)
     assert (at.query_params["tau_ES"], at.query_params["tau_SAS"]) == ("2.0", "6.0")
+
+
+def test_a_threshold_that_was_moved_holds_on_the_page_where_one_began(visit):
+    at = visit("overlap")
+    at.switch_page("pages/neurons.py").run()
+    at.slider(key="tau_ES").set_value(2.4).run()
+    at.switch_page("pages/overlap.py").run()
+    assert (at.session_state["tau_ES"], at.query_params["tau_ES"]) == (2.4, "2.4")
