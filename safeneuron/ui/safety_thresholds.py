@@ -9,9 +9,10 @@ from safeneuron.threshold_steps import threshold_step
 from safeneuron.ui import hand, words
 from safeneuron.ui.address import PRESET, drawn, threshold_name
 from safeneuron.ui.choice import Choice
+from safeneuron.ui.told_menu import told_menu
 
 OWN = "your own"
-_OF, _MENU = "preset_of", "preset_menu"
+_OF = "preset_of"
 
 
 def adopt(card: ModelCard) -> None:
@@ -35,12 +36,13 @@ def show(choice: Choice) -> None:
     # A row that wraps: on a narrow screen columns would cut their labels and numbers short.
     row = st.container(horizontal=True, vertical_alignment="center", gap="medium")
     present = _present()
-    st.session_state[_MENU] = present.name if present else OWN
-    row.selectbox(
+    told_menu(
+        row,
         "Thresholds",
         [*([] if present else [OWN]), *(preset.name for preset in PRESETS)],
-        key=_MENU,
-        on_change=_take,
+        present.name if present else OWN,
+        "preset_menu",
+        _take,
         help=f"{preset_of(choice.card)[1]} {words.THRESHOLD}",
         width=240,
     )
@@ -64,7 +66,7 @@ def _present() -> Preset | None:
     return next((preset for preset in PRESETS if dict(preset.thresholds) == hand.thresholds()), None)
 
 
-def _take() -> None:
-    chosen = next((preset for preset in PRESETS if preset.name == st.session_state[_MENU]), None)
+def _take(picked: str) -> None:
+    chosen = next((preset for preset in PRESETS if preset.name == picked), None)
     for name, value in (chosen.thresholds if chosen else {}).items():
         st.session_state[threshold_name(name)] = value

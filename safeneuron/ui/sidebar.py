@@ -9,8 +9,9 @@ from safeneuron.models.catalogue import DEFAULT_MODEL
 from safeneuron.ui import address, hand, run_monitor, self_check, words
 from safeneuron.ui.address import NOTHING
 from safeneuron.ui.choice import Choice, card_of, model_names, other_names, short_name
+from safeneuron.ui.told_menu import told_menu
 
-_USABLE, _REFUSED, _MENU = "usable_model", "refused_model", "set_menu"
+_USABLE, _REFUSED = "usable_model", "refused_model"
 _LINKED = "linked_model"
 """The session's model that a link compared with, so that it stays in the menu."""
 
@@ -127,13 +128,14 @@ def _set_in_hand(choice: Choice) -> None:
         help=f"{words.SETS.get(name, f'`{name}` · {words.KEPT}')} {words.NEURON_SET}",
     )
     st.caption(f"{choice.hand.share:.2%} of the model's neurons")
-    st.session_state[_MENU] = name
-    st.selectbox(
+    told_menu(
+        st.container(),
         "Take another set in hand",
         hand.names(choice.card),
+        name,
+        "set_menu",
+        hand.take,
         format_func=hand.label,
-        key=_MENU,
-        on_change=lambda: hand.take(st.session_state[_MENU]),
         help="Those that every model has, and those that you keep: see Neuron sets on the Neurons page.",
     )
     if address.leaves_out("set"):

@@ -28,3 +28,26 @@ def test_the_line_in_the_histogram_moves_the_threshold(visitor: Page, dashboard:
     expect(visitor.get_by_text(re.compile(f"neurons have SAS above τ = {moved:.1f}"))).to_be_visible()
     slider = visitor.get_by_role("slider", name=re.compile("τ of SAS"))
     expect(slider).to_have_value(f"{moved:g}")
+
+
+def test_quick_moves_hold_and_go_along_to_the_page_where_one_began(visitor: Page, dashboard: str, settled) -> None:
+    """The menu of presets, which is told of each move, must not take them back."""
+    visitor.goto(f"{dashboard}/overlap")
+    neurons, overlap = (visitor.get_by_role("link", name=name, exact=True) for name in ("Neurons", "Overlap"))
+    expect(neurons).to_be_visible(timeout=120 * SECOND)
+    settled()
+    neurons.click()
+    slider = visitor.get_by_role("slider", name=re.compile("τ of ES"))
+    expect(slider).to_have_value("2", timeout=120 * SECOND)
+    settled()
+    slider.focus()
+    for _ in range(4):
+        visitor.keyboard.press("ArrowRight")
+        visitor.wait_for_timeout(100)
+    visitor.wait_for_url(re.compile("tau_ES=2.4"), timeout=60 * SECOND)
+    settled()
+    expect(slider).to_have_value("2.4")
+    overlap.click()
+    expect(visitor.get_by_role("heading", name="Overlap", exact=True)).to_be_visible(timeout=60 * SECOND)
+    settled()
+    assert "tau_ES=2.4" in visitor.url

@@ -4,6 +4,7 @@ import json
 import shutil
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -73,6 +74,12 @@ def visit(tiny_model: str) -> Callable[..., AppTest]:
         return at
 
     return open_page
+
+
+def told(at: AppTest, key: str) -> Any:
+    """Return the menu that shows what holds now, whatever that is (:mod:`safeneuron.ui.told_menu`)."""
+    (menu,) = [found for found in at.selectbox if (found.key or "").startswith(f"{key}: ")]
+    return menu
 
 
 @pytest.fixture

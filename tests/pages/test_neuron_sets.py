@@ -11,7 +11,7 @@ from safeneuron.neurons import NeuronSet
 from safeneuron.scores.score import scores
 from safeneuron.sets.kept import kept_names, kept_set
 from safeneuron.ui import address
-from tests.pages.conftest import PLANTED, keep_statistics
+from tests.pages.conftest import PLANTED, keep_statistics, told
 
 PAGES = ("model", "neurons", "ablation", "training", "robustness")
 
@@ -36,11 +36,11 @@ def test_a_kept_set_is_in_hand_on_every_page(visit, metric, mine, page):
     at = visit(page, set='"my set"')
     assert not at.exception and not at.error and not at.sidebar.warning
     assert metric(at, "Set in hand: my set") == "2 neurons"
-    menu = at.sidebar.selectbox(key="set_menu")
+    menu = told(at, "set_menu")
     assert menu.options == ["ORI", "ES", "SAS", "FULL", "RANDOM", "my set"]
     menu.set_value("ES").run()
     assert metric(at, "Set in hand: ES") == "5 neurons"
-    at.sidebar.selectbox(key="set_menu").set_value('"my set"').run()
+    told(at, "set_menu").set_value('"my set"').run()
     assert metric(at, "Set in hand: my set") == "2 neurons"
     assert at.query_params["set"] == '"my set"'
 
@@ -92,7 +92,7 @@ def test_asking_for_more_than_there_are_can_be_undone(visit, metric):
     at = visit(set="top(999, SAS)")
     assert "asks for 999 neurons and there are 120; ask for fewer. FULL is in hand until then." in at.warning[0].value
     assert metric(at, "Set in hand: FULL") == "5 neurons"
-    at.selectbox(key="set_menu").set_value("SAS").run()
+    told(at, "set_menu").set_value("SAS").run()
     assert not at.warning and at.sidebar.metric[0].label == "Set in hand: SAS"
 
 

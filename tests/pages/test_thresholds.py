@@ -5,6 +5,7 @@ import json
 import pytest
 
 from safeneuron.scores.presets import EMBEDDED, LLAMA, PRESETS, QWEN
+from tests.pages.conftest import told
 
 
 @pytest.fixture
@@ -27,24 +28,24 @@ def fresh(visit, **parameters):
 
 def test_the_menu_has_every_preset_and_sets_both_thresholds(visit):
     at = visit()
-    menu = at.selectbox(key="preset_menu")
+    menu = told(at, "preset_menu")
     assert menu.value == "your own" and menu.options == ["your own", *(preset.name for preset in PRESETS)]
     for preset in PRESETS:
-        at.selectbox(key="preset_menu").set_value(preset.name).run()
+        told(at, "preset_menu").set_value(preset.name).run()
         assert thresholds(at) == dict(preset.thresholds)
-        assert at.selectbox(key="preset_menu").value == preset.name
+        assert told(at, "preset_menu").value == preset.name
     at.slider(key="tau_ES").set_value(4.4).run()
-    assert at.selectbox(key="preset_menu").value == "your own"
+    assert told(at, "preset_menu").value == "your own"
 
 
 def test_a_model_starts_with_the_thresholds_of_its_family(visit, qwen):
     at = fresh(visit)
-    assert thresholds(at) == dict(LLAMA.thresholds) and at.selectbox(key="preset_menu").value == LLAMA.name
-    assert "the family llama" in at.selectbox(key="preset_menu").help
+    assert thresholds(at) == dict(LLAMA.thresholds) and told(at, "preset_menu").value == LLAMA.name
+    assert "the family llama" in told(at, "preset_menu").help
     before = at.session_state["model"]
     at.selectbox(key="model").set_value(qwen).run()
     assert not at.exception and thresholds(at) == dict(QWEN.thresholds)
-    assert "the family qwen2" in at.selectbox(key="preset_menu").help
+    assert "the family qwen2" in told(at, "preset_menu").help
     assert not {"tau_ES", "tau_SAS"} & set(at.query_params), "what the model starts with stands in no link"
     at.selectbox(key="model").set_value(before).run()
     assert thresholds(at) == dict(LLAMA.thresholds)
