@@ -37,14 +37,15 @@ def read_composition(found: Composition) -> str:
 
 
 def read_depth(profiles: Sequence[DepthProfile]) -> str:
-    """Say how deep the safety neurons of each model lie, of the first three."""
+    """Say how deep the safety neurons of each model lie, of the first three, and of how many more nothing is said."""
     parts = [
         f"{profile.title} has none under these thresholds"
         if profile.centre is None
         else f"{profile.title}: mean depth {profile.centre:.2f}, most in layer {int(np.argmax(profile.shares))}"
         for profile in profiles[:3]
     ]
-    return f"{'; '.join(parts)}."
+    more = len(profiles) - len(parts)
+    return f"{'; '.join(parts)}{f'; {more} more below' if more else ''}."
 
 
 def read_ratios(found: Sequence[OverlapRatio], formula: str, dealt: Sequence[OverlapRatio] = ()) -> str:

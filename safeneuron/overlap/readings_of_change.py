@@ -26,8 +26,10 @@ def read_stability(found: Stability, full: NeuronSet) -> str:
         f"{SURE:.0%} of the draws."
     )
     if len(known) > 1:
-        last, before = (float(found.with_each_other[place].mean()) for place in (known[-1], known[-2]))
         size = found.sizes[known[-1]]
+        # The gain of about twice the prompts: two neighbouring sizes may differ by one prompt.
+        half = max((place for place in known if found.sizes[place] <= size / 2), default=known[0])
+        last, before = (float(found.with_each_other[place].mean()) for place in (known[-1], half))
         text += f" With {size} prompts of each class, two sets from different prompts agree to {last:.2f}"
         text += (
             ", and still rising: more prompts would help." if last - before > 0.05 else ", and hardly rising any more."

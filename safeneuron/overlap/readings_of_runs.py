@@ -32,7 +32,7 @@ def _one(found: Moved) -> str:
 
 
 def read_moved_categories(found: MovedCategories, formula: str = "union") -> str:
-    """Say how much the categories share in the base and in each model, and which category's neurons moved most."""
+    """Say how much the categories share in the base and in each model, and which set is least like before."""
     ratios = found.base.ratios[formula]
     base = f"In the base two categories share {ratios[0].mean:.0%} of their neurons on average"
     base += f", all {ratios[-1].k} share {ratios[-1].mean:.0%}." if len(ratios) > 1 else "."
@@ -45,20 +45,20 @@ def _categories(one: CategoriesOf, formula: str) -> str:
     known = {name: each.jaccard for name, each in one.shared.items() if not np.isnan(each.jaccard)}
     most, least = max(known, key=known.get), min(known, key=known.get)
     return (
-        f"In {one.title} {shares}; it keeps most of the base's neurons for {_words(most)} (Jaccard index "
-        f"{known[most]:.2f}), least for {_words(least)} ({known[least]:.2f})."
+        f"In {one.title} {shares}; most like the base's is its set for {_words(most)} (Jaccard index "
+        f"{known[most]:.2f}), least that for {_words(least)} ({known[least]:.2f})."
     )
 
 
 def read_moved_probes(found: MovedProbes) -> str:
-    """Say where harm is read best in each model, and where the base's probe misses most of what its own tells."""
+    """Say how well harm is read in each model by its own probes and the base's, and where these differ most."""
     base = f"In the base a probe is right in {found.base.accuracy.mean():.1%} on average over the layers."
     return " ".join([base, *(_probes(one) for one in found.others)])
 
 
 def _probes(one: ProbesOf) -> str:
     own, carried = one.own.accuracy, one.carried_accuracy
-    layer = int(np.argmax(own - carried))
+    layer = int(np.argmax(np.abs(own - carried)))
     return (
         f"In {one.title} its own in {own.mean():.1%}, the base's in {carried.mean():.1%}; they differ most behind "
         f"layer {layer} ({own[layer]:.0%} and {carried[layer]:.0%})."

@@ -34,7 +34,8 @@ def overlap_ratio(found: Sequence[OverlapRatio], formula: str, dealt: Sequence[O
         go.Scatter(
             x=[one.k for one in found],
             y=[one.chance for one in found],
-            mode="lines",
+            # Of two categories there is one point, which a line would not show.
+            mode="lines" if len(found) > 1 else "markers",
             name="chance",
             line={"color": CHANCE, "width": 1.5, "dash": "dot"},
             hovertemplate="%{y:.4f}",

@@ -4,11 +4,13 @@ Of a run on a cluster only Slurm knows whether it still waits or works, wherever
 job's number, and not more often than every few seconds, since one controller answers a whole cluster.
 """
 
+import re
 import shutil
 import subprocess
 import time
 from dataclasses import asdict, dataclass
 from functools import lru_cache
+from pathlib import Path
 from typing import Any, Literal, get_args
 
 from safeneuron.errors import UserError
@@ -153,3 +155,11 @@ def withdraw(job: str) -> bool:
     command = ["scancel", "--state=PENDING", job]
     subprocess.run(command, capture_output=True, timeout=ANSWER_SECONDS)
     return not ask(job)
+
+
+def refused_by_slurm(log: Path) -> str:
+    """Return a sentence with what sbatch wrote into a log of why it takes no job; empty where it wrote nothing."""
+    said = re.findall("sbatch: error: (.+)", log.read_text(encoding="utf-8", errors="replace"))
+    # Its last line is the outcome, those before are the reasons.
+    reasons = "; ".join(dict.fromkeys(text.rstrip(".") for text in said))
+    return f"Slurm does not take the run: {reasons}. `sinfo` lists its partitions and nodes." if said else ""

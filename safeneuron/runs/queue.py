@@ -111,7 +111,7 @@ def turn(run_id: str) -> Iterator[None]:
             while not _taken(held, run_id, devices):
                 ahead = runs_ahead(run_id)
                 # Nobody is ahead while the last one is just leaving.
-                step = f"{WAITING}{ahead[-1].name}" if ahead else said
+                step = f"{WAITING}{ahead[-1].name} ({ahead[-1].id[:8]})" if ahead else said
                 if step != said:
                     add_event(run_folder(run_id), Event(time.time(), step))
                     store.change(run_id, None, step=step)

@@ -6,7 +6,7 @@ from typing import Any
 
 from safeneuron.prompts.pair_files import load_pairs
 from safeneuron.runs import store
-from safeneuron.training.start import LEFT_OUT, PAIRS_FILE, PAIRS_FROM
+from safeneuron.training.start import LEFT_OUT, PAIRS_FILE, PAIRS_FROM, TRAINED_ON
 
 
 def data_facts(run_id: str) -> dict[str, Any] | None:
@@ -17,10 +17,13 @@ def data_facts(run_id: str) -> dict[str, Any] | None:
     path = store.artifacts_folder(run_id) / PAIRS_FILE
     if not path.is_file():
         return None
+    counted = store.has_artifact(run_id, f"{TRAINED_ON}.json")
+    # Until the run has left out what is too long, those that it was given.
+    kinds = store.get_json(run_id, TRAINED_ON) if counted else Counter(pair.kind for pair in load_pairs(path))
     return {
         "own": pair_sources(run_id) is not None,
         "files": list(pair_sources(run_id) or ()),
-        "pairs": dict(Counter(pair.kind for pair in load_pairs(path))),
+        "pairs": dict(kinds),
         "left out": store.get_json(run_id, LEFT_OUT) if store.has_artifact(run_id, f"{LEFT_OUT}.json") else {},
     }
 

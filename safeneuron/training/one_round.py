@@ -6,6 +6,7 @@ are the same ones in every round too, so its log-probabilities are computed once
 """
 
 import shutil
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from functools import partial
@@ -42,7 +43,7 @@ from safeneuron.training.reporting import REFERENCE, TRAINING
 from safeneuron.training.rounds import RoundResult, keep_round
 from safeneuron.training.safety_sets import RoundSets, keep_safety_sets
 from safeneuron.training.settings import TrainingSettings, steps_in_words, trained_in_words
-from safeneuron.training.start import LEFT_OUT, PAIRS_FILE
+from safeneuron.training.start import LEFT_OUT, PAIRS_FILE, TRAINED_ON
 from safeneuron.training.trackers import point_trackers
 from safeneuron.training.watched import RefusalChecks
 from safeneuron.training.watching import RefusalCallback, SpeedCallback, refusals_while_training
@@ -101,12 +102,13 @@ def train_round(plan: RoundPlan, number: int, loaded: LoadedModel, neurons: Neur
     folder = round_folder(run_id, number)
     folder.mkdir(parents=True, exist_ok=True)
     point_trackers(store.run_folder(run_id), store.get_run(run_id).name)
-    steps_before = (number - 1) * settings.dpo.with_steps(len(pairs)).max_steps
+    steps = settings.dpo.with_steps(len(pairs)).max_steps
+    steps_before = (number - 1) * steps
 
     def log(step: int, values: Mapping[str, float]) -> None:
         curves.log_metrics(run_id, steps_before + step, values)
 
-    timed = _timing(progress, len(pairs), settings, plan.parent)
+    timed = _timing(_counting(progress, steps), len(pairs), settings, plan.parent)
     reference = checkpoints_folder(run_id) / REFERENCE_FILE if number > 1 else None
     checks = RefusalChecks(plan.sets, settings.evaluate_every, number == 1) if settings.evaluate_every else None
     if plan.how.several:
@@ -187,9 +189,23 @@ def _pairs(progress: Progress, loaded: LoadedModel, plan: RoundPlan) -> tuple[Pr
     before = {reason: count for reason, count in before.items() if reason not in (TOO_LONG, NO_TEMPLATE)}
     found = fitting(SiftedPairs(pairs, before), loaded.tokenizer, settings.dpo.max_length)
     store.put_json(run_id, LEFT_OUT, dict(found.left_out))
+    store.put_json(run_id, TRAINED_ON, dict(Counter(pair.kind for pair in found.pairs)))
     if not found.pairs:
         raise UserError(f"There is no pair left to train on. {found.sentence} Give others, or raise --max-length.")
     return found.pairs
+
+
+def _counting(progress: Progress, steps: int) -> Progress:
+    """Return a progress that tells of training, once it has begun, at which optimiser step it is."""
+    begun = False
+
+    def report(step: str, fraction: float) -> None:
+        nonlocal begun
+        counts = begun and step == TRAINING
+        begun = begun or step == TRAINING
+        progress(f"step {round(fraction * steps):,} of {steps:,}" if counts else step, fraction)
+
+    return report
 
 
 def _timing(progress: Progress, pairs: int, settings: TrainingSettings, card: ModelCard) -> Progress:
@@ -206,7 +222,7 @@ def _save(plan: RoundPlan, number: int, trained: LoadedModel, neurons: NeuronSet
     parent, rounds = plan.parent.title, plan.settings.rounds
     which = f", round {number}" if rounds > 1 else ""
     facts = {
-        "title": f"{parent}, {trained_in_words(neurons.name, steps)}{which}",
+        "title": f"{parent}, {trained_in_words(neurons.name, steps, plan.settings.dpo.lora_rank)}{which}",
         "origin": f"Trained from {parent} by masked DPO: {steps_in_words(steps)} with the "
         f"{len(neurons)} neurons of {neurons.name} constant{f', in round {number}' if number > 1 else ''}.",
         "parent": plan.source,

@@ -16,8 +16,8 @@ def steps_in_words(steps: int) -> str:
     return f"{steps:,} step{'' if steps == 1 else 's'}"
 
 
-def trained_in_words(frozen: str, steps: int) -> str:
-    """Return "FULL frozen, 48 steps", or "plain DPO, 48 steps" where nothing is frozen.
+def trained_in_words(frozen: str, steps: int, lora_rank: int = 0) -> str:
+    """Return "FULL frozen, 48 steps", with "LoRA of rank 8" where only that is trained, or "plain DPO, 48 steps".
 
     Parameters
     ----------
@@ -26,7 +26,7 @@ def trained_in_words(frozen: str, steps: int) -> str:
     steps : int
     """
     how = "plain DPO" if frozen == "ORI" else f"{frozen} frozen"
-    return f"{how}, {steps_in_words(steps)}"
+    return f"{how}, {f'LoRA of rank {lora_rank}, ' if lora_rank else ''}{steps_in_words(steps)}"
 
 
 @dataclass(frozen=True)

@@ -25,6 +25,8 @@ JOB = "safeneuron.training.job:run"
 PAIRS_FILE = "pairs.jsonl"
 LEFT_OUT = "left_out_pairs"
 """Artifact: how many of a person's own pairs are not trained on, by reason."""
+TRAINED_ON = "trained_on"
+"""Name under which a run keeps how many pairs of each kind it trains on, without those that are too long."""
 PAIRS_FROM = "pairs_from"
 """Artifact: the files that a person's own pairs came from; there only where the run does not build its pairs."""
 GIVEN = "given_sets"
@@ -85,7 +87,7 @@ def start_training(
     require_room(card, settings)
     name = neurons if isinstance(neurons, str) else neurons.name
     info = store.create_run(
-        f"{card.title}, {trained_in_words(name, settings.dpo.max_steps)}",
+        f"{card.title}, {trained_in_words(name, settings.dpo.max_steps, settings.dpo.lora_rank)}",
         KIND,
         _parameters(source, name, settings),
         phases_of(settings.rounds),

@@ -29,7 +29,7 @@ from safeneuron.plots.moved_probes import probes_by_model
 from safeneuron.plots.moved_writing import writing_by_model
 from safeneuron.scores.score import ACTIVATIONS
 from safeneuron.ui import figure, hand, opening, overlap_layer, overlap_material, overlap_words
-from safeneuron.ui.choice import label, short_name
+from safeneuron.ui.choice import short_name
 from safeneuron.ui.overlap_categories import formula_menu
 from safeneuron.ui.overlap_writing import reading_menu
 from safeneuron.ui.work import long_work
@@ -57,6 +57,11 @@ class Beside:
     others: Mapping[str, Material]
     layer: int | None
 
+    @property
+    def title(self) -> str:
+        """Under which the chosen model is shown."""
+        return short_name(self.card.source)
+
     def result(self, name: str, make: Callable[[], Any]) -> Any:
         """Return what is made of all models under the thresholds as they stand; made once."""
         key = (name, str(workspace()), self.material.fingerprint, *hand.thresholds().items())
@@ -82,7 +87,7 @@ def _neurons(beside: Beside) -> None:
         },
     )
     overlap_layer.clickable(kept_by_layer(found, beside.layer), key="overlap_kept")
-    overlap_layer.clickable(drift_by_layer(found, label(beside.card), beside.layer), key="overlap_drift")
+    overlap_layer.clickable(drift_by_layer(found, beside.title, beside.layer), key="overlap_drift")
 
 
 def _row(one: Moved, title: str) -> dict[str, str | float | None]:
@@ -102,7 +107,7 @@ def _row(one: Moved, title: str) -> dict[str, str | float | None]:
 
 def _categories(beside: Beside) -> None:
     def made() -> Any:
-        base = short_name(beside.card.source), beside.material
+        base = beside.title, beside.material
         with long_work("Comparing the categories", "overlap_moved", model=False) as progress:
             return moved_categories(base, beside.others, hand.thresholds(), progress)
 
@@ -130,7 +135,7 @@ def _probes(beside: Beside) -> None:
         st.rerun()
     found = beside.result("moved probes", lambda: moved_probes(beside.material, beside.others))
     st.markdown(read_moved_probes(found))
-    overlap_layer.clickable(probes_by_model(found, label(beside.card), beside.layer), key="overlap_moved_probes")
+    overlap_layer.clickable(probes_by_model(found, beside.title, beside.layer), key="overlap_moved_probes")
 
 
 def _writing(beside: Beside) -> None:
@@ -147,7 +152,7 @@ def _writing(beside: Beside) -> None:
                 write_out(loaded, every[card], progress)
         st.rerun()
     reading = reading_menu("overlap_moved_reading")
-    base = short_name(beside.card.source), beside.material
+    base = beside.title, beside.material
     found = beside.result(
         f"moved writing {reading}", lambda: moved_writing(base, beside.others, hand.thresholds(), reading)
     )

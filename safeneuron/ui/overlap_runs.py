@@ -37,7 +37,14 @@ def show(choice: Choice, layer: int | None) -> None:
         st.caption("Choose at least one model.")
         return
     kind = KINDS[
-        st.segmented_control("What moved", list(KINDS), default=next(iter(KINDS)), required=True, key="overlap_moved")
+        st.segmented_control(
+            "What moved",
+            list(KINDS),
+            default=next(iter(KINDS)),
+            required=True,
+            key="overlap_moved",
+            persist_state="session",
+        )
     ]
     if not overlap_material.read(choice.card, material, kind.needs):
         return

@@ -75,7 +75,8 @@ def _categories(text: str, number: int) -> dict[str, str] | None:
     except UserError as error:
         st.error(str(error), icon=":material/error:")
         return None
-    st.caption(f"{len(set(found.values())):,} categories")
+    count = len(set(found.values()))
+    st.caption("1 category" if count == 1 else f"{count:,} categories")
     return found
 
 

@@ -74,7 +74,7 @@ def test_a_second_job_waits_behind_the_first(home, model_folder, call_json, call
     with pytest.raises(Cancelled), queue.turn(second):
         raise AssertionError("both at once")
     rows = {row["run"]: row for row in call_json("runs", "list")["runs"]}
-    assert (rows[second]["status"], rows[second]["step"]) == ("queued", "Waiting for another")
+    assert (rows[second]["status"], rows[second]["step"]) == ("queued", f"Waiting for another ({first[:8]})")
     assert "Waiting for another" in call("runs", "list").stdout
 
 

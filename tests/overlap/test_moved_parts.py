@@ -50,7 +50,7 @@ def test_each_category_s_set_is_beside_the_base_s(pair):
     assert [one.mean for one in run.ratios["mean"]] == expected and found.base.shared == {}
     assert sum(run.composition.totals.values()) == theirs.masks.any(axis=0).sum()
     text = read_moved_categories(found)
-    assert text.startswith("In the base two categories share ") and "In run " in text and ", least for " in text
+    assert text.startswith("In the base two categories share ") and "In run " in text and ", least that for " in text
 
 
 def test_a_model_whose_categories_have_no_neuron_is_named_and_the_others_stay(pair):

@@ -109,6 +109,9 @@ def test_more_prompts_help_while_the_curve_rises():
     assert "With 16 prompts of each class" in readings_of_change.read_stability(stable(0.6), full)
     assert readings_of_change.read_stability(stable(0.6), full).endswith("more prompts would help.")
     assert readings_of_change.read_stability(stable(0.21), full).endswith("hardly rising any more.")
+    steady = np.array([[0.15], [0.16], [0.19], [0.21], [0.22]])
+    few = Stability(np.full(5, 0.8), np.ones((2, 4)), np.arange(8, 13), steady, steady)
+    assert readings_of_change.read_stability(few, full).endswith("more prompts would help."), "not by one prompt more"
 
 
 def test_a_sample_of_combinations_is_said_to_be_one():

@@ -112,6 +112,21 @@ def test_slurm_is_asked_for_nodes_of_which_the_first_has_the_run(home, slurm, mo
     assert "--nodes=1 --ntasks=1 --cpus-per-task=2" in called, "and srun takes no cores over from sbatch"
 
 
+def test_why_slurm_takes_no_job_is_said(home, slurm, monkeypatch):
+    (slurm.parent / "bin" / "sbatch").write_text(
+        "#!/bin/sh\n"
+        "echo 'sbatch: error: invalid partition specified: nosuch' >&2\n"
+        "echo 'sbatch: error: Batch job submission failed: Invalid partition name specified' >&2\n"
+        "exit 1\n"
+    )
+    with pytest.raises(UserError) as said:
+        launcher.launch(make_run(), f"{JOBS}:short", how=Launch(1, cluster="slurm", partition="nosuch"))
+    assert str(said.value) == (
+        "Slurm does not take the run: invalid partition specified: nosuch; Batch job submission failed: Invalid "
+        "partition name specified. `sinfo` lists its partitions and nodes."
+    )
+
+
 def test_what_slurm_says_of_a_job(slurm, tmp_path):
     (slurm / "1.sh").touch()
     assert ask("1"), "it waits"

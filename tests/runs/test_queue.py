@@ -50,7 +50,7 @@ def until(condition, seconds=120):
 
 
 def waits_for(run_id, name):
-    return lambda: store.get_run(run_id).step == f"Waiting for {name}"
+    return lambda: store.get_run(run_id).step.startswith(f"Waiting for {name} (")
 
 
 def works(run_id):
@@ -71,15 +71,15 @@ def test_runs_wait_for_each_other_in_order_and_can_be_cancelled_killed_and_seen(
     until(waits_for(second, "first"))
     until(waits_for(third, "second"))
     assert store.get_run(second).status == "queued"
-    assert "Waiting for first" in [event.text for event in store.events(second)]
+    assert f"Waiting for first ({first[:8]})" in [event.text for event in store.events(second)]
 
     # A second dashboard, in a process of its own, on the same workspace.
     output = subprocess.run([sys.executable, "-c", OTHER_DASHBOARD], capture_output=True, check=True, text=True).stdout
     seen = {info["name"]: (info["status"], info["step"]) for info in json.loads(output)}
     assert seen == {
         "first": ("running", ""),
-        "second": ("queued", "Waiting for first"),
-        "third": ("queued", "Waiting for second"),
+        "second": ("queued", f"Waiting for first ({first[:8]})"),
+        "third": ("queued", f"Waiting for second ({second[:8]})"),
     }
 
     launcher.cancel(second)

@@ -14,7 +14,7 @@ from safeneuron.prompts.pairs import PreferencePair
 from safeneuron.runs import store
 from safeneuron.training.model_card import write_model_card
 from safeneuron.training.rounds import PHASES
-from safeneuron.training.start import KIND, LEFT_OUT, PAIRS_FILE, PAIRS_FROM
+from safeneuron.training.start import KIND, LEFT_OUT, PAIRS_FILE, PAIRS_FROM, TRAINED_ON
 
 FULL = NeuronSet("FULL", "x", (3, 40), frozenset({(0, 1), (2, 3)}), {"ES": 2.0})
 PAIRS = [
@@ -74,6 +74,12 @@ def test_one_that_was_not_evaluated_says_so(run, card_of):
     assert "Built from safeneuron's own prompts." in card.text and "Left out: 1 duplicates." in card.text
     assert "| learning_rate | 1e-05 |" in card.text
     assert "/somebody" not in card.text and "epochs" not in card.text
+
+
+def test_pairs_that_are_too_long_are_not_counted_as_trained_on(run, card_of):
+    store.put_json(run, TRAINED_ON, {"harmful": 2})
+    text = card_of(measured=False).text
+    assert "2 harmful" in text and "benign prompt" not in text
 
 
 def test_the_measured_tables_stand_in_it(run, card_of):
