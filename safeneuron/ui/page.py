@@ -17,6 +17,7 @@ from safeneuron.ui import (
     result_menu,
     safety_thresholds,
     sidebar,
+    told_menu,
     work,
 )
 from safeneuron.ui.choice import Choice, card_of
@@ -46,6 +47,7 @@ def page(title: str, monitor: bool = True, checked: bool = True) -> Iterator[Cho
     left_out = address.read(title)
     st.html(STYLE)
     st.html(work.STYLE)
+    st.html(told_menu.STYLE)
     try:
         source, compared = sidebar.model_menu()
         st.title(title, anchor=False)

@@ -78,7 +78,7 @@ def visit(tiny_model: str) -> Callable[..., AppTest]:
 
 def told(at: AppTest, key: str) -> Any:
     """Return the menu that shows what holds now, whatever that is (:mod:`safeneuron.ui.told_menu`)."""
-    (menu,) = [found for found in at.selectbox if (found.key or "").startswith(f"{key}: ")]
+    (menu,) = [found for found in at.selectbox if (found.key or "").startswith(f"told_{key}: ")]
     return menu
 
 
