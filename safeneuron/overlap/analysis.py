@@ -12,7 +12,7 @@ from safeneuron.models.card import ModelCard
 from safeneuron.overlap.material import RECORD, STREAM, Material, read_material
 from safeneuron.overlap.parts import PARTS, Materials, Thresholds, part_named
 from safeneuron.overlap.variations import Variation, read_varied, variations
-from safeneuron.overlap.writing import kept_writing, write_out
+from safeneuron.overlap.writing import write_out, writing_is_kept
 from safeneuron.progress import Progress, silent
 from safeneuron.scores.score import ACTIVATIONS
 
@@ -93,7 +93,7 @@ def read_parts(
     names = observed(parts, first)
     if material.prompts_to_read(names):
         read_material(models()[1], material, names, progress)
-    if _writes(parts, first) and kept_writing(material) is None:
+    if _writes(parts, first) and not writing_is_kept(material):
         at_last = replace(material, pooling="last")
         if at_last.prompts_to_read([RECORD, STREAM]):
             read_material(models()[1], at_last, [RECORD, STREAM], progress)

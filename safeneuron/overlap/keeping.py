@@ -37,6 +37,11 @@ def kept_arrays(*depends: Any) -> dict[str, np.ndarray] | None:
         raise discarded(folder, "A kept result of the Overlap page") from error
 
 
+def are_kept(*depends: Any) -> bool:
+    """Tell whether :func:`kept_arrays` has something to read, without reading it."""
+    return _folder(depends).is_dir()
+
+
 def keep_arrays(arrays: Mapping[str, np.ndarray], *depends: Any) -> None:
     """Keep arrays for :func:`kept_arrays`."""
     with replacing(_folder(depends)) as staging:

@@ -10,10 +10,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from safeneuron.overlap.keeping import keep_arrays, kept_arrays
+from safeneuron.overlap.keeping import are_kept, keep_arrays, kept_arrays
 from safeneuron.overlap.material import Material, streamed
 from safeneuron.overlap.probes import ProbeAccuracies, carried_probes
-from safeneuron.overlap.representation import kept_probes, probes_of
+from safeneuron.overlap.representation import probes_are_kept, probes_of
 from safeneuron.overlap.two_sets import require_one_shape
 from safeneuron.progress import Progress, silent
 
@@ -71,8 +71,8 @@ def moved_probes(base: Material, others: Mapping[str, Material], progress: Progr
 
 def probes_kept(base: Material, others: Mapping[str, Material]) -> bool:
     """Return whether :func:`moved_probes` has nothing left to compute."""
-    return all(kept_probes(material) for material in (base, *others.values())) and all(
-        kept_arrays(*_depends(base, material)) is not None for material in others.values()
+    return all(probes_are_kept(material) for material in (base, *others.values())) and all(
+        are_kept(*_depends(base, material)) for material in others.values()
     )
 
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from safeneuron.overlap import directions
-from safeneuron.overlap.keeping import keep_arrays, kept_arrays
+from safeneuron.overlap.keeping import are_kept, keep_arrays, kept_arrays
 from safeneuron.overlap.material import Material, streamed
 from safeneuron.overlap.probes import ProbeAccuracies, category_probes, layer_probes, probed_categories
 from safeneuron.overlap.similarity import layer_similarity
@@ -79,10 +79,9 @@ def probes_of(material: Material, progress: Progress = silent) -> ProbeAccuracie
     return ProbeAccuracies(_made(material, "probes", progress)["folds"])
 
 
-def kept_probes(material: Material) -> ProbeAccuracies | None:
-    """Return what :func:`probes_of` computed before, or None."""
-    found = kept_arrays(*_depends(material, "probes"))
-    return found and ProbeAccuracies(found["folds"])
+def probes_are_kept(material: Material) -> bool:
+    """Tell whether :func:`probes_of` has nothing left to compute."""
+    return are_kept(*_depends(material, "probes"))
 
 
 def kept_representation(material: Material) -> Representation | None:

@@ -21,7 +21,7 @@ import numpy as np
 
 from safeneuron.neurons import NeuronSet
 from safeneuron.overlap.directions import mean_differences
-from safeneuron.overlap.keeping import keep_arrays, kept_arrays
+from safeneuron.overlap.keeping import are_kept, keep_arrays, kept_arrays
 from safeneuron.overlap.material import Material, recorded, streamed
 from safeneuron.overlap.two_sets import require_neurons
 from safeneuron.progress import Progress, silent
@@ -115,6 +115,11 @@ def kept_writing(material: Material) -> Writing | None:
     """Return what :func:`write_out` computed before, or None."""
     found = kept_arrays(*_depends(material))
     return None if found is None else Writing(found)
+
+
+def writing_is_kept(material: Material) -> bool:
+    """Tell whether :func:`kept_writing` has something to read, without reading what is large for a large model."""
+    return are_kept(*_depends(material))
 
 
 def write_out(loaded: "LoadedModel", material: Material, progress: Progress = silent) -> Writing:

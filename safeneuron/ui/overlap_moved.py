@@ -21,7 +21,7 @@ from safeneuron.overlap.readings_of_runs import (
     read_moved_probes,
     read_moved_writing,
 )
-from safeneuron.overlap.writing import kept_writing, write_out
+from safeneuron.overlap.writing import write_out, writing_is_kept
 from safeneuron.plots.drift import drift_by_layer
 from safeneuron.plots.kept_by_layer import kept_by_layer
 from safeneuron.plots.moved_categories import kept_by_category, ratios_by_model
@@ -140,7 +140,7 @@ def _probes(beside: Beside) -> None:
 
 def _writing(beside: Beside) -> None:
     every = dict(zip((beside.card, *beside.cards), (beside.material, *beside.others.values()), strict=True))
-    waiting = [card for card, material in every.items() if kept_writing(material) is None]
+    waiting = [card for card, material in every.items() if not writing_is_kept(material)]
     if waiting:
         name = " ".join(["moved writing", *(card.fingerprint for card in waiting)])
         text = f"Add up what the neurons of {len(waiting)} {'model writes' if len(waiting) == 1 else 'models write'}"
