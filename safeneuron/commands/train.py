@@ -214,6 +214,8 @@ def train(
             changes["thresholds"] = thresholds(tau_es, tau_sas, model_card(model))
             settings, frozen = settings_of(preset or ("standard",), changes)
             neurons = frozen.format(set_name)
+        if lora_modules and not settings.dpo.lora_rank:
+            raise UserError("--lora-module says where a LoRA adapter goes; say its rank too, such as --lora-rank 16.")
         if own:
             taken = own_pairs(own, settings)
             typer.echo(f"{len(taken.pairs):,} preference pairs. {taken.sentence}", err=True)

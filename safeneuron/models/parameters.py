@@ -4,6 +4,7 @@ Needs neither torch nor transformers, so that a page can say what a model will c
 """
 
 from collections.abc import Mapping
+from contextlib import nullcontext, suppress
 from dataclasses import dataclass
 from math import prod
 from typing import Any
@@ -11,7 +12,7 @@ from typing import Any
 from safeneuron.errors import UserError
 from safeneuron.models.card import ModelCard
 from safeneuron.models.catalogue import model_card, weights_folder
-from safeneuron.models.config_file import read_config
+from safeneuron.models.config_file import CONFIG, read_config
 from safeneuron.models.gguf_check import GGUFFacts, check_gguf
 from safeneuron.models.layout import layout_of_config
 from safeneuron.models.model_files import tensor_shapes, weight_files
@@ -113,19 +114,25 @@ def architecture(config: Mapping[str, Any]) -> Architecture:
 
 def architecture_of(card: ModelCard) -> Architecture | None:
     """Return the sizes of a model, or None while neither its config nor its GGUF file is on this machine."""
+    config = config_of(card)
+    return architecture(config) if config else None
+
+
+def config_of(card: ModelCard) -> Mapping[str, Any] | None:
+    """Return a model's config, or None while neither it nor the model's GGUF file is on this machine.
+
+    Raises
+    ------
+    UserError
+        When the config of a model that is ready is damaged; another's is made anew before the model is opened.
+    """
     unread = conversion_of(card)
     if unread:
-        return architecture(unread.config)
+        return unread.config
     folder = weights_folder(_base(card))
-    path = folder / "config.json" if folder else None
-    if path is None or not path.is_file():
-        return None
-    try:
-        return architecture(read_config(folder))
-    except UserError:
-        if card.ready:
-            raise
-        return None
+    with nullcontext() if card.ready else suppress(UserError):
+        return read_config(folder) if folder and (folder / CONFIG).is_file() else None
+    return None
 
 
 def conversion_of(card: ModelCard) -> GGUFFacts | None:

@@ -7,7 +7,7 @@ adds exact zeros to every frozen slice.
 """
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
 import torch
@@ -15,11 +15,13 @@ from peft import LoraConfig
 from peft.tuners.lora import LoraLayer
 from peft.tuners.tuners_utils import BaseTunerLayer
 from torch import nn
-from transformers import PreTrainedModel
+from transformers import AutoConfig, AutoModelForCausalLM, PreTrainedModel
 from transformers.pytorch_utils import Conv1D
 
 from safeneuron.errors import UserError
+from safeneuron.models.card import ModelCard
 from safeneuron.models.layout import decoder_layers, layout_of
+from safeneuron.models.parameters import config_of
 from safeneuron.neurons import NeuronSet
 from safeneuron.training.frozen import FrozenSlice, slice_of
 from safeneuron.training.settings import MaskedDPOSettings
@@ -35,14 +37,8 @@ def lora_config(model: PreTrainedModel, settings: MaskedDPOSettings) -> LoraConf
     """
     if not settings.lora_rank:
         return None
-    known = linear_modules(model)
-    unknown = [name for name in settings.lora_modules if name not in known]
-    if unknown:
-        raise UserError(
-            f"The model's layers have no linear module {', '.join(unknown)}; choose among {', '.join(known)}."
-        )
     layout = layout_of(model)
-    names = "|".join(map(re.escape, settings.lora_modules or known))
+    names = "|".join(map(re.escape, _chosen(model, settings)))
     return LoraConfig(
         r=settings.lora_rank,
         lora_alpha=settings.lora_alpha,
@@ -51,6 +47,32 @@ def lora_config(model: PreTrainedModel, settings: MaskedDPOSettings) -> LoraConf
         fan_in_fan_out=layout.transposed,
         task_type="CAUSAL_LM",
     )
+
+
+def check_modules(card: ModelCard, settings: MaskedDPOSettings) -> None:
+    """Refuse modules that the model does not have, as its config tells; one that is not here yet tells in the run.
+
+    Raises
+    ------
+    UserError
+        When the model's layers have no module of a name that was chosen.
+    """
+    config = dict(config_of(card) or {})
+    if config:
+        # Without memory for its weights: only the modules' names are asked for.
+        with torch.device("meta"):
+            model = AutoModelForCausalLM.from_config(AutoConfig.for_model(config.pop("model_type"), **config))
+        _chosen(model, settings)
+
+
+def _chosen(model: PreTrainedModel, settings: MaskedDPOSettings) -> Sequence[str]:
+    known = linear_modules(model)
+    unknown = [name for name in settings.lora_modules if name not in known]
+    if unknown:
+        raise UserError(
+            f"The model's layers have no linear module {', '.join(unknown)}; choose among {', '.join(known)}."
+        )
+    return settings.lora_modules or known
 
 
 def linear_modules(model: PreTrainedModel) -> list[str]:

@@ -64,8 +64,8 @@ def start_training(
     Raises
     ------
     UserError
-        When there are no pairs to train on, models are opened in 4 bits, the model or the set's name is unknown,
-        the set is of another model, or the disk is full.
+        When there are no pairs to train on, models are opened in 4 bits, the model, the set's name or a LoRA
+        adapter's module is unknown, the set is of another model, or the disk is full.
     """
     taken = None if pairs is None else own_pairs(pairs, settings)
     pairs = taken.pairs if taken else None
@@ -84,6 +84,11 @@ def start_training(
             neurons = selection.neurons()
     else:
         neurons = checked(neurons, *known)
+    if settings.dpo.lora_rank and settings.dpo.lora_modules:
+        # Loads PyTorch and PEFT, which a page need not wait for otherwise.
+        from safeneuron.training.lora import check_modules
+
+        check_modules(card, settings.dpo)
     require_room(card, settings)
     name = neurons if isinstance(neurons, str) else neurons.name
     info = store.create_run(

@@ -139,6 +139,7 @@ def further() -> None:
             key="lora_modules",
             placeholder="all linear modules of the layers",
             help="Names such as q_proj v_proj, with spaces between them. Only with a LoRA rank above 0.",
+            disabled=not st.session_state["lora_rank"],
         )
         st.multiselect(
             "Report to", list(TRACKERS), format_func=TRACKERS.get, key="report_to", help=training_words.REPORT_TO

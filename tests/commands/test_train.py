@@ -38,6 +38,18 @@ def test_a_preset_and_single_settings_over_it(started):
     assert store.get_run(run).parameters["max_steps"] == 48
 
 
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (["--lora-module", "q_proj"], "say its rank too"),
+        (["--lora-module", "c_fc", "--lora-rank", 4], "no linear module c_fc; choose among q_proj"),
+    ],
+)
+def test_an_adapter_that_could_not_be_trained_is_refused_at_once(home, model_folder, refusal, options, message):
+    assert message in refusal("train", "--model", model_folder, *options)
+    assert store.list_runs() == []
+
+
 @pytest.mark.parametrize(("control", "frozen"), [("plain-dpo", "ORI"), ("random-neurons", "random(ES)")])
 def test_a_control_of_a_preset(started, control, frozen):
     run, _ = started("--preset", "laptop", "--preset", control, "--set", "ES")

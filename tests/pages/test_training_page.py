@@ -81,9 +81,13 @@ def test_a_preset_fills_in_the_settings_which_can_still_be_changed(visit, launch
     # 500 pairs, 32 a step, three times.
     assert any("The 48 steps take" in text.value for text in at.markdown)
     at.selectbox(key="training_preset").set_value("laptop").run()
-    at.number_input(key="lora_rank").set_value(8)
-    at.text_input(key="lora_modules").set_value("q_proj v_proj")
-    at.number_input(key="steps").set_value(5).run()
+    assert at.text_input(key="lora_modules").disabled
+    at.number_input(key="lora_rank").set_value(8).run()
+    at.number_input(key="steps").set_value(5)
+    at.text_input(key="lora_modules").set_value("q_proj c_fc").run()
+    at.button(key="start_run").click().run()
+    assert "no linear module c_fc; choose among q_proj" in at.error[0].value and store.list_runs() == []
+    at.text_input(key="lora_modules").set_value("q_proj v_proj").run()
     at.button(key="start_run").click().run()
     assert not at.exception and not at.error
     (info,) = store.list_runs()

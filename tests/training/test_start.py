@@ -1,13 +1,18 @@
+from dataclasses import replace
+
 import pytest
 
 from safeneuron.errors import UserError
+from safeneuron.models.folder import save_folder
 from safeneuron.neurons import NeuronSet
 from safeneuron.prompts.pairs import PreferencePair
 from safeneuron.runs import store
 from safeneuron.runs.cluster import Launch
 from safeneuron.training import start
+from safeneuron.training.lora import linear_modules
 from safeneuron.training.settings import MaskedDPOSettings, TrainingSettings
 from safeneuron.training.start import start_training
+from tests.tiny_models import CASES
 
 
 @pytest.fixture(autouse=True)
@@ -34,6 +39,20 @@ def test_mistakes_show_before_a_run_is_made(home, model_folder, llama, some_neur
         with pytest.raises(UserError, match=message):
             start_training(source, neurons)
     assert store.list_runs() == []
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_the_modules_of_an_adapter_are_asked_of_the_config(home, make_tiny, name, launched, tmp_path):
+    family, config = CASES[name]
+    loaded = make_tiny(family, **config)
+    save_folder(loaded.model, loaded.tokenizer, tmp_path / "model", {"title": name, "origin": "Made."})
+    known = linear_modules(loaded.model)
+    right, wrong = (replace(MaskedDPOSettings(lora_rank=4), lora_modules=names) for names in (known, ("lm_head",)))
+    with pytest.raises(UserError, match=f"no linear module lm_head; choose among {', '.join(known)}"):
+        start_training(str(tmp_path / "model"), "FULL", TrainingSettings(wrong))
+    assert store.list_runs() == []
+    start_training(str(tmp_path / "model"), "FULL", TrainingSettings(right))
+    assert len(launched) == 1
 
 
 @pytest.mark.parametrize(("counts", "pairs"), [((0, 0, 0), None), ((96, -48, -48), None), ((96, 48, 48), ())])
