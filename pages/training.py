@@ -24,7 +24,7 @@ from safeneuron.ui import (
     training_words,
 )
 from safeneuron.ui.page import page
-from safeneuron.ui.run_table import run_table
+from safeneuron.ui.run_table import WATCHED, run_table
 
 with page("Training", monitor=False) as choice:
     st.markdown(
@@ -125,7 +125,7 @@ with page("Training", monitor=False) as choice:
             disabled=bool(hindrance) or not fits,
         ):
             with st.spinner("Starting the background process …"):
-                st.session_state["watched"] = start.start_training(
+                st.session_state[WATCHED] = start.start_training(
                     choice.card.source,
                     training_settings.frozen(control, name, frozen, settings.dpo.seed),
                     settings,

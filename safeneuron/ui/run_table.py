@@ -8,6 +8,8 @@ import streamlit as st
 from safeneuron.runs.info import RunInfo
 from safeneuron.ui import words
 
+WATCHED = "watched"
+"""Key of the id of the run that is looked at."""
 MARKS = {"queued": "…", "running": "▶", "finished": "✓", "failed": "✗", "cancelled": "■"}
 
 
@@ -19,28 +21,31 @@ def run_table(runs: Sequence[RunInfo]) -> RunInfo:
             "status": f"{MARKS[info.status]} {info.status}",
             "run": info.id[:8],
             "what": info.name,
-            "doing": info.step if info.status == "queued" else info.phase if info.active else "",
             "started": time.strftime("%d %b %H:%M", time.localtime(info.created)),
             "took": _took(info),
+            "doing": info.step if info.status == "queued" else info.phase if info.active else "",
         }
         for info in runs
     ]
+    watched = st.session_state.get(WATCHED)
+    at = next((row for row, info in enumerate(runs) if info.id == watched), 0)
     event = st.dataframe(
         rows,
         hide_index=True,
         height=min(220, 38 + 35 * len(rows)),
-        key="runs",
+        # Rows are chosen by number, and another dashboard's run on top moves them all: then it is another table.
+        key=f"runs_{len(runs)}_{runs[0].id}",
         on_select="rerun",
-        selection_mode="single-row",
+        selection_mode="single-row-required",
+        selection_default={"selection": {"rows": [at]}},
         column_config={
             "what": st.column_config.Column(width="large"),
         },
     )
-    chosen = event["selection"]["rows"]
-    if chosen and chosen[0] < len(runs):
-        return runs[chosen[0]]
-    watched = st.session_state.get("watched")
-    return next((info for info in runs if info.id == watched), runs[0])
+    (chosen,) = event["selection"]["rows"]
+    if chosen != at:
+        st.session_state[WATCHED] = runs[chosen].id
+    return runs[chosen]
 
 
 def _took(info: RunInfo) -> str:

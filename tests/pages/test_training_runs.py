@@ -10,6 +10,7 @@ from safeneuron.runs import curves, launcher, store
 from safeneuron.training import start
 from safeneuron.training.rounds import PHASES
 from safeneuron.training.start import KIND
+from safeneuron.ui.run_table import WATCHED
 
 
 def a_run(status: str, steps: int = 2) -> str:
@@ -67,6 +68,24 @@ def test_the_sidebar_shows_the_run_at_work_and_counts_those_that_wait(visit, hom
     at = visit("training")
     assert not at.exception
     assert "Waiting for tiny, FULL frozen" in at.dataframe[0].value["doing"].tolist()
+
+
+def test_another_dashboards_run_moves_the_rows_and_not_the_choice(visit, home):
+    runs = [a_run("finished") for _ in range(3)]
+
+    def row_of(at):
+        (row,) = json.loads(at.dataframe[0].proto.selection_default)["selection"]["rows"]
+        return row
+
+    at = visit("training")
+    assert row_of(at) == 0
+    at.session_state[WATCHED] = runs[0]
+    runs.append(a_run("finished"))
+    at.run()
+    assert not at.exception and row_of(at) == 3
+    assert f"name_of_{runs[0]}" in [widget.key for widget in at.text_input]
+    # Who has chosen none sees the newest.
+    assert row_of(visit("training")) == 0
 
 
 def test_a_run_that_dies_is_reported_and_polling_ends(visit, home, monkeypatch):
