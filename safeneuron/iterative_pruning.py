@@ -2,7 +2,8 @@
 
 NeuronGuard (arXiv 2608.23959; paper.md 5.7) attacks a defended model in five rounds of: fit on the model with what was
 found before at zero, add what is found, zero it. Their neurons are found by a probe; here they are FULL, ES and SAS at
-the model's own thresholds, so that the attack is the one that a run trains against, carried on.
+the model's own thresholds, so that the attack is the one that a run trains against, carried on. Beside it, as for any
+ablation, as many random neurons are switched off.
 
 Whatever a whole evaluation needs is kept round by round (scores, answers), so that an attack that was stopped goes on.
 Reading a kept attack needs no torch.
@@ -15,7 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from safeneuron.errors import UserError
-from safeneuron.neurons import NeuronSet
+from safeneuron.neurons import NeuronSet, random_like
 from safeneuron.progress import Progress, silent
 from safeneuron.prompts import builtin
 from safeneuron.prompts.answers import MAX_NEW_TOKENS, KeptAnswers
@@ -70,14 +71,31 @@ class PruningRound:
 
 @dataclass(frozen=True)
 class IterativePruning:
-    """An attack: the model that was attacked, and every round of it, that before the first among them."""
+    """An attack on a model, and its control.
+
+    Parameters
+    ----------
+    model : str
+        Fingerprint of the model that was attacked.
+    rounds : tuple of PruningRound
+        That before the first among them.
+    random : Rate or None
+        With as many random neurons of each layer switched off as after the last round; None where the attack found
+        no neurons, or more than half of a layer.
+    """
 
     model: str
     rounds: tuple[PruningRound, ...]
+    random: Rate | None
 
     def rows(self) -> list[dict[str, Any]]:
         """Return one JSON-ready row per round."""
         return [one.to_row() for one in self.rounds]
+
+    def control_row(self) -> dict[str, Any] | None:
+        """Return the control as a row like those of the rounds."""
+        last = self.rounds[-1].to_row()
+        return None if self.random is None else last | {"added": None} | self.random.to_row("refusal_rate")
 
 
 @dataclass(frozen=True)
@@ -132,22 +150,31 @@ def iterative_pruning(
         return kept
     neurons = NeuronSet("FULL", loaded.fingerprint, loaded.shape, frozenset(), {"iterative pruning": 0})
     rounds: list[PruningRound] = []
+
+    def refused_under(neurons: NeuronSet, report: Progress) -> Rate:
+        kept = KeptAnswers(loaded.fingerprint, neurons, settings.max_new_tokens)
+        answers = kept.answers(loaded, prompts.prompts, report)
+        return judged_rate(loaded, neurons, answers, settings.judge)
+
     for number in range(settings.rounds + 1):
 
         def report(step: str, fraction: float, start: float = 0.0) -> None:
-            progress(f"Round {number}: {step}", (number + (start + fraction) / 2) / (settings.rounds + 1))
+            progress(f"Round {number}: {step}", (number + (start + fraction) / 2) / (settings.rounds + 2))
 
         found = neurons if number == 0 else found_under(loaded, neurons, settings, report)
         added = len(found) - len(neurons)
         if number and not added:
             break
         neurons = replace(found, origin={"iterative pruning": number, "thresholds": settings.thresholds})
-        answers = KeptAnswers(loaded.fingerprint, neurons, settings.max_new_tokens).answers(
-            loaded, prompts.prompts, lambda step, share: report(step, share, 1.0)
-        )
-        refusal = judged_rate(loaded, neurons, answers, settings.judge)
+        refusal = refused_under(neurons, lambda step, share: report(step, share, 1.0))
         rounds.append(PruningRound(number, added, neurons, refusal))
-    attack = IterativePruning(loaded.fingerprint, tuple(rounds))
+    random = None
+    if neurons and 2 * max(neurons.per_layer()) <= neurons.shape[1]:
+        random = refused_under(
+            random_like(neurons, seed=0),
+            lambda step, share: progress(f"Control: {step}", (settings.rounds + 1 + share) / (settings.rounds + 2)),
+        )
+    attack = IterativePruning(loaded.fingerprint, tuple(rounds), random)
     _keep(attack, prompts, settings)
     return attack
 
@@ -178,14 +205,17 @@ def kept_iterative_pruning(model: str, prompts: PromptSet, settings: AttackSetti
             PruningRound(one["round"], one["added"], NeuronSet.from_json(one["neurons"]), Rate(**one["refusal"]))
             for one in facts["rounds"]
         )
-        return IterativePruning(facts["model"], rounds)
+        return IterativePruning(facts["model"], rounds, facts["random"] and Rate(**facts["random"]))
     except (OSError, ValueError, KeyError, TypeError):
         return None
 
 
 def _keep(attack: IterativePruning, prompts: PromptSet, settings: AttackSettings) -> None:
     rounds = [vars(one) | {"neurons": one.neurons.to_json(), "refusal": asdict(one.refusal)} for one in attack.rounds]
-    write_json(_folder(attack.model, prompts, settings) / RESULT, {"model": attack.model, "rounds": rounds})
+    random = attack.random and asdict(attack.random)
+    write_json(
+        _folder(attack.model, prompts, settings) / RESULT, {"model": attack.model, "rounds": rounds, "random": random}
+    )
 
 
 def _folder(model: str, prompts: PromptSet, settings: AttackSettings) -> Path:

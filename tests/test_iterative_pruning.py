@@ -8,8 +8,11 @@ import pytest
 from safeneuron.ablation.hooks import ablate
 from safeneuron.activations import collect
 from safeneuron.errors import Cancelled, UserError
+from safeneuron.generation import generate
 from safeneuron.iterative_pruning import AttackSettings, iterative_pruning, kept_iterative_pruning
+from safeneuron.neurons import random_like
 from safeneuron.prompts.promptset import PromptSet
+from safeneuron.refusal.judging import judged_rate
 from safeneuron.scores.score import ScoreTable
 from safeneuron.scoring import classes_of
 
@@ -51,7 +54,7 @@ def test_it_is_kept_by_model_prompts_and_settings(llama, home, few_classes):
     found = iterative_pruning(llama, PROMPTS, SETTINGS)
     assert kept_iterative_pruning(llama.fingerprint, PROMPTS, SETTINGS) == found
     assert iterative_pruning(replace(llama, model=None), PROMPTS, SETTINGS) == found, "no model is asked"
-    json.dumps(found.rows())
+    json.dumps([*found.rows(), found.control_row()])
     assert kept_iterative_pruning(llama.fingerprint, PROMPTS.head(2), SETTINGS) is None
     assert kept_iterative_pruning("other", PROMPTS, SETTINGS) is None
     assert kept_iterative_pruning(llama.fingerprint, PROMPTS, replace(SETTINGS, rounds=1)) is None
@@ -60,6 +63,27 @@ def test_it_is_kept_by_model_prompts_and_settings(llama, home, few_classes):
 def test_it_ends_where_nothing_new_is_found(llama, home, few_classes):
     found = iterative_pruning(llama, PROMPTS, replace(SETTINGS, thresholds={"ES": 1e6, "SAS": 1e6}))
     assert [one.round for one in found.rounds] == [0]
+    assert found.random is None and found.control_row() is None
+
+
+def test_the_control_switches_off_as_many_random_neurons_of_each_layer(llama, home, few_classes):
+    found = iterative_pruning(llama, PROMPTS, SETTINGS)
+    last = found.rounds[-1].neurons
+    control = random_like(last, 0)
+    answers = generate(llama, PROMPTS.prompts, 4, ablated=control)
+    assert found.random == judged_rate(llama, control, answers, "arditi")
+    row = found.control_row()
+    assert (row["neurons"], row["n"], row["refusal_rate"]) == (len(last), 3, found.random.value)
+
+
+def test_where_most_of_a_layer_is_found_there_is_no_control(llama, home, few_classes):
+    found = iterative_pruning(llama, PROMPTS, replace(SETTINGS, thresholds={"ES": 0.1, "SAS": 0.1}))
+    assert 2 * max(found.rounds[-1].neurons.per_layer()) > llama.shape[1]
+    assert (
+        found.random is None
+        and kept_iterative_pruning(llama.fingerprint, PROMPTS, replace(SETTINGS, thresholds={"ES": 0.1, "SAS": 0.1}))
+        == found
+    )
 
 
 def test_one_that_was_stopped_ends_as_one_that_was_not(llama, home, few_classes, tmp_path, monkeypatch):
@@ -73,7 +97,7 @@ def test_one_that_was_stopped_ends_as_one_that_was_not(llama, home, few_classes,
     heard = []
     found = iterative_pruning(llama, PROMPTS, SETTINGS, lambda step, fraction: heard.append((step, fraction)))
     assert not [step for step, _ in heard if step.startswith(("Round 0", "Round 1: Reading"))], "that was kept"
-    assert heard and all(2 / 3 <= fraction <= 1 for _, fraction in heard)
+    assert heard and all(2 / 4 <= fraction <= 1 for _, fraction in heard)
     monkeypatch.setenv("SAFENEURON_HOME", str(tmp_path / "another"))
     assert iterative_pruning(llama, PROMPTS, SETTINGS) == found
 

@@ -53,12 +53,13 @@ def iterative_pruning(
         require_fit(card, GENERATING)
         found = kept_iterative_pruning(card.fingerprint, prompts, settings)
         found = found or iterative_pruning(opened(card, progress), prompts, settings, progress)
-    rows = found.rows()
+    rows, control = found.rows(), found.control_row()
+    shown = [*rows, control | {"round": "RANDOM"}] if control else rows
     note = "" if len(rows) == rounds + 1 else f"\nNothing new was found after round {rows[-1]['round']}."
     text = (
-        f"{terminal.table(rows, COLUMNS)}{note}\n\n"
+        f"{terminal.table(shown, COLUMNS)}{note}\n\n"
         f"Prompts: {prompts.name}. Round 0 is the model as it is; each other one switches off all that was found so "
-        "far, and the next one finds its neurons on that model. Empty and incoherent answers stay in n and are no "
-        "refusals."
+        "far, and the next one finds its neurons on that model. RANDOM switches off as many random neurons of each "
+        "layer as the last round. Empty and incoherent answers stay in n and are no refusals."
     )
-    terminal.show({"model": model, "prompts": prompts.name, "rows": rows}, json, text)
+    terminal.show({"model": model, "prompts": prompts.name, "rows": rows, "random": control}, json, text)

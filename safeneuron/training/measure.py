@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from safeneuron.errors import UserError
-from safeneuron.iterative_pruning import AttackSettings, PruningRound, iterative_pruning
+from safeneuron.iterative_pruning import AttackSettings, IterativePruning, iterative_pruning
 from safeneuron.models.catalogue import open_model
 from safeneuron.neurons import NeuronSet
 from safeneuron.perplexity import perplexity
@@ -44,8 +44,8 @@ class Measured:
         Neurons in the FULL set of the parent.
     static : Rate
         Of the harmful prompts, with that set switched off.
-    pruning : tuple of PruningRound
-        Of the harmful prompts: as it is, with FULL as found on it, and so on.
+    pruning : IterativePruning
+        Of the harmful prompts: as it is, with FULL as found on it, and so on; and with random neurons switched off.
     benign, twins : Rate
         As it is.
     perplexity : float
@@ -56,20 +56,19 @@ class Measured:
     model: str
     full: int
     static: Rate
-    pruning: tuple[PruningRound, ...]
+    pruning: IterativePruning
     benign: Rate
     twins: Rate
     perplexity: float
 
     def rows(self) -> list[dict[str, Any]]:
         """Return one JSON-ready row per number."""
+        rounds, random = self.pruning.rounds, self.pruning.random
         rates = [
-            ("harmful, ORI", 0, self.pruning[0].refusal),
+            ("harmful, ORI", 0, rounds[0].refusal),
             ("harmful, FULL of the parent", self.full, self.static),
-            *(
-                (f"harmful, iterative pruning, round {one.round}", len(one.neurons), one.refusal)
-                for one in self.pruning[1:]
-            ),
+            *((f"harmful, iterative pruning, round {one.round}", len(one.neurons), one.refusal) for one in rounds[1:]),
+            *([("harmful, as many random neurons", len(rounds[-1].neurons), random)] if random else ()),
             ("benign, ORI", 0, self.benign),
             ("safe twins, ORI", 0, self.twins),
         ]
@@ -154,7 +153,7 @@ def _measured(
         source,
         len(full),
         rate_of(prompts.harmful, full),
-        iterative_pruning(loaded, prompts.harmful, settings, progress).rounds,
+        iterative_pruning(loaded, prompts.harmful, settings, progress),
         rate_of(prompts.benign, None),
         rate_of(prompts.twins, None),
         perplexity(loaded, parents_answers, progress=progress) / before,

@@ -61,9 +61,11 @@ def test_the_numbers_are_those_of_direct_calculations(run, model_folder):
 
     answers = generate(trained, PROMPTS.harmful.prompts, 4, ablated=full)
     assert after.static == judged_rate(trained, full, answers, "arditi")
-    assert before.pruning[1].neurons.neurons == full.neurons and before.pruning[1].refusal == before.static
+    assert (
+        before.pruning.rounds[1].neurons.neurons == full.neurons and before.pruning.rounds[1].refusal == before.static
+    )
     own = score_table(trained).select(SETTINGS.thresholds)["FULL"]
-    assert after.pruning[1].neurons.neurons == own.neurons != full.neurons
+    assert after.pruning.rounds[1].neurons.neurons == own.neurons != full.neurons
 
     answers = generate(parent, PROMPTS.benign.prompts, 4)
     assert before.perplexity == 1.0
@@ -74,7 +76,15 @@ def test_every_rate_has_its_n_interval_and_judge(run):
     rows = [row for one in measure_runs([run], PROMPTS, SETTINGS) for row in one.rows()]
     rates = [row for row in rows if "n" in row]
     assert {row["judge"] for row in rates} == {"arditi"}
-    assert [row["n"] for row in rates[:6]] == [2, 2, 2, 2, 2, 1]
+    assert [(row["measured"], row["n"]) for row in rates[:7]] == [
+        ("harmful, ORI", 2),
+        ("harmful, FULL of the parent", 2),
+        ("harmful, iterative pruning, round 1", 2),
+        ("harmful, iterative pruning, round 2", 2),
+        ("harmful, as many random neurons", 2),
+        ("benign, ORI", 2),
+        ("safe twins, ORI", 1),
+    ]
     assert all(row["interval"][0] <= row["value"] <= row["interval"][1] for row in rates)
     assert [row["measured"] for row in rows if "n" not in row] == ["benign perplexity, : parent"] * 2
 
