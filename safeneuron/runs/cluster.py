@@ -126,35 +126,43 @@ def has_slurm() -> bool:
 
 def is_known(job: str) -> bool:
     """Tell whether Slurm still has a job to do; where it cannot be asked, as from a laptop, it is taken to have."""
-    return _is_known(job, int(time.time() // ASK_SECONDS))
+    return _last_answer(job, int(time.time() // ASK_SECONDS)) is not None
+
+
+def waiting(job: str) -> str:
+    """Return a job's number and, in Slurm's word such as ``Priority``, why it waits; empty where it does not."""
+    reason = _last_answer(job, int(time.time() // ASK_SECONDS))
+    return f"{WAITING}: job {job}, {reason}" if reason else ""
 
 
 @lru_cache(maxsize=256)
-def _is_known(job: str, moment: int) -> bool:
+def _last_answer(job: str, moment: int) -> str | None:
     return ask(job)
 
 
-def ask(job: str) -> bool:
-    """Ask Slurm whether it still has a job to do."""
+def ask(job: str) -> str | None:
+    """Ask Slurm after a job: None once it is over, else why it waits, empty where it works or nobody knows."""
     if shutil.which("squeue") is None:
-        return True
-    command = ["squeue", "--noheader", "--format=%T", "--states=all", f"--jobs={job}"]
+        return ""
+    command = ["squeue", "--noheader", "--format=%T %r", "--states=all", f"--jobs={job}"]
     try:
         answer = subprocess.run(command, capture_output=True, text=True, timeout=ANSWER_SECONDS)
     except subprocess.TimeoutExpired:
-        return True
+        return ""
     if answer.returncode:
         # Of a job that is over for some minutes it knows nothing; any other failure says nothing of the job.
-        return "Invalid job id" not in answer.stderr
-    states = set(answer.stdout.split())
-    return bool(states - OVER)
+        return None if "Invalid job id" in answer.stderr else ""
+    state, _, reason = answer.stdout.strip().partition(" ")
+    if not state or state in OVER:
+        return None
+    return reason if state == "PENDING" and reason != "None" else ""
 
 
 def withdraw(job: str) -> bool:
     """Take a job back that still waits; return whether it is gone, since one that works is left alone."""
     command = ["scancel", "--state=PENDING", job]
     subprocess.run(command, capture_output=True, timeout=ANSWER_SECONDS)
-    return not ask(job)
+    return ask(job) is None
 
 
 def refused_by_slurm(log: Path) -> str:

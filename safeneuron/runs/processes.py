@@ -15,7 +15,7 @@ from pathlib import Path
 
 import psutil
 
-from safeneuron.runs.cluster import is_known
+from safeneuron.runs import cluster
 from safeneuron.workspace import write_json
 
 PROCESS_FILE = "process.json"
@@ -45,8 +45,14 @@ def slurm_job(folder: Path) -> str | None:
     """Return the number of the job that a run is, or None where it is a process of some machine."""
     try:
         return json.loads((folder / PROCESS_FILE).read_text(encoding="utf-8")).get("slurm")
-    except (FileNotFoundError, ValueError):
+    except (FileNotFoundError, ValueError, AttributeError):
         return None
+
+
+def waiting(folder: Path) -> str:
+    """Return why a run still waits for Slurm, where Slurm says why, else nothing."""
+    job = slurm_job(folder)
+    return cluster.waiting(job) if job else ""
 
 
 def is_alive(folder: Path, last_sign: float) -> bool:
@@ -62,7 +68,7 @@ def is_alive(folder: Path, last_sign: float) -> bool:
     try:
         known = json.loads((folder / PROCESS_FILE).read_text(encoding="utf-8"))
         if "slurm" in known:
-            return is_known(known["slurm"])
+            return cluster.is_known(known["slurm"])
         host, number, started = known["host"], known["pid"], known["started"]
     except FileNotFoundError:
         return time.time() - last_sign < STARTING_SECONDS

@@ -44,7 +44,7 @@ from safeneuron.runs.info import (
     unreadable_run,
     write_info,
 )
-from safeneuron.runs.processes import is_alive
+from safeneuron.runs.processes import is_alive, waiting
 from safeneuron.workspace import clear_disk_errors, replacing, workspace, write_json
 
 if TYPE_CHECKING:
@@ -217,8 +217,11 @@ def _looked_at(folder: Path, info: RunInfo) -> RunInfo:
     The state is read again after the process was seen to be gone: it may have ended in the usual
     way between the two looks.
     """
-    if not info.active or is_alive(folder, info.updated):
+    if not info.active:
         return info
+    if is_alive(folder, info.updated):
+        why = waiting(folder) if info.status == "queued" else ""
+        return replace(info, step=why or info.step)
     info = read_info(folder)
     if not info.active:
         return info

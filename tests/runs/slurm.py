@@ -50,7 +50,7 @@ if not (cluster / f"{number}.sh").exists():
 pid = cluster / f"{number}.pid"
 alive = pid.exists() and psutil.pid_exists(int(pid.read_text()))
 alive = alive and psutil.Process(int(pid.read_text())).status() != psutil.STATUS_ZOMBIE
-print("RUNNING" if alive else "COMPLETED" if pid.exists() else "PENDING")
+print("RUNNING None" if alive else "COMPLETED None" if pid.exists() else "PENDING Resources")
 """
 SCANCEL = """
 import os, sys

@@ -29,7 +29,7 @@ def slurm(tmp_path, monkeypatch):
     monkeypatch.setattr(cluster, "ASK_SECONDS", 1)
     # On a machine under load the scripts take a while to begin.
     monkeypatch.setattr(cluster, "ANSWER_SECONDS", 300)
-    cluster._is_known.cache_clear()
+    cluster._last_answer.cache_clear()
     return folder
 
 
@@ -84,7 +84,12 @@ def test_a_job_that_waits_for_a_node_is_seen_and_taken_back(home, slurm):
     run_id = make_run()
     launcher.launch(run_id, f"{JOBS}:short", how=Launch(cluster="slurm"))
     info = store.get_run(run_id)
-    assert (info.status, info.step) == ("queued", "Waiting for Slurm")
+    assert (info.status, info.step) == ("queued", "Waiting for Slurm: job 1, Resources")
+    (slurm / "down").touch()
+    cluster._last_answer.cache_clear()
+    assert store.get_run(run_id).step == "Waiting for Slurm", "nobody knows for what"
+    (slurm / "down").unlink()
+    cluster._last_answer.cache_clear()
     # However long it waits, and from whatever machine one looks.
     store.write_info(store.run_folder(run_id), replace(info, updated=time.time() - 10**6))
     assert store.get_run(run_id).status == "queued"
@@ -129,17 +134,17 @@ def test_why_slurm_takes_no_job_is_said(home, slurm, monkeypatch):
 
 def test_what_slurm_says_of_a_job(slurm, tmp_path):
     (slurm / "1.sh").touch()
-    assert ask("1"), "it waits"
+    assert ask("1") == "Resources", "it waits"
     (slurm / "1.pid").write_text(str(os.getpid()))
-    assert ask("1"), "it works"
+    assert ask("1") == "", "it works"
     ended = subprocess.Popen(["true"])
     ended.wait()
     (slurm / "1.pid").write_text(str(ended.pid))
-    assert not ask("1") and not ask("2"), "over, and long over"
+    assert ask("1") is None and ask("2") is None, "over, and long over"
     record_job(tmp_path, "2")
     assert not is_alive(tmp_path, last_sign=time.time())
     (slurm / "down").touch()
-    assert ask("1"), "nobody knows"
+    assert ask("1") == "", "nobody knows"
 
 
 def test_slurm_is_not_asked_at_every_look(slurm, tmp_path, monkeypatch):
@@ -155,7 +160,7 @@ def test_without_slurm_its_runs_are_left_alone_and_none_is_started(tmp_path, mon
     monkeypatch.setenv("PATH", str(tmp_path))
     assert not has_slurm()
     record_job(tmp_path, "1")
-    cluster._is_known.cache_clear()
+    cluster._last_answer.cache_clear()
     assert is_alive(tmp_path, last_sign=0.0)
     with pytest.raises(UserError, match="There is no Slurm here"):
         Launch(cluster="slurm").require_here()
