@@ -145,3 +145,13 @@ def launched(monkeypatch):
 def pairs_file(*rows: dict) -> bytes:
     """Return a file of preference pairs, as a person uploads it."""
     return "".join(json.dumps(row) + "\n" for row in rows).encode()
+
+
+@pytest.fixture
+def read(tiny_model, home):
+    """What the tiny model would have read of the built-in prompts, in which the planted neurons stand out."""
+    from safeneuron.overlap.material import material_of
+    from tests.pages.overlap_readings import keep_records
+
+    keep_records("tiny")
+    return material_of("tiny")
