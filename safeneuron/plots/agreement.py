@@ -37,7 +37,9 @@ def spearman_matrix(found: Agreement) -> Figure:
     figure = go.Figure(
         heatmap,
         layout=layout(
-            140 + 44 * count,
+            172 + 44 * count,
+            # Room for the tool bar, which would cover the first row.
+            margin={"l": 56, "r": 12, "t": 44, "b": 48},
             xaxis={"title": "score", "tickangle": -90, "showgrid": False, "zeroline": False, "automargin": True},
             yaxis={"title": "score", "autorange": "reversed", "showgrid": False, "zeroline": False, "automargin": True},
         ),

@@ -13,7 +13,8 @@ from safeneuron.plots import palette
 from safeneuron.plots.figure import Figure, layout
 from safeneuron.sets.flow import FOUND, JOINED, KEPT, LEFT, NOT_YET, OUT, RETURNED, SetFlow
 
-HEIGHT, TOP, BOTTOM = 400, 34, 54
+# At the top there is room for the tool bar, which would cover the last title.
+HEIGHT, TOP, BOTTOM = 424, 58, 54
 PAD = 16
 """Pixels between the nodes of a column."""
 EDGE = 0.001

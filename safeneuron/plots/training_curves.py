@@ -108,12 +108,13 @@ def training_curves(runs: Sequence[RunCurves], steps: int) -> Figure:
         # One entry for a run, however many panels it is drawn in.
         trace.showlegend = several and trace.name not in named
         named.add(trace.name)
-    below = 84 if several else 44
+    # Room for the tool bar, which would cover the last title.
+    above, below = 58, 84 if several else 44
     figure.update_layout(
         layout(
-            32 + ROW * lines + below,
+            above + ROW * lines + below,
             showlegend=several,
-            margin={"l": 44, "r": 12, "t": 32, "b": below},
+            margin={"l": 44, "r": 12, "t": above, "b": below},
             legend={"orientation": "h", "yref": "container", "yanchor": "bottom", "y": 0.0, "x": 0.0},
         )
     )

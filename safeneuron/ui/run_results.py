@@ -44,6 +44,9 @@ def show(info: RunInfo, active: RunInfo | None) -> None:
         return
     figure.show(set_flow_figure(set_flow([one.found for one in found]), [one.title for one in found]), key="set_flow")
     cards = _cards(info, found)
+    if info.active and cards[0] and not cards[-1]:
+        st.caption("Maps and curves of its model come once the run has ended.")
+        return
     if cards[-1] is None or cards[0] is None:
         missing = "parent" if cards[0] is None else "model"
         st.caption(f"The run's {missing} is not in this workspace, or not ready, so there are no maps or curves of it.")

@@ -152,7 +152,14 @@ def test_the_page_is_drawn_anew_when_a_run_has_measured_more(visit, running):
     assert not at.exception
     assert any("Of 5 safety neurons 1 are still" in text for text in spoken(at))
     # Its model is not there before its end.
-    assert any("model is not in this workspace, or not ready" in text.value for text in at.caption)
+    assert any("Maps and curves of its model come once the run has ended." in text.value for text in at.caption)
+
+
+def test_a_model_that_is_gone_is_said(visit, finished, home):
+    shutil.rmtree(home / "models" / finished)
+    at = visit("training")
+    assert not at.exception and not at.error
+    assert any("The run's model is not in this workspace, or not ready" in text.value for text in at.caption)
 
 
 def test_the_runs_model_is_in_the_menu(visit, finished):
