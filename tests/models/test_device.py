@@ -136,10 +136,15 @@ def test_memory_is_that_of_where_models_go(machine):
     assert here.name == "memory" and 0 < here.free < here.total
 
 
-@pytest.fixture
-def bfloat16(model_folder, home, monkeypatch):
-    """The tiny Llama opened in bfloat16, as on a GPU, but on the CPU."""
-    monkeypatch.setenv("SAFENEURON_DEVICE", "cpu")
+@pytest.fixture(
+    params=[
+        "cpu",
+        pytest.param("cuda", marks=pytest.mark.skipif(not torch.cuda.is_available(), reason="needs an NVIDIA GPU")),
+    ]
+)
+def bfloat16(request, model_folder, home, monkeypatch):
+    """The tiny Llama opened in bfloat16, as on a GPU: on the CPU, and on one where there is one."""
+    monkeypatch.setenv("SAFENEURON_DEVICE", request.param)
     monkeypatch.setenv("SAFENEURON_LOAD", "bfloat16")
     return open_model(str(model_folder))
 
@@ -187,7 +192,7 @@ def test_statistics_of_bfloat16_activations_are_summed_in_float64(bfloat16, prom
             bfloat16.model(**encode(bfloat16, [prompt]), use_cache=False)
             for handle in handles:
                 handle.remove()
-            activation = torch.stack(seen)
+            activation = torch.stack(seen).cpu()
             pooled = {"last": activation[:, -1], "max": activation.amax(1), "mean": activation.mean(1)}[pooling]
             rows.append(pooled.numpy())
     # The mean over tokens is formed in float32; the others, and all sums over prompts, are exact.
