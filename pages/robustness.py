@@ -8,6 +8,7 @@ from safeneuron.pruning.start import KIND as PRUNING
 from safeneuron.ui import (
     fitting,
     opening,
+    robustness_attack,
     robustness_bars,
     robustness_curve,
     robustness_pruning,
@@ -31,6 +32,8 @@ with page("Robustness", monitor=active is None or active.kind not in (CURVE, PRU
     # Asked once for the whole page, since everything on it generates answers.
     fits = fitting.allowed(choice.card, GENERATING)
     robustness_bars.show(choice, fits)
+    st.divider()
+    robustness_attack.show(choice, fits)
     st.divider()
     robustness_curve.show(choice, active, fits)
     st.divider()

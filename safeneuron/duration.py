@@ -126,6 +126,11 @@ def of_analysis(count: int, card: ModelCard) -> str:
     return _words({"run reading": count, "representation": 1, "run opening": int(count > 0)}, card)
 
 
+def of_attack(scorings: int, answers: int, card: ModelCard) -> str:
+    """Say how long it takes at most to score a model so many times, and to generate so many answers."""
+    return f"at most {_words({'scoring': scorings, 'bulk answer': answers}, card)}"
+
+
 def of_pruning(effects: int, answers: int, card: ModelCard) -> str:
     """Say how long a job takes that tries so many ablations on a few prompts, and generates so many answers."""
     return _words({"run effect": effects, "run answer": answers, "run opening": 1}, card)

@@ -69,6 +69,10 @@ QUICK_CURVE = (
     "The quick curve reads only how the answer's first word opens (log-odds), with KL and perplexity. The curve with "
     "answers generates them and counts refusals."
 )
+ITERATIVE_PRUNING = (
+    "Iterative pruning, as NeuronGuard attacks a defended model (arXiv 2608.23959): find FULL with the thresholds of "
+    "the Neurons page, switch it off, find FULL on what is left, switch that off too, five times."
+)
 PRUNING = (
     "Looks for the smallest part of the set in hand that keeps most of its effect: each neuron is left in place alone, "
     "then all that are not needed. What remains cannot lose any single neuron, which does not rule out that another "

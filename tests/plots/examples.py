@@ -1,12 +1,16 @@
 """An example of every figure, and what they are drawn from."""
 
+from dataclasses import replace
+
 import numpy as np
 
+from safeneuron.iterative_pruning import IterativePruning, PruningRound
 from safeneuron.neuron_card.categories import CategoryMeans
 from safeneuron.neuron_card.interval import Mean
 from safeneuron.neurons import NeuronSet
 from safeneuron.plots.activation_by_category import activation_by_category
 from safeneuron.plots.activation_distributions import activation_distributions
+from safeneuron.plots.attack_rounds import attack_rounds
 from safeneuron.plots.logit_attribution import logit_attribution
 from safeneuron.plots.logit_lens import logit_lens
 from safeneuron.plots.neuron_map import neuron_map
@@ -18,6 +22,7 @@ from safeneuron.plots.refusal_meter import refusal_meter
 from safeneuron.plots.refusals_while_training import refusals_while_training
 from safeneuron.plots.score_histogram import score_histogram
 from safeneuron.plots.training_curves import RunCurves, training_curves
+from safeneuron.refusal.rates import rate
 from safeneuron.refusal.reading import Reading
 from safeneuron.residual_stream.reading import LogitAttribution, ResidualStream
 
@@ -26,6 +31,16 @@ SETS = {
     "SAS": NeuronSet("SAS", "m", (3, 40), frozenset({(2, 3)})),
     "FULL": NeuronSet("FULL", "m", (3, 40), frozenset({(0, 1), (0, 2), (2, 3)})),
 }
+
+
+ATTACK = IterativePruning(
+    "m",
+    (
+        PruningRound(0, 0, replace(SETS["FULL"], neurons=frozenset()), rate(0.75, 16, "arditi")),
+        PruningRound(1, 3, SETS["FULL"], replace(rate(0.25, 16, "arditi"), incoherent=2)),
+    ),
+    rate(0.5, 16, "arditi"),
+)
 
 
 RATES = {"ORI": 0.95, "ES": 0.4, "SAS": 0.3, "FULL": 0.0, "RANDOM": 1.0}
@@ -119,6 +134,8 @@ FIGURES = {
         "log-odds",
         2,
     ),
+    "attack": lambda: attack_rounds({"a model": ATTACK}),
+    "two attacks": lambda: attack_rounds({"before": replace(ATTACK, random=None), "after": ATTACK}),
     "curves": lambda: training_curves([RunCurves("a run", 0, LOSS)], 2),
     "two runs": lambda: training_curves([RunCurves("a run", 3, LOSS), RunCurves("another", 0, LOSS)], 2),
 }

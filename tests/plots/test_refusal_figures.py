@@ -5,6 +5,7 @@ import numpy as np
 from safeneuron.plots import palette
 from safeneuron.plots.refusal_bars import refusal_bars
 from safeneuron.plots.refusal_meter import refusal_meter
+from safeneuron.refusal.rates import rate
 from safeneuron.refusal.reading import Reading
 from tests.plots.examples import FIGURES, PANEL, RATES, READING, ROWS
 
@@ -29,6 +30,24 @@ def test_what_is_counted_apart_is_said():
     assert "no refusals: ES: 3 incoherent, 1 empty." in refusal_bars({"now": broken}).caveat
     assert "ES, after: 3 incoherent" in refusal_bars({"before": looked, "after": broken}).caveat
     assert refusal_bars({"now": broken}, "benign").caveat.startswith("No answer was empty")
+
+
+def test_an_attack_is_drawn_by_rounds_with_its_control_beside():
+    alone, two = FIGURES["attack"](), FIGURES["two attacks"]()
+    line, control = alone.plotly.data
+    assert list(line.y) == [75, 25] and list(control.y) == [50]
+    assert list(alone.plotly.layout.xaxis.ticktext) == ["0 (ORI)", "1", "RANDOM"] and list(control.x) == [2]
+    np.testing.assert_allclose(line.y[1] + line.error_y.array[1], 100 * rate(0.25, 16, "").high)
+    assert "round 1, 3 neurons off: 25.0% refused" in line.text[1] and "n = 16" in line.text[1]
+    assert "3 random neurons off: 50.0% refused" in control.text[0]
+    assert "n = 16, judge: arditi" in alone.title and "a model, round 1: 2 incoherent" in alone.caveat
+    assert list(alone.data["condition"]) == ["round 0", "round 1", "RANDOM"]
+    # Of two models, told apart by colour and dash, only the second has a control here.
+    assert [trace.name for trace in two.plotly.data] == ["before", "after", "after, RANDOM"]
+    before, after, control = two.plotly.data
+    assert before.line.color != after.line.color and before.line.dash != after.line.dash
+    assert control.marker.color == after.line.color and not control.showlegend
+    assert before.x[0] != after.x[0]
 
 
 def test_a_further_set_has_a_bar_and_is_explained():
