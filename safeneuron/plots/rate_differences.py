@@ -35,7 +35,7 @@ def rate_differences(rows: Sequence[Mapping[str, Any]], first: str, second: str)
     for column, prefix in enumerate(kinds, start=1):
         figure.add_trace(_points(rows, prefix), row=1, col=column)
         figure.add_trace(_numbers(rows, prefix), row=1, col=column)
-    figure.update_layout(layout(300, showlegend=False, margin={"l": 56, "r": 12, "t": 32, "b": 48}))
+    figure.update_layout(layout(326, showlegend=False, margin={"l": 56, "r": 12, "t": 58, "b": 48}))
     figure.update_xaxes(title="neurons switched off", tickfont_size=11)
     ends = [abs(end) for row in rows for prefix in kinds for end in row[f"{prefix}difference_interval"]]
     reach = max(25.0, 1.3 * max(ends))

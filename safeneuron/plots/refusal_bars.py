@@ -39,13 +39,17 @@ def refusal_bars(tables: Mapping[str, Rows], kind: str = "harmful") -> Figure:
     count, value, interval, words = KINDS[kind]
     first = next(iter(tables.values()))
     n, judge = first[0][count], first[0]["judge"]
+    # A legend stands at the foot: over a third of the page, the tool bar would cover it.
+    below = 76 if len(tables) > 1 else 48
     figure = go.Figure(
         layout=layout(
-            380,
+            332 + below,
             barmode="group",
             # So that the numbers stand over their own bars.
             scattermode="group",
             showlegend=len(tables) > 1,
+            margin={"l": 56, "r": 12, "t": 34, "b": below},
+            legend={"orientation": "h", "yref": "container", "yanchor": "bottom", "y": 0.0, "x": 0.0},
             xaxis={"title": "neurons switched off"},
             yaxis={"title": f"{words}, % (n = {n})", "range": [0, 112], "tick0": 0, "dtick": 20},
         )

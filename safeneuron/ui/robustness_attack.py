@@ -18,7 +18,7 @@ SIZES = {"16": 16, "32": 32, "all 80": None}
 
 def show(choice: Choice, fits: bool) -> None:
     """Draw the attack on the chosen model, and on the compared one, or offer to carry it out where they fit."""
-    st.subheader("An attack that looks again", anchor=False, help=refusal_words.ITERATIVE_PRUNING)
+    st.subheader("Iterative pruning", anchor=False, help=refusal_words.ITERATIVE_PRUNING)
     size = st.segmented_control(
         "Harmful test prompts",
         list(SIZES),
@@ -43,13 +43,12 @@ def show(choice: Choice, fits: bool) -> None:
         _offer(missing, prompts, settings, fits and all(fitting.allowed(card, GENERATING) for card in others))
     if not attacks:
         return
-    drawn = attack_rounds(attacks)
-    figure.show(drawn, key="attack_rounds")
+    figure.show(attack_rounds(attacks), key="attack_rounds")
     for title, attack in attacks.items():
         end = attack.rounds[-1]
-        early = f"; nothing new was found after round {end.round}" if end.round < ROUNDS else ""
-        control = f"; {attack.random} with as many random ones" if attack.random else ""
-        st.caption(f"{title}: {end.refusal} with {len(end.neurons):,} neurons off{control}{early}.")
+        early = "; nothing new was found after that" if end.round < ROUNDS else ""
+        control = f"; as many random ones off: {attack.random}" if attack.random else ""
+        st.caption(f"{title}, {len(end.neurons):,} neurons off after round {end.round}: {end.refusal}{control}{early}.")
 
 
 def _offer(missing: list[ModelCard], prompts: PromptSet, settings: AttackSettings, fits: bool) -> None:

@@ -56,7 +56,11 @@ def test_two_models_are_drawn_over_each_other_without_opening_them(short_prompts
     (drawn,) = charts(at, "tiny")
     assert [trace["name"] for trace in drawn] == [OTHER, f"{OTHER}, RANDOM", "tiny", "tiny, RANDOM"]
     said = [found.value for found in at.caption if "neurons off" in found.value]
-    assert "nothing new was found after round 2" in said[0] and "nothing new" not in said[1]
+    assert (
+        "1 neurons off after round 2: 50.0%" in said[0]
+        and "nothing new was found after that" in said[0]
+        and "nothing new" not in said[1]
+    )
 
 
 def test_what_is_missing_of_two_models_is_offered_for_that_alone(short_prompts, visit, second_model, no_model):
