@@ -121,9 +121,18 @@ def of_curve(readings: int, answers: int, card: ModelCard) -> str:
     return _words({"run reading": readings, "run answer": answers, "run opening": 1}, card)
 
 
-def of_analysis(count: int, card: ModelCard) -> str:
-    """Say how long a job takes that reads so many prompts for the Overlap page and compares what it read."""
-    return _words({"run reading": count, "representation": 1, "run opening": int(count > 0)}, card)
+def of_analysis(left: Sequence[int], card: ModelCard) -> str:
+    """Say how long a job takes that reads prompts for the Overlap page and compares what it read.
+
+    Parameters
+    ----------
+    left : sequence of int
+        How many prompts are still to read, for each of the models that are compared; each is as large as the first.
+    card : ModelCard
+        The first one's.
+    """
+    openings = sum(count > 0 for count in left)
+    return _words({"run reading": sum(left), "representation": len(left), "run opening": openings}, card)
 
 
 def of_attack(scorings: int, answers: int, card: ModelCard) -> str:

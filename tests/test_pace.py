@@ -175,3 +175,14 @@ def test_the_answers_that_a_score_learns_from_are_reckoned_in_until_they_are_kep
     KeptAnswers("timed", None).keep([KeptAnswer(prompt, "Yes.", True) for prompt in asked])
     assert request.answers_missing() == 2
     assert duration.of_score(request, timed) == "about 5 min, as measured here"
+
+
+def test_what_several_models_and_rounds_take_is_added_up(monkeypatch, card):
+    asked = []
+    monkeypatch.setattr(duration, "reckoned", lambda items, card: (asked.append(items), (120.0, "a guess"))[1])
+    assert duration.of_analysis([800, 0, 700], card("one")) == "about 2 min, a guess"
+    assert duration.of_attack(4, 112, card("one")) == "at most about 2 min, a guess"
+    assert asked == [
+        {"run reading": 1500, "representation": 3, "run opening": 2},
+        {"scoring": 4, "bulk answer": 112},
+    ]

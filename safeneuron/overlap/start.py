@@ -56,7 +56,7 @@ def cost(models: Models, parts: Sequence[str]) -> str:
     """Say how many prompts are still to read, how long that takes and what is kept; needs no model in memory."""
     left = [prompts_left(card, material, parts, first=place == 0) for place, (card, material) in enumerate(models)]
     if not sum(left):
-        return f"all prompts are read; {duration.of_analysis(0, models[0][0])}"
+        return f"all prompts are read; {duration.of_analysis(left, models[0][0])}"
     size = sum(
         bytes_to_keep(card, material, observed(parts, first=place == 0))
         for place, (card, material) in enumerate(models)
@@ -64,7 +64,7 @@ def cost(models: Models, parts: Sequence[str]) -> str:
     times = f" by {len(models)} models together" if len(models) > 1 else ""
     return (
         f"{sum(left):,} prompts to read{times}, {size_words(size)} to keep in the workspace: "
-        f"{duration.of_analysis(sum(left), models[0][0])}"
+        f"{duration.of_analysis(left, models[0][0])}"
     )
 
 
