@@ -181,7 +181,7 @@ def test_what_several_models_and_rounds_take_is_added_up(monkeypatch, card):
     asked = []
     monkeypatch.setattr(duration, "reckoned", lambda items, card: (asked.append(items), (120.0, "a guess"))[1])
     assert duration.of_analysis([800, 0, 700], card("one")) == "about 2 min, a guess"
-    assert duration.of_attack(4, 112, card("one")) == "at most about 2 min, a guess"
+    assert duration.of_attack(4, 112, card("another")) == "at most about 2 min, a guess"
     assert asked == [
         {"run reading": 1500, "representation": 3, "run opening": 2},
         {"scoring": 4, "bulk answer": 112},
