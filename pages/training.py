@@ -6,6 +6,7 @@ from safeneuron import duration
 from safeneuron.costs import training_work
 from safeneuron.errors import UserError
 from safeneuron.runs import store
+from safeneuron.runs.info import UNREADABLE
 from safeneuron.sizes import size_words
 from safeneuron.training import start
 from safeneuron.training.checkpoints import disk_need, no_room
@@ -124,17 +125,22 @@ with page("Training", monitor=False) as choice:
             icon=":material/play_arrow:",
             disabled=bool(hindrance) or not fits,
         ):
-            with st.spinner("Starting the background process …"):
-                st.session_state[WATCHED] = start.start_training(
-                    choice.card.source,
-                    training_settings.frozen(control, name, frozen, settings.dpo.seed),
-                    settings,
-                    pairs,
-                    pairs_from=own_pairs.names(),
-                    how=how,
-                )
-            st.session_state.pop(run_actions.FILLED, None)
-            st.rerun()
+            try:
+                with st.spinner("Starting the background process …"):
+                    st.session_state[WATCHED] = start.start_training(
+                        choice.card.source,
+                        training_settings.frozen(control, name, frozen, settings.dpo.seed),
+                        settings,
+                        pairs,
+                        pairs_from=own_pairs.names(),
+                        how=how,
+                    )
+            except UserError as error:
+                # Beside the form, in which it is mended, and above the runs, which have nothing to do with it.
+                st.error(str(error), icon=":material/error:")
+            else:
+                st.session_state.pop(run_actions.FILLED, None)
+                st.rerun()
 
     if not runs:
         st.info(
@@ -143,6 +149,10 @@ with page("Training", monitor=False) as choice:
         )
         st.stop()
     chosen = run_table(runs)
+    if chosen.kind == UNREADABLE:
+        st.error(chosen.message, icon=":material/error:")
+        run_actions.bar(chosen)
+        st.stop()
     run_monitor.in_page(chosen.id, choice.other, lambda: run_results.show(chosen, active))
     run_actions.bar(chosen)
     run_compare.section(runs, chosen)

@@ -91,7 +91,9 @@ def replacing(target: Path) -> Iterator[Path]:
         if staging.is_dir():
             shutil.rmtree(staging, ignore_errors=True)
         else:
-            staging.unlink(missing_ok=True)
+            # Where it may not be written, it may not be deleted either, and the block says why.
+            with suppress(OSError):
+                staging.unlink(missing_ok=True)
 
 
 @contextmanager

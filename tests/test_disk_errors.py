@@ -33,6 +33,28 @@ def test_a_folder_that_may_not_be_written_is_a_sentence(tmp_path, code):
         raise OSError(code, "no")
 
 
+def test_what_may_not_be_deleted_either_does_not_hide_the_sentence(tmp_path, monkeypatch):
+    def refuse(self, *arguments, **options):
+        raise OSError(errno.EROFS, "Read-only file system")
+
+    monkeypatch.setattr(Path, "write_text", refuse)
+    monkeypatch.setattr(Path, "unlink", refuse)
+    with pytest.raises(UserError, match=f"{tmp_path} may not be written; set"):
+        write_json(tmp_path / "facts.json", {"new": True})
+
+
+@pytest.mark.parametrize("said", ["attempt to write a readonly database", "unable to open database file"])
+def test_a_run_store_that_may_not_be_written_is_a_sentence(home, monkeypatch, said):
+    from safeneuron.runs import store, tracking
+
+    def refuse(*arguments, **options):
+        raise RuntimeError(f"(sqlite3.OperationalError) {said}")
+
+    monkeypatch.setattr(tracking, "_experiment", refuse)
+    with pytest.raises(UserError, match="runs may not be written; set SAFENEURON_HOME"):
+        store.create_run("a run", "test", {}, {"Working": 1.0})
+
+
 def test_other_errors_of_the_system_stay_what_they_are(tmp_path):
     with pytest.raises(FileNotFoundError), clear_disk_errors(tmp_path):
         Path(tmp_path / "nowhere").read_text()

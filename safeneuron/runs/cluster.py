@@ -18,12 +18,17 @@ from safeneuron.errors import UserError
 Cluster = Literal["local", "slurm"]
 Sharding = Literal["ddp", "fsdp2"]
 WAITING = "Waiting for Slurm"
+MOST_HOURS = 10_000
 ASK_SECONDS = 15
 ANSWER_SECONDS = 20
 OVER = frozenset(
     "BOOT_FAIL CANCELLED COMPLETED DEADLINE FAILED NODE_FAIL OUT_OF_MEMORY PREEMPTED REVOKED TIMEOUT".split()
 )
 """Slurm's states of a job that is not going to do anything more."""
+
+
+class NotTaken(UserError):
+    """Slurm does not take a job, of which it says why."""
 
 
 @dataclass(frozen=True)
@@ -60,10 +65,15 @@ class Launch:
         for name, value, known in (("sharding", self.sharding, Sharding), ("cluster", self.cluster, Cluster)):
             if value not in get_args(known):
                 raise UserError(f"--{name} is {value!r}; give one of {', '.join(get_args(known))}.")
-        if (self.processes is not None and self.processes < 1) or self.gpus < 0 or self.hours <= 0:
-            raise UserError("A run needs at least one process and some time; raise --processes, --gpus or --hours.")
+        if (self.processes is not None and self.processes < 1) or self.gpus < 0 or not 0 < self.hours < MOST_HOURS:
+            raise UserError(
+                f"A run needs at least one process, and some time, less than {MOST_HOURS:,} hours; change --processes, "
+                "--gpus or --hours."
+            )
         if self.nodes < 1 or (self.nodes > 1 and self.cluster != "slurm"):
             raise UserError("Several nodes are Slurm's to give, and one is the fewest; add --cluster slurm.")
+        if self.cluster != "slurm" and (self.partition or self.gpus):
+            raise UserError("A partition and GPUs are asked of Slurm; add --cluster slurm, or leave them out.")
         if (self.processes or 1) % self.nodes:
             raise UserError(
                 f"{self.processes or 1} processes cannot be shared equally between {self.nodes} nodes; give "

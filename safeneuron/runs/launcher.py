@@ -20,7 +20,7 @@ from safeneuron.compute import shared_threads
 from safeneuron.errors import UserError
 from safeneuron.quiet import ENVIRONMENT
 from safeneuron.runs import store
-from safeneuron.runs.cluster import WAITING, Launch, refused_by_slurm, withdraw
+from safeneuron.runs.cluster import WAITING, Launch, NotTaken, refused_by_slurm, withdraw
 from safeneuron.runs.info import RunInfo, run_folder
 from safeneuron.runs.processes import slurm_job
 from safeneuron.runs.queue import devices_here, draw_ticket, drop_ticket
@@ -76,7 +76,9 @@ def launch(run_id: str, target: str, threads: int | None = None, how: Launch = L
     if not started:
         drop_ticket(folder.name)
         why = refused_by_slurm(log / "launcher.log") if how.cluster == "slurm" else ""
-        raise UserError(why or f"The background process could not be started; {log / 'launcher.log'} says why.")
+        if why:
+            raise NotTaken(why)
+        raise UserError(f"The background process could not be started; {log / 'launcher.log'} says why.")
 
 
 def launched_how(run_id: str) -> Launch:

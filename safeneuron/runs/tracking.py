@@ -170,7 +170,7 @@ def _of(run_id: str) -> Iterator["MlflowClient"]:
 
 @contextmanager
 def _clear_errors(remote: bool) -> Iterator[None]:
-    """Say plainly that the disk is full, which SQLite reports in words of its own, or what ails the server."""
+    """Say plainly that the disk is full or read-only, where SQLite has words of its own, or what ails the server."""
     with clear_disk_errors(runs_folder()):
         try:
             yield
@@ -180,6 +180,8 @@ def _clear_errors(remote: bool) -> Iterator[None]:
                 raise ServerError(shortened(" ".join(str(error).split()), 160)) from error
             if "disk is full" in str(error):
                 raise OSError(errno.ENOSPC, "database or disk is full") from error
+            if "readonly database" in str(error) or "unable to open database file" in str(error):
+                raise OSError(errno.EROFS, "the database may not be written") from error
             raise
 
 

@@ -145,6 +145,8 @@ class MaskedDPOSettings:
             raise UserError("The learning rate and beta must be numbers above 0; choose others.")
         if not all(isfinite(value) and value >= 0 for value in (self.weight_decay, self.warmup, self.max_grad_norm)):
             raise UserError("Weight decay, warm-up and the largest gradient norm cannot be below 0; choose others.")
+        if self.warmup > 1:
+            raise UserError("The warm-up is a share of the steps, from 0 to 1; lower --warmup.")
 
     @property
     def pairs_per_step(self) -> int:

@@ -11,7 +11,8 @@ from safeneuron.prompts.pair_files import save_pairs
 from safeneuron.prompts.pairs import PreferencePair
 from safeneuron.prompts.sifting import SiftedPairs, mixed, sifted
 from safeneuron.runs import store
-from safeneuron.runs.cluster import Launch
+from safeneuron.runs.cluster import Launch, NotTaken
+from safeneuron.runs.deleting import delete_run
 from safeneuron.runs.launcher import launch
 from safeneuron.selection import understood
 from safeneuron.sets.belonging import checked
@@ -110,6 +111,9 @@ def start_training(
         launch(info.id, JOB, settings.dpo.threads, how)
     except UserError as error:
         store.fail(info.id, str(error))
+        if isinstance(error, NotTaken):
+            # Nothing of it was begun, and what to ask for instead is said at once.
+            delete_run(info.id)
         raise
     return info.id
 

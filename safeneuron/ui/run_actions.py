@@ -11,6 +11,7 @@ from safeneuron.training.like import Asked, asked_of
 from safeneuron.training.start import KIND
 from safeneuron.ui import address, freezing, hand, own_pairs, training_settings
 from safeneuron.ui.choice import short_name
+from safeneuron.ui.run_table import WATCHED
 
 _SAID, _ANSWERED = "run_action_said", "run_question_answered"
 
@@ -68,6 +69,8 @@ def _answer(run_id: str, delete: bool) -> None:
     if not delete:
         return
     _try(delete_run, run_id)
+    if _SAID not in st.session_state:
+        st.session_state.pop(WATCHED, None)
     gone = short_name(f"run:{run_id}")
     for menu, usual in (("model", DEFAULT_MODEL), ("compare", address.NOTHING)):
         if _SAID not in st.session_state and str(st.session_state.get(menu)).startswith(gone):

@@ -10,13 +10,15 @@ import streamlit as st
 
 from safeneuron.models.card import ModelCard
 from safeneuron.runs import launcher, store
-from safeneuron.runs.info import RunInfo
+from safeneuron.runs.info import RunInfo, run_folder
+from safeneuron.runs.processes import slurm_job
 from safeneuron.runs.resuming import resumable, resume
 from safeneuron.runs.sending import unsent
 from safeneuron.standing import log_tail, remaining
 from safeneuron.training.checkpoints import progress_kept
 from safeneuron.training.stages import stages_stamp
 from safeneuron.ui import run_curves, training_words, words
+from safeneuron.ui.marked_text import plain
 
 POLL_SECONDS = 2
 
@@ -28,12 +30,13 @@ def active_run() -> RunInfo | None:
 
 def queue_note(doing: str) -> None:
     """Say that what a button starts would wait, where other runs are at work; draws nothing where none is."""
-    runs = _active_runs()
+    # Slurm's nodes are another machine's devices.
+    runs = [info for info in _active_runs() if not slurm_job(run_folder(info.id))]
     if runs:
         state = "at work" if runs[0].status == "running" else "waiting"
         others = "" if len(runs) == 1 else f", and {len(runs) - 1} more behind it"
         st.caption(
-            f":material/hourglass: {runs[0].name} is {state}{others}. "
+            f":material/hourglass: {plain(runs[0].name)} is {state}{others}. "
             f"{doing} waits for its turn, one run at a time; it may be cancelled meanwhile."
         )
 
@@ -85,7 +88,7 @@ def _job_view(run_id: str, stamp: Callable[[], Hashable], drawn: Hashable) -> No
     if stamp() != drawn:
         st.rerun(scope="app")
     with st.container(border=True):
-        st.markdown(f"**{info.name}**", help=words.RUN)
+        st.markdown(f"**{plain(info.name)}**", help=words.RUN)
         _state(info)
         _cancel_button(info)
 
@@ -98,7 +101,7 @@ def _sidebar_view(run_id: str) -> None:
     st.markdown("**Run in progress**", help=words.RUN)
     st.progress(info.progress, f"{_doing(info)} · {info.progress:.0%}")
     waiting = len(_active_runs()) - 1
-    st.caption(info.name + (f" · {waiting} more {'waits' if waiting == 1 else 'wait'}" if waiting else ""))
+    st.caption(plain(info.name) + (f" · {waiting} more {'waits' if waiting == 1 else 'wait'}" if waiting else ""))
 
 
 @st.fragment(run_every=POLL_SECONDS)
@@ -116,18 +119,19 @@ def _live_view(run_id: str, compared: RunInfo | None, drawn: int) -> None:
 def _announce(info: RunInfo) -> None:
     """Tell that a run has ended and draw the whole page anew, without the fragment that polls."""
     icons = {"finished": ":material/check_circle:", "failed": ":material/error:"}
-    st.toast(f"{info.name}: {info.status}.", icon=icons.get(info.status, ":material/cancel:"))
+    st.toast(f"{plain(info.name)}: {info.status}.", icon=icons.get(info.status, ":material/cancel:"))
     st.rerun(scope="app")
 
 
 def _head(info: RunInfo) -> None:
-    st.subheader(info.name, anchor=False)
+    st.subheader(f"{plain(info.name)} :gray[{info.id[:8]}]", anchor=False)
     _state(info)
     if info.active:
         _cancel_button(info)
     elif resumable(info):
         st.caption(progress_kept(info))
-        queue_note("The resumed run")
+        if launcher.launched_how(info.id).cluster == "local":
+            queue_note("The resumed run")
         if st.button("Resume run", key="resume_run", icon=":material/resume:"):
             resume(info.id)
             st.rerun()

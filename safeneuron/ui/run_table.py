@@ -14,7 +14,10 @@ MARKS = {"queued": "…", "running": "▶", "finished": "✓", "failed": "✗", 
 
 
 def run_table(runs: Sequence[RunInfo]) -> RunInfo:
-    """Show the runs, newest first, and return the one to look at: the chosen, or the one just started."""
+    """Show the runs, newest first, and return the one to look at: chosen, just started, or at first the newest.
+
+    Whatever is shown stays shown when another run comes, since buttons below it act on that one.
+    """
     st.subheader("Runs", anchor=False, help=words.RUN)
     rows = [
         {
@@ -27,8 +30,14 @@ def run_table(runs: Sequence[RunInfo]) -> RunInfo:
         }
         for info in runs
     ]
-    watched = st.session_state.get(WATCHED)
-    at = next((row for row, info in enumerate(runs) if info.id == watched), 0)
+    ids = [info.id for info in runs]
+    watched = st.session_state.get(WATCHED, ids[0])
+    if watched not in ids:
+        st.toast(f"The run {watched[:8]} that was shown here was deleted.", icon=":material/delete:")
+        del st.session_state[WATCHED]
+        # Anew, without the click that was meant for the run that is gone.
+        st.rerun()
+    at = ids.index(watched)
     event = st.dataframe(
         rows,
         hide_index=True,
@@ -39,12 +48,12 @@ def run_table(runs: Sequence[RunInfo]) -> RunInfo:
         selection_mode="single-row-required",
         selection_default={"selection": {"rows": [at]}},
         column_config={
-            "what": st.column_config.Column(width="large"),
+            "what": st.column_config.Column(width=300),
+            "doing": st.column_config.Column(width="large"),
         },
     )
     (chosen,) = event["selection"]["rows"]
-    if chosen != at:
-        st.session_state[WATCHED] = runs[chosen].id
+    st.session_state[WATCHED] = ids[chosen]
     return runs[chosen]
 
 

@@ -9,7 +9,7 @@ import pytest
 from safeneuron.models.device import placement
 from safeneuron.pace import Pace
 from safeneuron.runs import store
-from safeneuron.training import start
+from safeneuron.training.presets import settings_of
 from tests.pages.conftest import pairs_file
 
 Usage = namedtuple("Usage", "total used free")
@@ -17,6 +17,7 @@ Usage = namedtuple("Usage", "total used free")
 
 def test_the_cost_is_stated_before_the_start(visit):
     at = visit("training")
+    at.selectbox(key="training_preset").set_value("standard").run()
     at.number_input(key="steps").set_value(10).run()
     cost = next(text for text in at.markdown if "The 10 steps take" in text.value)
     # A model of 30,000 parameters: the default one's 3 s per pair are scaled down to nothing. 80 answers for the
@@ -30,6 +31,7 @@ def test_a_finished_run_makes_the_cost_a_measured_one(visit, home):
     kept = {kind: {"tiny": asdict(Pace("tiny", 1, placement().words, seconds))} for kind, seconds in paces.items()}
     (home / "paces.json").write_text(json.dumps(kept))
     at = visit("training")
+    at.selectbox(key="training_preset").set_value("standard").run()
     at.number_input(key="steps").set_value(10).run()
     cost = next(text.value for text in at.markdown if "steps take" in text.value)
     # 80 + 80 + 1328 + 100 s.
@@ -108,8 +110,9 @@ def test_controls_change_only_what_is_frozen(visit, launched, control, frozen, z
     (info,) = store.list_runs()
     settings = store.get_json(info.id, "settings")
     assert (settings["set"], settings["dpo"]["forward_zeroing"]) == (frozen, zeroing)
-    usual = json.loads(json.dumps(start.TrainingSettings().to_json()))
-    assert settings["dpo"] | {"forward_zeroing": True} == usual["dpo"] and settings["harmful_pairs"] == 96
+    laptop, _ = settings_of(["laptop"], {})
+    usual = json.loads(json.dumps(laptop.to_json()))
+    assert settings["dpo"] | {"forward_zeroing": True} == usual["dpo"] and settings["harmful_pairs"] == 144
 
 
 def test_an_own_set_has_a_random_control(visit, launched):

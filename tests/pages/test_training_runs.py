@@ -7,6 +7,8 @@ import time
 from safeneuron.models.card import CARD
 from safeneuron.models.checksums import write_sums
 from safeneuron.runs import curves, launcher, store
+from safeneuron.runs.deleting import delete_run
+from safeneuron.runs.renaming import rename
 from safeneuron.training import start
 from safeneuron.training.rounds import PHASES
 from safeneuron.training.start import KIND
@@ -79,13 +81,57 @@ def test_another_dashboards_run_moves_the_rows_and_not_the_choice(visit, home):
 
     at = visit("training")
     assert row_of(at) == 0
+    runs.append(a_run("finished"))
+    at.run()
+    assert not at.exception and row_of(at) == 1, "whether it was chosen or only shown"
     at.session_state[WATCHED] = runs[0]
     runs.append(a_run("finished"))
     at.run()
-    assert not at.exception and row_of(at) == 3
+    assert not at.exception and row_of(at) == 4
     assert f"name_of_{runs[0]}" in [widget.key for widget in at.text_input]
-    # Who has chosen none sees the newest.
+    # Who comes anew sees the newest.
     assert row_of(visit("training")) == 0
+
+
+def test_a_run_that_another_dashboard_deleted_is_said_and_the_click_meant_for_it_lost(visit, home):
+    other, shown = (a_run("running", steps=48) for _ in range(2))
+    for run in (other, shown):
+        (store.run_folder(run) / launcher.JOB_FILE).write_text('{"target": "a:b", "threads": null}')
+        (store.run_folder(run) / "checkpoints" / "checkpoint-16").mkdir(parents=True)
+        store.cancelled(run)
+    at = visit("training")
+    delete_run(shown)
+    at.button(key="resume_run").click().run()
+    assert not at.exception
+    assert f"The run {shown[:8]} that was shown here was deleted." in [found.value for found in at.toast]
+    assert store.get_run(other).status == "cancelled", "what was meant for one run is not done to another"
+    assert f"name_of_{other}" in [widget.key for widget in at.text_input]
+
+
+def test_a_damaged_run_can_be_deleted_on_the_page(visit, home):
+    a_run("finished")
+    damaged = a_run("finished")
+    (home / "runs" / damaged / "status.json").write_text("{")
+    at = visit("training")
+    assert not at.exception and "damaged" in at.error[0].value
+    at.button(key="delete_run").click().run()
+    at.button(key="delete_for_good").click().run()
+    assert not at.exception and damaged not in [info.id for info in store.list_runs()]
+    assert not at.error
+
+
+def test_a_run_on_the_cluster_keeps_no_device_of_this_machine(visit, home):
+    run = a_run("running")
+    assert any("A new run waits for its turn" in found.value for found in visit("training").caption)
+    (home / "runs" / run / "process.json").write_text('{"slurm": "7"}')
+    assert not any("A new run waits for its turn" in found.value for found in visit("training").caption)
+
+
+def test_a_name_is_shown_as_it_is_written(visit, home):
+    run = a_run("finished")
+    rename(run, "**bold** $x$")
+    at = visit("training")
+    assert rf"\*\*bold\*\* \$x\$ :gray[{run[:8]}]" in [found.value for found in at.subheader]
 
 
 def test_a_run_that_dies_is_reported_and_polling_ends(visit, home, monkeypatch):

@@ -19,6 +19,11 @@ def test_wrong_settings_are_refused(wrong, message):
         TrainingSettings(**wrong)
 
 
+def test_a_warm_up_longer_than_the_run_is_refused():
+    with pytest.raises(UserError, match="share of the steps, from 0 to 1"):
+        MaskedDPOSettings(warmup=2.0)
+
+
 def test_settings_survive_the_way_through_json():
     settings = TrainingSettings(MaskedDPOSettings(max_steps=3, threads=1), thresholds={"ES": 1.5}, pooling="mean")
     assert TrainingSettings.from_json(settings.to_json()) == settings

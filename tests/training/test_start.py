@@ -7,7 +7,7 @@ from safeneuron.models.folder import save_folder
 from safeneuron.neurons import NeuronSet
 from safeneuron.prompts.pairs import PreferencePair
 from safeneuron.runs import store
-from safeneuron.runs.cluster import Launch
+from safeneuron.runs.cluster import Launch, NotTaken
 from safeneuron.training import start
 from safeneuron.training.lora import linear_modules
 from safeneuron.training.settings import MaskedDPOSettings, TrainingSettings
@@ -104,6 +104,16 @@ def test_a_folder_is_kept_with_its_full_path(home, model_folder, monkeypatch):
     monkeypatch.chdir(model_folder.parent)
     run_id = start_training(f"./{model_folder.name}", "FULL")
     assert store.get_json(run_id, "settings")["source"] == str(model_folder)
+
+
+def test_a_run_that_slurm_does_not_take_leaves_nothing(home, model_folder, monkeypatch):
+    def refuse(*arguments):
+        raise NotTaken("Slurm does not take the run: no such partition.")
+
+    monkeypatch.setattr(start, "launch", refuse)
+    with pytest.raises(UserError, match="no such partition"):
+        start_training(str(model_folder), "FULL")
+    assert store.list_runs() == []
 
 
 def test_a_run_that_cannot_be_launched_is_failed(home, model_folder, monkeypatch):
