@@ -6,10 +6,11 @@ from safeneuron.errors import UserError
 from safeneuron.models.catalogue import DEFAULT_MODEL
 from safeneuron.runs.deleting import delete_run, deletion_of
 from safeneuron.runs.info import UNREADABLE, RunInfo
+from safeneuron.runs.launcher import launched_how
 from safeneuron.runs.renaming import LONGEST, rename
 from safeneuron.training.like import Asked, asked_of
 from safeneuron.training.start import KIND
-from safeneuron.ui import address, freezing, hand, own_pairs, training_settings
+from safeneuron.ui import address, freezing, hand, launching, own_pairs, training_settings
 from safeneuron.ui.choice import short_name
 from safeneuron.ui.run_table import WATCHED
 
@@ -97,6 +98,7 @@ def _fill_in(run_id: str) -> None:
     st.session_state["model"] = model
     address.keep("model", model)
     training_settings.fill(asked.settings)
+    launching.fill(launched_how(run_id))
     own_pairs.give(asked.pairs, asked.pairs_from)
     _choose_set(asked)
     for score, value in asked.settings.thresholds.items():

@@ -2,13 +2,14 @@
 
 import json
 from collections import namedtuple
-from dataclasses import asdict
+from dataclasses import asdict, replace
 
 import pytest
 
 from safeneuron.models.device import placement
 from safeneuron.pace import Pace
 from safeneuron.runs import store
+from safeneuron.runs.cluster import Launch
 from safeneuron.training.presets import settings_of
 from tests.pages.conftest import pairs_file
 
@@ -130,6 +131,23 @@ def test_a_run_that_the_disk_has_no_room_for_is_not_offered(visit, launched, mon
     at = visit("training")
     assert "free some space" in at.warning[0].value and "of disk" in at.warning[0].value
     assert at.button(key="start_run").disabled
+
+
+def test_where_a_run_went_fills_the_form_too(visit, launched, monkeypatch):
+    monkeypatch.setattr("safeneuron.ui.launching.has_slurm", lambda: True)
+    monkeypatch.setattr("safeneuron.runs.cluster.has_slurm", lambda: True)
+    at = visit("training")
+    assert at.segmented_control(key="launch_where").value == "on this machine"
+    at.button(key="start_run").click().run()
+    (first,) = store.list_runs()
+    how = Launch(4, "fsdp2", "slurm", "debug", 2, 2000.0, 2)
+    (store.run_folder(first.id) / "job.json").write_text(json.dumps({"target": "a:b", "how": how.to_json()}))
+    store.fail(first.id, "died")
+    at = visit("training")
+    at.button(key="like_run").click().run()
+    assert not at.exception and at.text_input(key="slurm_partition").value == "debug"
+    at.button(key="start_run").click().run()
+    assert not at.exception and launched[-1][-1] == replace(how, hours=720.0)
 
 
 def test_a_runs_settings_fill_the_form(visit, launched, tiny_model):
