@@ -121,7 +121,8 @@ def measure_runs(
     del parent
     for info in infos:
         trained = open_model(info.source, progress)
-        found.append(_measured(trained, info.name, info.source, full, answers, before, prompts, settings, progress))
+        name = f"{info.name} ({info.id[:8]})"
+        found.append(_measured(trained, name, info.source, full, answers, before, prompts, settings, progress))
         del trained
     return found
 

@@ -76,6 +76,8 @@ def test_every_rate_has_its_n_interval_and_judge(run):
     rows = [row for one in measure_runs([run], PROMPTS, SETTINGS) for row in one.rows()]
     rates = [row for row in rows if "n" in row]
     assert {row["judge"] for row in rates} == {"arditi"}
+    # Two runs may have one name.
+    assert rows[-1]["model"] == "a run (bbbbbbbb)"
     assert [(row["measured"], row["n"]) for row in rates[:7]] == [
         ("harmful, ORI", 2),
         ("harmful, FULL of the parent", 2),
