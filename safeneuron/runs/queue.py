@@ -12,7 +12,7 @@ import re
 import socket
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
 from filelock import FileLock, Timeout
@@ -67,7 +67,9 @@ def draw_ticket(run_id: str, devices: Sequence[str]) -> None:
 def drop_ticket(run_id: str) -> None:
     """Leave the queue."""
     for path in _folder().glob(f"*-{run_id}.json"):
-        path.unlink(missing_ok=True)
+        # Where it cannot be deleted, whoever waits for the run deletes it once the run is over.
+        with suppress(OSError):
+            path.unlink()
 
 
 def runs_ahead(run_id: str) -> list[RunInfo]:

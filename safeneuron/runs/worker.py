@@ -6,18 +6,22 @@ import sys
 import time
 import traceback
 from collections.abc import Callable
+from contextlib import suppress
+from functools import partial
 from types import FrameType
 
 from safeneuron.errors import Cancelled, UserError
 from safeneuron.progress import Progress
 from safeneuron.runs import store
-from safeneuron.runs.info import Event, add_event, run_folder
+from safeneuron.runs.info import Event, RunInfo, add_event, run_folder
 from safeneuron.runs.processes import record_process
 from safeneuron.runs.queue import turn
 from safeneuron.runs.trouble import plain_words
 
 REPORT_SECONDS = 0.25
 """How often progress is written down at most; a page looks less often."""
+PATIENCE_SECONDS = 120.0
+"""How long a run tries to write down how it ended."""
 
 Job = Callable[["Reporter"], None]
 
@@ -79,19 +83,34 @@ def carry_out(run_id: str, target: str) -> None:
             module, _, function = target.partition(":")
             job: Job = getattr(importlib.import_module(module), function)
             job(Reporter(run_id))
-        store.finish(run_id)
+        ended = partial(store.finish, run_id)
     except Cancelled:
-        store.cancelled(run_id)
+        ended = partial(store.cancelled, run_id)
     except UserError as error:
-        store.fail(run_id, str(error))
+        ended = partial(store.fail, run_id, str(error))
     except (SystemExit, KeyboardInterrupt):
-        store.fail(
+        ended = partial(
+            store.fail,
             run_id,
             "It was ended from outside (the machine or another person stopped its process); resume it, or start it "
             "again.",
         )
     except Exception as error:  # noqa: BLE001 - the run must say why it failed, whatever the reason
-        _fail_with_traceback(run_id, error)
+        ended = partial(store.fail, run_id, _with_traceback(run_id, error))
+    _write_down(ended)
+
+
+def _write_down(ended: Callable[[], RunInfo]) -> None:
+    """Write down how a run ended as soon as that can be written: its disk may be full, or read-only, for a while."""
+    last = time.monotonic() + PATIENCE_SECONDS
+    while True:
+        try:
+            ended()
+            return
+        except UserError:
+            if time.monotonic() > last:
+                raise
+            time.sleep(REPORT_SECONDS)
 
 
 def _stop_in_time(run_id: str) -> None:
@@ -103,14 +122,12 @@ def _unwind(number: int, frame: FrameType | None) -> None:
     sys.exit(128 + number)
 
 
-def _fail_with_traceback(run_id: str, error: Exception) -> None:
+def _with_traceback(run_id: str, error: Exception) -> str:
+    """Keep an error's traceback, which is printed too, and return the sentence on it."""
     traceback.print_exc()
-    try:
+    with suppress(UserError):
         store.put_text(run_id, "traceback", traceback.format_exc())
-    finally:
-        store.fail(
-            run_id,
-            plain_words(error)
-            or f"{type(error).__name__}: {error} (this is a defect of safeneuron or of a library; "
-            f"the traceback lies in {store.artifacts_folder(run_id)}).",
-        )
+    return plain_words(error) or (
+        f"{type(error).__name__}: {error} (this is a defect of safeneuron or of a library; "
+        f"the traceback lies in {store.artifacts_folder(run_id)})."
+    )

@@ -3,8 +3,8 @@ from pathlib import Path
 
 import pytest
 
-from safeneuron.errors import Cancelled
-from safeneuron.runs import store
+from safeneuron.errors import Cancelled, UserError
+from safeneuron.runs import store, worker
 from safeneuron.runs.worker import Reporter, carry_out, part
 
 PHASES = {"Reading": 1.0, "Working": 1.0}
@@ -91,6 +91,42 @@ def test_a_full_disk_fails_with_a_sentence(run_id, monkeypatch):
     info = _carry_out(run_id, job, monkeypatch)
     assert info.status == "failed"
     assert "is full" in info.message
+
+
+@pytest.mark.parametrize("end", ["finish", "fail"])
+def test_how_it_ended_is_written_down_once_that_can_be_written(run_id, monkeypatch, end):
+    whole, tries = getattr(store, end), []
+
+    def refuse_twice(*arguments):
+        tries.append(arguments)
+        if len(tries) < 3:
+            raise UserError("The folder may not be written; set SAFENEURON_HOME.")
+        return whole(*arguments)
+
+    monkeypatch.setattr(worker, "REPORT_SECONDS", 0.01)
+    monkeypatch.setattr(store, end, refuse_twice)
+
+    def job(report):
+        if end == "fail":
+            raise UserError("The folder may not be written; set SAFENEURON_HOME.")
+
+    info = _carry_out(run_id, job, monkeypatch)
+    assert len(tries) == 3
+    expected = (
+        ("finished", "") if end == "finish" else ("failed", "The folder may not be written; set SAFENEURON_HOME.")
+    )
+    assert (info.status, info.message) == expected
+
+
+def test_a_run_that_can_never_write_down_its_end_gives_up(run_id, monkeypatch):
+    monkeypatch.setattr(worker, "PATIENCE_SECONDS", 0.0)
+
+    def refuse(*arguments):
+        raise UserError("The disk is full; free some space.")
+
+    monkeypatch.setattr(store, "finish", refuse)
+    with pytest.raises(UserError, match="disk is full"):
+        _carry_out(run_id, lambda report: None, monkeypatch)
 
 
 def test_phases_go_forward_only_and_other_steps_are_details(run_id):
