@@ -212,6 +212,8 @@ def _client_of(uri: str) -> "MlflowClient":
     # It announces on standard error that it makes its tables; whoever reads that thinks it is an error.
     logging.getLogger("mlflow").setLevel(logging.WARNING)
     logging.getLogger("alembic").setLevel(logging.WARNING)
+    # What its database refuses is raised too, and told in a sentence.
+    logging.getLogger("mlflow.store.db.utils").setLevel(logging.CRITICAL)
     try:
         return MlflowClient(tracking_uri=uri)
     except Exception as error:
