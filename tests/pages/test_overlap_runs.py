@@ -8,6 +8,7 @@ from safeneuron.overlap.material import material_of
 from safeneuron.overlap.start import KIND, NOT_COMPARED, PHASES
 from safeneuron.overlap.writing import READINGS, _depends
 from safeneuron.runs import starting, store
+from safeneuron.ui.marked_text import plain
 from tests.pages.overlap_readings import LAYERS, WIDTH, drawn, keep_records, part, texts
 
 
@@ -29,7 +30,7 @@ def test_all_parts_are_started_in_the_background_with_their_cost(visit, launched
     asked = store.get_json(run, "settings")
     assert target == "safeneuron.overlap.job:run"
     assert asked["parts"] == ["categories", "layers", "writing", "stability"] and len(asked["prompts"]["benign"]) == 2
-    assert any("Overlap: categories, layers" in found.value for found in at.main.markdown)
+    assert any(plain("Overlap: categories, layers") in found.value for found in at.main.markdown)
     assert not any("Run in progress" in found.value for found in at.sidebar.markdown)
     assert all(button.key != "overlap_start" for button in at.button)
     at.button(key="cancel_run").click().run()

@@ -3,7 +3,7 @@
 import re
 
 from safeneuron.ui.worked import WORKED, worked
-from tests.pages.test_overlap_page import drawn, part, read, texts  # noqa: F401
+from tests.pages.overlap_readings import drawn, part, texts
 from tests.plots.test_overlap_figures import FIGURES
 
 CHOSEN_ON_THE_PAGE = {"overlap-ratio-mean", "moved-overlap-ratio-mean", "moved-written-direction"}
