@@ -29,15 +29,12 @@ def show(choice: Choice, fits: bool) -> None:
     )
     prompts = builtin.harmful("test").head(SIZES[size])
     settings = AttackSettings(thresholds=hand.thresholds())
-    attacks, missing = {}, []
-    for card in (choice.other, choice.card) if choice.other else (choice.card,):
-        found = kept_iterative_pruning(card.fingerprint, prompts, settings)
-        if found:
-            attacks[label(card)] = found
-        elif resources.scores_of(card) is None:
-            st.info(f"{card.title} has not been scored yet; choose it as Model and score its neurons.")
-        else:
-            missing.append(card)
+    kept = {
+        card: kept_iterative_pruning(card.fingerprint, prompts, settings)
+        for card in filter(None, (choice.other, choice.card))
+    }
+    attacks = {label(card): found for card, found in kept.items() if found}
+    missing = [card for card, found in kept.items() if not found]
     if missing:
         others = [card for card in missing if card != choice.card]
         _offer(missing, prompts, settings, fits and all(fitting.allowed(card, GENERATING) for card in others))
@@ -53,8 +50,9 @@ def show(choice: Choice, fits: bool) -> None:
 
 def _offer(missing: list[ModelCard], prompts: PromptSet, settings: AttackSettings, fits: bool) -> None:
     names = " and ".join(map(label, missing))
-    # The first round's neurons are FULL, which is known; the model as it is and the control are answered too.
-    scorings, answers = len(missing) * (ROUNDS - 1), len(missing) * (ROUNDS + 2) * len(prompts)
+    # The first round's neurons are FULL, known where the model was scored; it is also asked as it is and as a control.
+    scorings = sum(ROUNDS - (resources.scores_of(card) is not None) for card in missing)
+    answers = len(missing) * (ROUNDS + 2) * len(prompts)
     if not asked(
         f"attack {[card.fingerprint for card in missing]} {len(prompts)} {settings}",
         f"Attack {names} in {ROUNDS} rounds: {answers} answers ({duration.of_attack(scorings, answers, missing[0])})",

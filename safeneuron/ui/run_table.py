@@ -48,7 +48,7 @@ def run_table(runs: Sequence[RunInfo]) -> RunInfo:
         selection_mode="single-row-required",
         selection_default={"selection": {"rows": [at]}},
         column_config={
-            "what": st.column_config.Column(width=300),
+            "what": st.column_config.Column(width=340),
             "doing": st.column_config.Column(width="large"),
         },
     )
